@@ -1,0 +1,474 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// An input is one parameter of an operation that is neither in the path nor left out.
+type input struct {
+	wire        string
+	description string
+	required    bool
+	list        bool
+	genType     string // of the field in package gen
+	body        bool   // a member of the JSON body, not of the query
+	since       []string
+}
+
+// inputs returns an operation's query parameters and body members, in the spec's order.
+func (g *generator) inputs(op *operation) ([]*input, error) {
+	var out []*input
+	if query := g.query(op); query != "" {
+		t, err := g.gen.structFor(query)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range op.Parameters {
+			if p.In != "query" {
+				continue
+			}
+			f, ok := t.fields[p.Name]
+			if !ok {
+				return nil, fmt.Errorf("package gen's %s lacks a field for %s", t.name, p.Name)
+			}
+			out = append(out, &input{
+				wire: p.Name, description: p.Description, required: p.Required, list: p.Schema.Type == "array",
+				genType: f.typ, since: p.Since,
+			})
+		}
+	}
+	if s := op.RequestBody.schema(); s != nil {
+		t, err := g.gen.structFor(op.ID + "JSONRequestBody")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range sortedKeys(s.Properties) {
+			p := s.Properties[name]
+			if p.QueryTwin {
+				continue
+			}
+			f, ok := t.fields[name]
+			if !ok {
+				return nil, fmt.Errorf("package gen's %s lacks a field for %s", t.name, name)
+			}
+			out = append(out, &input{
+				wire: name, description: p.Description, required: slices.Contains(s.Required, name),
+				genType: f.typ, body: true, since: p.Since,
+			})
+		}
+	}
+	return out, nil
+}
+
+// query is the name of the operation's struct of query parameters, or "".
+func (g *generator) query(op *operation) string {
+	if slices.ContainsFunc(op.Parameters, func(p *parameter) bool { return p.In == "query" }) {
+		return op.ID + "Params"
+	}
+	return ""
+}
+
+// isVariables reports whether the input is a map of channel or bridge variables.
+func (in *input) isVariables() bool { return in.genType == "map[string]VariableValue" }
+
+// reportedField is the option field for variables that are to be reported.
+const reportedField = "ReportedVariables"
+
+func (g *generator) fieldName(in *input) string {
+	if name, ok := g.conf.Names[in.wire]; ok {
+		return name
+	}
+	return camel(in.wire)
+}
+
+// inputType is the Go type that a user gives for the input.
+func (g *generator) inputType(in *input) string {
+	switch {
+	case g.conf.Durations[in.wire] != "" && strings.HasSuffix(in.genType, "int"):
+		return "time.Duration"
+	case in.isVariables():
+		return "map[string]string"
+	default:
+		return g.goType(in.genType)
+	}
+}
+
+// convert is the expression for package gen's field, from an expression of inputType.
+func (g *generator) convert(in *input, expr string, always bool) string {
+	typ := strings.TrimPrefix(in.genType, "*")
+	public := g.publicType(typ)
+	pointer := strings.HasPrefix(in.genType, "*")
+	switch {
+	case g.inputType(in) == "time.Duration":
+		unit := map[string]string{"s": "time.Second", "ms": "time.Millisecond"}[g.conf.Durations[in.wire]]
+		return fmt.Sprintf("units(%s, %s)", expr, unit)
+	case in.isVariables():
+		reported := "nil"
+		if strings.HasPrefix(expr, "opts.") {
+			reported = "opts." + reportedField
+		}
+		return "variables(" + expr + ", " + reported + ")"
+	case in.list || strings.HasPrefix(typ, "map[") || strings.HasPrefix(typ, "[]"):
+		return expr
+	case public != typ && !g.isFirstEnum(typ):
+		expr = fmt.Sprintf("gen.%s(%s)", typ, expr)
+	}
+	switch {
+	case pointer && always:
+		return "&" + expr
+	case pointer:
+		return "optional(" + expr + ")"
+	default:
+		return expr
+	}
+}
+
+// isFirstEnum reports whether the type of package gen is the one that its public name is an alias of.
+func (g *generator) isFirstEnum(typ string) bool {
+	public := g.publicType(typ)
+	for _, name := range sortedKeys(g.gen.consts) {
+		if g.publicType(name) == public && !strings.Contains(name, "JSONBody") {
+			return name == typ
+		}
+	}
+	return false
+}
+
+// place is where the method of an operation stands.
+type place struct {
+	receiver, name string
+	conf           methodConfig
+}
+
+func (g *generator) place(op *operation) (place, error) {
+	conf, ok := g.conf.Operations[op.ID]
+	if ok && conf.Method != "" {
+		receiver, name, _ := strings.Cut(conf.Method, ".")
+		return place{receiver, name, conf}, nil
+	}
+	// Not named by hand: on the object with the longest path that the operation's path begins with.
+	best := ""
+	for path := range g.conf.Paths {
+		if (op.path == path || strings.HasPrefix(op.path, path+"/")) && len(path) > len(best) {
+			best = path
+		}
+	}
+	name := camel(op.Nickname)
+	if best == "" {
+		if len(op.Tags) != 1 {
+			return place{}, fmt.Errorf("%s has %d tags, want one", op.ID, len(op.Tags))
+		}
+		return place{"Controller", camelID(op.ID), conf}, nil
+	}
+	return place{g.conf.Paths[best], name, conf}, nil
+}
+
+// methods writes the methods that wrap one operation each.
+func (g *generator) methods(b *bytes.Buffer) error {
+	b.WriteString("import (\n\"context\"\n\"time\"\n\n\"github.com/ari-go/ari/gen\"\n)\n\n")
+	taken := make(map[string]string)
+	for _, op := range g.api.operations {
+		if g.conf.Operations[op.ID].By != "" {
+			continue
+		}
+		p, err := g.place(op)
+		if err != nil {
+			return err
+		}
+		key := p.receiver + "." + p.name
+		if other, ok := taken[key]; ok {
+			return fmt.Errorf("%s and %s would both be %s", op.ID, other, key)
+		}
+		taken[key] = op.ID
+		if err := g.method(b, op, p); err != nil {
+			return fmt.Errorf("%s: %w", op.ID, err)
+		}
+	}
+	if !bytes.Contains(b.Bytes(), []byte("time.")) {
+		out := bytes.Replace(b.Bytes(), []byte("\"time\"\n"), nil, 1)
+		b.Reset()
+		b.Write(out)
+	}
+	return nil
+}
+
+func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
+	inputs, err := g.inputs(op)
+	if err != nil {
+		return err
+	}
+	recv, ctrl := "c", "c"
+	if p.receiver != "Controller" {
+		recv, ctrl = "o", "o.ctrl"
+	}
+	var args []string // of the method
+	var ids []string  // expressions for the path
+	for _, q := range op.Parameters {
+		if q.In != "path" {
+			continue
+		}
+		if field, ok := g.conf.Objects[p.receiver][q.Name]; ok {
+			ids = append(ids, "o."+field)
+			continue
+		}
+		args = append(args, argName(q.Name)+" string")
+		ids = append(ids, argName(q.Name))
+	}
+
+	var optional []*input
+	var plain []*input
+	values := make(map[string]string) // wire name -> expression
+	for _, in := range inputs {
+		always := slices.Contains(p.conf.Args, in.wire+"!")
+		if in.required || always || slices.Contains(p.conf.Args, in.wire) {
+			plain = append(plain, in)
+			values[in.wire] = g.convert(in, argName(in.wire), always)
+			continue
+		}
+		optional = append(optional, in)
+		values[in.wire] = g.convert(in, "opts."+g.fieldName(in), false)
+	}
+	for i, in := range plain {
+		typ := g.inputType(in)
+		if i == len(plain)-1 && len(optional) == 0 && strings.HasPrefix(typ, "[]") && !in.body {
+			typ = "..." + typ[2:]
+		}
+		args = append(args, argName(in.wire)+" "+typ)
+	}
+	if len(optional) > 0 {
+		args = append(args, "opts "+g.optionsName(p))
+	}
+
+	result, fetch, err := g.result(op, p)
+	if err != nil {
+		return err
+	}
+	doc(b, "", p.name+" "+lowerFirst(op.Description))
+	fmt.Fprintf(b, "func (%s *%s) %s(%s) %s {\n", recv, p.receiver, p.name,
+		strings.Join(append([]string{"ctx context.Context"}, args...), ", "), result)
+	failed := "return err"
+	if result != "error" {
+		failed = "return " + zeroOf(result) + ", err"
+	}
+	fmt.Fprintf(b, "req, err := %s.begin(ctx, %s)\nif err != nil {\n%s\n}\n",
+		ctrl, strings.Join(append([]string{"op" + camelID(op.ID)}, ids...), ", "), failed)
+
+	callArgs := append([]string{"req"}, ids...)
+	if query := g.query(op); query != "" {
+		t, err := g.gen.typeFor(query)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "params := &gen.%s{\n", t.name)
+		g.assign(b, t, inputs, values, false)
+		b.WriteString("}\n")
+		callArgs = append(callArgs, "params")
+	}
+	if op.RequestBody != nil {
+		t, err := g.gen.typeFor(op.ID + "JSONRequestBody")
+		if err != nil {
+			return err
+		}
+		s, err := g.gen.structFor(op.ID + "JSONRequestBody")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "payload := gen.%s{\n", t.name)
+		g.assign(b, s, inputs, values, true)
+		b.WriteString("}\n")
+		callArgs = append(callArgs, "payload")
+	}
+	client, ok := g.gen.client[strings.ToLower(op.ID)]
+	if !ok {
+		return fmt.Errorf("package gen's client has no method for it")
+	}
+	fmt.Fprintf(b, "resp, err := %s.api.%s(%s)\n%s}\n\n", ctrl, client, strings.Join(callArgs, ", "), fetch(ctrl))
+	return nil
+}
+
+func (g *generator) assign(b *bytes.Buffer, t *genType, inputs []*input, values map[string]string, body bool) {
+	for _, in := range inputs {
+		if in.body == body {
+			fmt.Fprintf(b, "%s: %s,\n", t.fields[in.wire].name, values[in.wire])
+		}
+	}
+}
+
+func zeroOf(result string) string {
+	typ := strings.TrimSuffix(strings.TrimPrefix(result, "("), ", error)")
+	if typ == "string" {
+		return `""`
+	}
+	return "nil"
+}
+
+// result returns the method's result types and the code that makes the results.
+func (g *generator) result(op *operation, p place) (string, func(ctrl string) string, error) {
+	var s *schema
+	for code, r := range op.Responses {
+		if strings.HasPrefix(code, "2") && r.Content != nil {
+			s = r.Content["application/json"].Schema
+			if s == nil {
+				return "", nil, fmt.Errorf("a result that isn't JSON needs a hand-written method")
+			}
+		}
+	}
+	if s == nil {
+		return "error", func(string) string { return "return req.done(resp, err)\n" }, nil
+	}
+	if s.Type == "array" {
+		ref := s.Items.ref()
+		switch {
+		case g.isObject(ref):
+			return "([]*" + ref + ", error)", func(ctrl string) string {
+				return fmt.Sprintf("return bindAll(decodeList[*%s](req, resp, err))(%s)\n", ref, ctrl)
+			}, nil
+		case ref != "":
+			return "([]" + ref + ", error)", func(string) string {
+				return fmt.Sprintf("return decodeList[%s](req, resp, err)\n", ref)
+			}, nil
+		}
+		return "", nil, fmt.Errorf("a list without a model is not understood")
+	}
+	ref := s.ref()
+	if ref == "" {
+		return "", nil, fmt.Errorf("a result without a model is not understood")
+	}
+	t, err := g.gen.structFor(ref)
+	if err != nil {
+		return "", nil, err
+	}
+	if p.conf.Result != "" {
+		f, ok := t.fields[p.conf.Result]
+		if !ok {
+			return "", nil, fmt.Errorf("result %q isn't a property of %s", p.conf.Result, ref)
+		}
+		typ := g.goType(f.typ)
+		return "(" + typ + ", error)", func(string) string {
+			return fmt.Sprintf("answer, err := decodeObject[%s](req, resp, err)\nif err != nil {\nreturn %s, err\n}\nreturn answer.%s, nil\n",
+				t.name, zeroOf("("+typ+", error)"), f.name)
+		}, nil
+	}
+	if g.isObject(ref) {
+		return "(*" + ref + ", error)", func(ctrl string) string {
+			return fmt.Sprintf("return bound(decodeObject[%s](req, resp, err))(%s)\n", ref, ctrl)
+		}, nil
+	}
+	return "(*" + t.name + ", error)", func(string) string {
+		return fmt.Sprintf("return decodeObject[%s](req, resp, err)\n", t.name)
+	}, nil
+}
+
+func (g *generator) optionsName(p place) string {
+	if p.conf.Options != "" {
+		return p.conf.Options
+	}
+	return p.name + "Options"
+}
+
+// options writes the option structs: of generated methods, and of hand-written ones as configured.
+func (g *generator) options(b *bytes.Buffer) error {
+	b.WriteString("import (\n\"time\"\n)\n\n")
+	type optionSet struct {
+		fields map[string]*input
+		order  []string
+		by     []string
+	}
+	sets := make(map[string]*optionSet)
+	add := func(name, by string, inputs []*input) error {
+		set := sets[name]
+		if set == nil {
+			set = &optionSet{fields: make(map[string]*input)}
+			sets[name] = set
+		}
+		if !slices.Contains(set.by, by) {
+			set.by = append(set.by, by)
+		}
+		for _, in := range inputs {
+			if have, ok := set.fields[in.wire]; ok {
+				if g.inputType(have) != g.inputType(in) {
+					return fmt.Errorf("%s: %s is a %s and a %s", name, in.wire, g.inputType(have), g.inputType(in))
+				}
+				continue
+			}
+			set.fields[in.wire] = in
+			set.order = append(set.order, in.wire)
+		}
+		return nil
+	}
+	byID := make(map[string]*operation)
+	for _, op := range g.api.operations {
+		byID[op.ID] = op
+		if g.conf.Operations[op.ID].By != "" {
+			continue
+		}
+		p, err := g.place(op)
+		if err != nil {
+			return err
+		}
+		inputs, err := g.inputs(op)
+		if err != nil {
+			return err
+		}
+		inputs = slices.DeleteFunc(inputs, func(in *input) bool {
+			return in.required || slices.Contains(p.conf.Args, in.wire) || slices.Contains(p.conf.Args, in.wire+"!")
+		})
+		if len(inputs) == 0 {
+			continue
+		}
+		if err := add(g.optionsName(p), "["+p.receiver+"."+p.name+"]", inputs); err != nil {
+			return err
+		}
+	}
+	for _, name := range sortedKeys(g.conf.Options) {
+		conf := g.conf.Options[name]
+		for _, id := range conf.Operations {
+			op, ok := byID[id]
+			if !ok {
+				continue // the description of an older Asterisk
+			}
+			inputs, err := g.inputs(op)
+			if err != nil {
+				return err
+			}
+			if !conf.Required {
+				inputs = slices.DeleteFunc(inputs, func(in *input) bool { return in.required })
+			}
+			if err := add(name, "["+g.conf.Operations[id].By+"]", inputs); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range sortedKeys(sets) {
+		set := sets[name]
+		doc(b, "", name+" are the optional parameters of "+strings.Join(set.by, " and ")+". A zero value means Asterisk's default.")
+		fmt.Fprintf(b, "type %s struct {\n", name)
+		for i, wire := range set.order {
+			in := set.fields[wire]
+			if i > 0 {
+				b.WriteString("\n")
+			}
+			text := in.description
+			if g.inputType(in) == "time.Duration" {
+				text += " " + map[string]string{"s": "Sent in seconds", "ms": "Sent in milliseconds"}[g.conf.Durations[in.wire]] + ", rounded up."
+			}
+			doc(b, "\t", text)
+			fmt.Fprintf(b, "%s %s\n", g.fieldName(in), g.inputType(in))
+			if in.isVariables() {
+				b.WriteString("\n")
+				doc(b, "\t", "Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.")
+				fmt.Fprintf(b, "%s map[string]string\n", reportedField)
+			}
+		}
+		b.WriteString("}\n\n")
+	}
+	if !bytes.Contains(b.Bytes(), []byte("time.")) {
+		out := bytes.Replace(b.Bytes(), []byte("import (\n\"time\"\n)\n\n"), nil, 1)
+		b.Reset()
+		b.Write(out)
+	}
+	return nil
+}
