@@ -14,28 +14,26 @@ import (
 const (
 	// ExternalEnv names an Asterisk that runs already, as http://user:password@host:8088/ari or url=...;user=...;password=...
 	ExternalEnv = "ARI_TEST_ASTERISK"
-	// RequireEnv set to 1 makes a test fail, rather than be skipped, when there is no Asterisk for it.
+	// RequireEnv set to 1 makes tests run on the Asterisks of the cache, and fail when there is none. Without it they are
+	// skipped, so that go test ./... is quick and the same everywhere.
 	RequireEnv = "ARI_TEST_REQUIRE"
 	// KeepEnv set to 1 keeps all folders of all instances, not only the logs of failed tests.
 	KeepEnv = "ARI_TEST_KEEP"
 )
 
-// Require skips the test unless there is an Asterisk of this version for it: one named by [ExternalEnv], or one that [Install] has put into the cache.
-// With [RequireEnv] set, the test fails instead.
+// Require skips the test unless it shall run on a real Asterisk: one named by [ExternalEnv], or, with [RequireEnv] set, the one of this version that
+// [Install] has put into the cache. If that is missing the test fails.
 func Require(tb testing.TB, version string) {
 	tb.Helper()
 	if os.Getenv(ExternalEnv) != "" {
 		return // Its version is seen by Start.
 	}
-	_, err := Lookup(version)
-	if err == nil {
-		return
+	if os.Getenv(RequireEnv) != "1" {
+		tb.Skipf("needs a real Asterisk: run \"make test-asterisk\", or set %s=1 or %s", RequireEnv, ExternalEnv)
 	}
-	reason := fmt.Sprintf("%v: run \"make asterisk\", or name a running one by %s", err, ExternalEnv)
-	if os.Getenv(RequireEnv) == "1" {
-		tb.Fatal(reason)
+	if _, err := Lookup(version); err != nil {
+		tb.Fatalf("%v: run \"make asterisk\", or name a running one by %s", err, ExternalEnv)
 	}
-	tb.Skip(reason)
 }
 
 // Start starts an Asterisk that ends with the test. The test is skipped, or fails, as by [Require]. When the test fails, the end of Asterisk's log is
