@@ -90,931 +90,1328 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// ApplicationsList List the Stasis applications
+	// ApplicationsList: List the Stasis applications
 	//
-	// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if
+	// the server cannot build the answer. Since Asterisk 12.
 	//
 	// Corresponds with GET /applications (the `ApplicationsList` operationId).
 	ApplicationsList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ApplicationsGet Get a Stasis application
+	// ApplicationsGet: Get a Stasis application
 	//
-	// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk 12.
+	// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still
+	// exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk
+	// 12.
 	//
 	// Corresponds with GET /applications/{applicationName} (the `ApplicationsGet` operationId).
 	ApplicationsGet(ctx context.Context, applicationName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ApplicationsFilterWithBody Set which event types an application receives
+	// ApplicationsFilterWithBody: Set which event types an application receives
 	//
-	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+	// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+	// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+	// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+	// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the
+	// wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /applications/{applicationName}/eventFilter (the `ApplicationsFilter` operationId).
 	ApplicationsFilterWithBody(ctx context.Context, applicationName string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ApplicationsFilter Set which event types an application receives
+	// ApplicationsFilter: Set which event types an application receives
 	//
-	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+	// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+	// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+	// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+	// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the
+	// wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /applications/{applicationName}/eventFilter (the `ApplicationsFilter` operationId).
 	ApplicationsFilter(ctx context.Context, applicationName string, body ApplicationsFilterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ApplicationsUnsubscribe Unsubscribe an application from event sources
+	// ApplicationsUnsubscribe: Unsubscribe an application from event sources
 	//
-	// Takes subscriptions away from the application and returns those that are left. The sources are handled in order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device that is no error. Since Asterisk 12.
+	// Takes subscriptions away from the application and returns those that are left. The sources are handled in
+	// order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or
+	// endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id
+	// under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404
+	// if there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device
+	// that is no error. Since Asterisk 12.
 	//
-	// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe` operationId).
+	// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe`
+	// operationId).
 	ApplicationsUnsubscribe(ctx context.Context, applicationName string, params *ApplicationsUnsubscribeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ApplicationsSubscribe Subscribe an application to event sources
+	// ApplicationsSubscribe: Subscribe an application to event sources
 	//
-	// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice has to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
+	// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that
+	// are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those
+	// before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice
+	// has to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no
+	// such application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
 	//
-	// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe` operationId).
+	// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe`
+	// operationId).
 	ApplicationsSubscribe(ctx context.Context, applicationName string, params *ApplicationsSubscribeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskDeleteObject Delete a configuration object
+	// AsteriskDeleteObject: Delete a configuration object
 	//
-	// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for example because it comes from a configuration file, 404 if the module, type or object does not exist. Since Asterisk 13.5.
+	// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for
+	// example because it comes from a configuration file, 404 if the module, type or object does not exist.
+	// Since Asterisk 13.5.
 	//
-	// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskDeleteObject` operationId).
+	// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the
+	// `AsteriskDeleteObject` operationId).
 	AsteriskDeleteObject(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskGetObject Read a configuration object
+	// AsteriskGetObject: Read a configuration object
 	//
-	// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer, for example a PJSIP endpoint, including those that have their default value and secrets such as passwords. Objects from configuration files can be read as well. Fails with 404 if the module, type or object does not exist. Since Asterisk 13.5.
+	// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer,
+	// for example a PJSIP endpoint, including those that have their default value and secrets such as passwords.
+	// Objects from configuration files can be read as well. Fails with 404 if the module, type or object does
+	// not exist. Since Asterisk 13.5.
 	//
-	// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject` operationId).
+	// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject`
+	// operationId).
 	AsteriskGetObject(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskUpdateObjectWithBody Create or change a configuration object
+	// AsteriskUpdateObjectWithBody: Create or change a configuration object
 	//
-	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+	// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+	// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+	// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+	// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 	//
 	// Takes any type of body and a specified content type.
 	//
-	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+	// operationId).
 	AsteriskUpdateObjectWithBody(ctx context.Context, configClass string, objectType string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskUpdateObject Create or change a configuration object
+	// AsteriskUpdateObject: Create or change a configuration object
 	//
-	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+	// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+	// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+	// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+	// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 	//
 	// Takes a body of the `application/json` content type.
 	//
-	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+	// operationId).
 	AsteriskUpdateObject(ctx context.Context, configClass string, objectType string, id string, body AsteriskUpdateObjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskGetInfo Get information about the server
+	// AsteriskGetInfo: Get information about the server
 	//
-	// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build
+	// the answer. Since Asterisk 12.
 	//
 	// Corresponds with GET /asterisk/info (the `AsteriskGetInfo` operationId).
 	AsteriskGetInfo(ctx context.Context, params *AsteriskGetInfoParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskListLogChannels List the log channels
+	// AsteriskListLogChannels: List the log channels
 	//
-	// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build the answer. Since Asterisk 13.6.
+	// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build
+	// the answer. Since Asterisk 13.6.
 	//
 	// Corresponds with GET /asterisk/logging (the `AsteriskListLogChannels` operationId).
 	AsteriskListLogChannels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskDeleteLog Delete a log channel
+	// AsteriskDeleteLog: Delete a log channel
 	//
-	// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no such channel or it comes from `logger.conf`. Since Asterisk 13.6.
+	// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no
+	// such channel or it comes from `logger.conf`. Since Asterisk 13.6.
 	//
 	// Corresponds with DELETE /asterisk/logging/{logChannelName} (the `AsteriskDeleteLog` operationId).
 	AsteriskDeleteLog(ctx context.Context, logChannelName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskAddLog Add a log channel
+	// AsteriskAddLog: Add a log channel
 	//
-	// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted, any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
+	// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted,
+	// any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are
+	// missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
 	//
 	// Corresponds with POST /asterisk/logging/{logChannelName} (the `AsteriskAddLog` operationId).
 	AsteriskAddLog(ctx context.Context, logChannelName string, params *AsteriskAddLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskRotateLog Rotate a log channel
+	// AsteriskRotateLog: Rotate a log channel
 	//
-	// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
+	// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that
+	// were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
 	//
 	// Corresponds with PUT /asterisk/logging/{logChannelName}/rotate (the `AsteriskRotateLog` operationId).
 	AsteriskRotateLog(ctx context.Context, logChannelName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskListModules List the loaded modules
+	// AsteriskListModules: List the loaded modules
 	//
-	// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build the answer. Since Asterisk 13.5.
+	// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build
+	// the answer. Since Asterisk 13.5.
 	//
 	// Corresponds with GET /asterisk/modules (the `AsteriskListModules` operationId).
 	AsteriskListModules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskUnloadModule Unload a module
+	// AsteriskUnloadModule: Unload a module
 	//
-	// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or cannot be unloaded. Since Asterisk 13.5.
+	// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or
+	// cannot be unloaded. Since Asterisk 13.5.
 	//
 	// Corresponds with DELETE /asterisk/modules/{moduleName} (the `AsteriskUnloadModule` operationId).
 	AsteriskUnloadModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskGetModule Get a loaded module
+	// AsteriskGetModule: Get a loaded module
 	//
-	// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
+	// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be
+	// found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
 	//
 	// Corresponds with GET /asterisk/modules/{moduleName} (the `AsteriskGetModule` operationId).
 	AsteriskGetModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskLoadModule Load a module
+	// AsteriskLoadModule: Load a module
 	//
-	// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
+	// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or
+	// declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
 	//
 	// Corresponds with POST /asterisk/modules/{moduleName} (the `AsteriskLoadModule` operationId).
 	AsteriskLoadModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskReloadModule Reload a module
+	// AsteriskReloadModule: Reload a module
 	//
-	// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not support reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
+	// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the
+	// reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not
+	// support reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
 	//
 	// Corresponds with PUT /asterisk/modules/{moduleName} (the `AsteriskReloadModule` operationId).
 	AsteriskReloadModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskPing Check that the server answers
+	// AsteriskPing: Check that the server answers
 	//
-	// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and accepts the credentials. Since Asterisk 13.25, 16.2.
+	// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and
+	// accepts the credentials. Since Asterisk 13.25, 16.2.
 	//
 	// Corresponds with GET /asterisk/ping (the `AsteriskPing` operationId).
 	AsteriskPing(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskGetGlobalVar Get a global variable
+	// AsteriskGetGlobalVar: Get a global variable
 	//
-	// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
+	// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables
+	// such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
 	//
 	// Corresponds with GET /asterisk/variable (the `AsteriskGetGlobalVar` operationId).
 	AsteriskGetGlobalVar(ctx context.Context, params *AsteriskGetGlobalVarParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AsteriskSetGlobalVar Set a global variable
+	// AsteriskSetGlobalVar: Set a global variable
 	//
-	// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
+	// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function
+	// instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless
+	// `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
 	//
 	// Corresponds with POST /asterisk/variable (the `AsteriskSetGlobalVar` operationId).
 	AsteriskSetGlobalVar(ctx context.Context, params *AsteriskSetGlobalVarParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesList List all bridges
+	// BridgesList: List all bridges
 	//
-	// Returns every visible bridge of the server: those made through ARI, and also those that dialplan applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns every visible bridge of the server: those made through ARI, and also those that dialplan
+	// applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not
+	// controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 	//
 	// Corresponds with GET /bridges (the `BridgesList` operationId).
 	BridgesList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesCreateWithBody Create a bridge
+	// BridgesCreateWithBody: Create a bridge
 	//
-	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+	// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+	// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+	// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables.
+	// Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the
+	// same), 500 if the types contradict each other. Since Asterisk 12.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /bridges (the `BridgesCreate` operationId).
 	BridgesCreateWithBody(ctx context.Context, params *BridgesCreateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesCreate Create a bridge
+	// BridgesCreate: Create a bridge
 	//
-	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+	// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+	// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+	// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables.
+	// Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the
+	// same), 500 if the types contradict each other. Since Asterisk 12.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /bridges (the `BridgesCreate` operationId).
 	BridgesCreate(ctx context.Context, params *BridgesCreateParams, body BridgesCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesDestroy Destroy a bridge
+	// BridgesDestroy: Destroy a bridge
 	//
-	// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 12.
+	// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay
+	// in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it
+	// is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI.
+	// Since Asterisk 12.
 	//
 	// Corresponds with DELETE /bridges/{bridgeId} (the `BridgesDestroy` operationId).
 	BridgesDestroy(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesGet Get a bridge
+	// BridgesGet: Get a bridge
 	//
-	// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since Asterisk 12.
+	// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since
+	// Asterisk 12.
 	//
 	// Corresponds with GET /bridges/{bridgeId} (the `BridgesGet` operationId).
 	BridgesGet(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesCreateWithIDWithBody Create a bridge with a chosen id
+	// BridgesCreateWithIDWithBody: Create a bridge with a chosen id
 	//
-	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+	// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one
+	// of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are
+	// malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not
+	// answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /bridges/{bridgeId} (the `BridgesCreateWithID` operationId).
 	BridgesCreateWithIDWithBody(ctx context.Context, bridgeID string, params *BridgesCreateWithIDParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesCreateWithID Create a bridge with a chosen id
+	// BridgesCreateWithID: Create a bridge with a chosen id
 	//
-	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+	// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one
+	// of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are
+	// malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not
+	// answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /bridges/{bridgeId} (the `BridgesCreateWithID` operationId).
 	BridgesCreateWithID(ctx context.Context, bridgeID string, params *BridgesCreateWithIDParams, body BridgesCreateWithIDJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesAddChannel Add channels to a bridge
+	// BridgesAddChannel: Add channels to a bridge
 	//
-	// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks until each channel's own thread has carried it out, which may take as long as a playback that runs on the channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or a channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a recording, channels named before it have been added. Since Asterisk 12.
+	// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks
+	// until each channel's own thread has carried it out, which may take as long as a playback that runs on the
+	// channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if
+	// a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or
+	// a channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a
+	// recording, channels named before it have been added. Since Asterisk 12.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/addChannel (the `BridgesAddChannel` operationId).
 	BridgesAddChannel(ctx context.Context, bridgeID string, params *BridgesAddChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesStopMoh Stop music on hold in a bridge
+	// BridgesStopMoh: Stop music on hold in a bridge
 	//
-	// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a holding bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it was not made through ARI or plays no music. Since Asterisk 12.
+	// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a
+	// holding bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it
+	// was not made through ARI or plays no music. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /bridges/{bridgeId}/moh (the `BridgesStopMoh` operationId).
 	BridgesStopMoh(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesStartMoh Start music on hold in a bridge
+	// BridgesStartMoh: Start music on hold in a bridge
 	//
-	// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music cannot be made. Since Asterisk 12.
+	// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its
+	// class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404
+	// if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music
+	// cannot be made. Since Asterisk 12.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/moh (the `BridgesStartMoh` operationId).
 	BridgesStartMoh(ctx context.Context, bridgeID string, params *BridgesStartMohParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesPlay Play media to everyone in a bridge
+	// BridgesPlay: Play media to everyone in a bridge
 	//
-	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.
+	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then
+	// be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+	// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+	// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+	// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a
+	// negative offset. Since Asterisk 12.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/play (the `BridgesPlay` operationId).
 	BridgesPlay(ctx context.Context, bridgeID string, params *BridgesPlayParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesPlayWithID Play media to a bridge under a chosen playback id
+	// BridgesPlayWithID: Play media to a bridge under a chosen playback id
 	//
-	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.3.
+	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then
+	// be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+	// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+	// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+	// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a
+	// negative offset. Since Asterisk 12.3.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/play/{playbackId} (the `BridgesPlayWithID` operationId).
 	BridgesPlayWithID(ctx context.Context, bridgeID string, playbackID string, params *BridgesPlayWithIDParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesRecord Record a bridge
+	// BridgesRecord: Record a bridge
 	//
-	// Starts recording the mixed audio of all participants and returns at once with a queued live recording. `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown, 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it. Since Asterisk 12.
+	// Starts recording the mixed audio of all participants and returns at once with a queued live recording.
+	// `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF
+	// digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no
+	// such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown,
+	// 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it.
+	// Since Asterisk 12.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/record (the `BridgesRecord` operationId).
 	BridgesRecord(ctx context.Context, bridgeID string, params *BridgesRecordParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesRemoveChannel Remove channels from a bridge
+	// BridgesRemoveChannel: Remove channels from a bridge
 	//
-	// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application. The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a Stasis application. Since Asterisk 12.
+	// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application.
+	// The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the
+	// channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not
+	// exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a
+	// Stasis application. Since Asterisk 12.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/removeChannel (the `BridgesRemoveChannel` operationId).
 	BridgesRemoveChannel(ctx context.Context, bridgeID string, params *BridgesRemoveChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesGetBridgeVar Get a bridge variable
+	// BridgesGetBridgeVar: Get a bridge variable
 	//
-	// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here. Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+	// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here.
+	// Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the
+	// bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Corresponds with GET /bridges/{bridgeId}/variable (the `BridgesGetBridgeVar` operationId).
 	BridgesGetBridgeVar(ctx context.Context, bridgeID string, params *BridgesGetBridgeVarParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesSetBridgeVar Set a bridge variable
+	// BridgesSetBridgeVar: Set a bridge variable
 	//
-	// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+	// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored
+	// as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the
+	// variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since
+	// Asterisk 20.20, 22.10, 23.4.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/variable (the `BridgesSetBridgeVar` operationId).
 	BridgesSetBridgeVar(ctx context.Context, bridgeID string, params *BridgesSetBridgeVarParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesGetBridgeVars Get several bridge variables
+	// BridgesGetBridgeVars: Get several bridge variables
 	//
-	// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
+	// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is
+	// not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a
+	// channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge
+	// that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Corresponds with GET /bridges/{bridgeId}/variables (the `BridgesGetBridgeVars` operationId).
 	BridgesGetBridgeVars(ctx context.Context, bridgeID string, params *BridgesGetBridgeVarsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesSetBridgeVarsWithBody Set several bridge variables
+	// BridgesSetBridgeVarsWithBody: Set several bridge variables
 	//
-	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+	// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+	// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/variables (the `BridgesSetBridgeVars` operationId).
 	BridgesSetBridgeVarsWithBody(ctx context.Context, bridgeID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesSetBridgeVars Set several bridge variables
+	// BridgesSetBridgeVars: Set several bridge variables
 	//
-	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+	// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+	// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /bridges/{bridgeId}/variables (the `BridgesSetBridgeVars` operationId).
 	BridgesSetBridgeVars(ctx context.Context, bridgeID string, body BridgesSetBridgeVarsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesClearVideoSource Let the video follow the talker again
+	// BridgesClearVideoSource: Let the video follow the talker again
 	//
-	// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two participants or fewer this changes nothing that they see. The bridge may report the old source until its next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 13.13, 14.2.
+	// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two
+	// participants or fewer this changes nothing that they see. The bridge may report the old source until its
+	// next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk
+	// 13.13, 14.2.
 	//
 	// Corresponds with DELETE /bridges/{bridgeId}/videoSource (the `BridgesClearVideoSource` operationId).
 	BridgesClearVideoSource(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// BridgesSetVideoSource Choose the channel whose video everyone sees
+	// BridgesSetVideoSource: Choose the channel whose video everyone sees
 	//
-	// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this bridge or not in a Stasis application. Since Asterisk 13.13, 14.2.
+	// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is
+	// cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks
+	// until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if
+	// the bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this
+	// bridge or not in a Stasis application. Since Asterisk 13.13, 14.2.
 	//
-	// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource` operationId).
+	// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource`
+	// operationId).
 	BridgesSetVideoSource(ctx context.Context, bridgeID string, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsList List all channels
+	// ChannelsList: List all channels
 	//
-	// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing to do with a Stasis application. Use it to find the calls that are still alive after the event connection was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
+	// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing
+	// to do with a Stasis application. Use it to find the calls that are still alive after the event connection
+	// was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
 	//
 	// Corresponds with GET /channels (the `ChannelsList` operationId).
 	ChannelsList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsOriginateWithBody Originate a channel
+	// ChannelsOriginateWithBody: Originate a channel
 	//
-	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+	// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+	// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+	// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+	// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+	// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+	// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+	// called. Since Asterisk 12.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /channels (the `ChannelsOriginate` operationId).
 	ChannelsOriginateWithBody(ctx context.Context, params *ChannelsOriginateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsOriginate Originate a channel
+	// ChannelsOriginate: Originate a channel
 	//
-	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+	// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+	// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+	// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+	// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+	// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+	// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+	// called. Since Asterisk 12.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /channels (the `ChannelsOriginate` operationId).
 	ChannelsOriginate(ctx context.Context, params *ChannelsOriginateParams, body ChannelsOriginateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsCreateWithBody Create a channel without dialling it
+	// ChannelsCreateWithBody: Create a channel without dialling it
 	//
-	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+	// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+	// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+	// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+	// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+	// made. Since Asterisk 14.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /channels/create (the `ChannelsCreate` operationId).
 	ChannelsCreateWithBody(ctx context.Context, params *ChannelsCreateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsCreate Create a channel without dialling it
+	// ChannelsCreate: Create a channel without dialling it
 	//
-	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+	// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+	// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+	// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+	// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+	// made. Since Asterisk 14.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /channels/create (the `ChannelsCreate` operationId).
 	ChannelsCreate(ctx context.Context, params *ChannelsCreateParams, body ChannelsCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsExternalMediaWithBody Create an external media channel
+	// ChannelsExternalMediaWithBody: Create an external media channel
 	//
-	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+	// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+	// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+	// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+	// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+	// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+	// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+	// Since Asterisk 16.6, 17.1.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /channels/externalMedia (the `ChannelsExternalMedia` operationId).
 	ChannelsExternalMediaWithBody(ctx context.Context, params *ChannelsExternalMediaParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsExternalMedia Create an external media channel
+	// ChannelsExternalMedia: Create an external media channel
 	//
-	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+	// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+	// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+	// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+	// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+	// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+	// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+	// Since Asterisk 16.6, 17.1.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /channels/externalMedia (the `ChannelsExternalMedia` operationId).
 	ChannelsExternalMedia(ctx context.Context, params *ChannelsExternalMediaParams, body ChannelsExternalMediaJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsHangup Hang up a channel
+	// ChannelsHangup: Hang up a channel
 	//
-	// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is requested; the end is told by `StasisEnd`, if the channel was in an application, and then `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both a reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
+	// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is
+	// requested; the end is told by `StasisEnd`, if the channel was in an application, and then
+	// `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both
+	// a reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /channels/{channelId} (the `ChannelsHangup` operationId).
 	ChannelsHangup(ctx context.Context, channelID string, params *ChannelsHangupParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsGet Get a channel
+	// ChannelsGet: Get a channel
 	//
-	// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
+	// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if
+	// there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
 	//
 	// Corresponds with GET /channels/{channelId} (the `ChannelsGet` operationId).
 	ChannelsGet(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsOriginateWithIDWithBody Originate a channel with a given id
+	// ChannelsOriginateWithIDWithBody: Originate a channel with a given id
 	//
-	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before
+	// anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the
+	// dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The
+	// application is subscribed to the channel right after its creation, too late for `ChannelCreated`;
+	// `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is
+	// not an error of this request. Since you know the id beforehand, you can listen for the channel's events
+	// before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not
+	// exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the
+	// endpoint cannot be called. Since Asterisk 12.2.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /channels/{channelId} (the `ChannelsOriginateWithID` operationId).
 	ChannelsOriginateWithIDWithBody(ctx context.Context, channelID string, params *ChannelsOriginateWithIDParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsOriginateWithID Originate a channel with a given id
+	// ChannelsOriginateWithID: Originate a channel with a given id
 	//
-	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before
+	// anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the
+	// dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The
+	// application is subscribed to the channel right after its creation, too late for `ChannelCreated`;
+	// `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is
+	// not an error of this request. Since you know the id beforehand, you can listen for the channel's events
+	// before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not
+	// exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the
+	// endpoint cannot be called. Since Asterisk 12.2.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /channels/{channelId} (the `ChannelsOriginateWithID` operationId).
 	ChannelsOriginateWithID(ctx context.Context, channelID string, params *ChannelsOriginateWithIDParams, body ChannelsOriginateWithIDJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsAnswer Answer a channel
+	// ChannelsAnswer: Answer a channel
 	//
-	// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands it blocks until the channel has carried it out, so it waits for a running playback or recording on the channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk 12.
+	// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands
+	// it blocks until the channel has carried it out, so it waits for a running playback or recording on the
+	// channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+	// 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk
+	// 12.
 	//
 	// Corresponds with POST /channels/{channelId}/answer (the `ChannelsAnswer` operationId).
 	ChannelsAnswer(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsContinueInDialplan Continue in the dialplan
+	// ChannelsContinueInDialplan: Continue in the dialplan
 	//
-	// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command cannot be queued. Since Asterisk 12.
+	// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on
+	// at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request
+	// returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is
+	// not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a
+	// Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command
+	// cannot be queued. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/continue (the `ChannelsContinueInDialplan` operationId).
 	ChannelsContinueInDialplan(ctx context.Context, channelID string, params *ChannelsContinueInDialplanParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsDial Dial a channel that was created undialled
+	// ChannelsDial: Dial a channel that was created undialled
 	//
-	// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request returns when the command is queued; ringing, answer and failure are told by `Dial` and `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the create operation, 500 if the command cannot be queued. Since Asterisk 14.
+	// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request
+	// returns when the command is queued; ringing, answer and failure are told by `Dial` and
+	// `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with 404 if
+	// there is no such channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the
+	// create operation, 500 if the command cannot be queued. Since Asterisk 14.
 	//
 	// Corresponds with POST /channels/{channelId}/dial (the `ChannelsDial` operationId).
 	ChannelsDial(ctx context.Context, channelID string, params *ChannelsDialParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsSendDTMF Send DTMF digits to a channel
+	// ChannelsSendDTMF: Send DTMF digits to a channel
 	//
-	// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request returns when the command is queued; the channel's later commands wait until the whole sequence has been sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event on the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request
+	// returns when the command is queued; the channel's later commands wait until the whole sequence has been
+	// sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event
+	// on the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is
+	// not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk
+	// 12.
 	//
 	// Corresponds with POST /channels/{channelId}/dtmf (the `ChannelsSendDTMF` operationId).
 	ChannelsSendDTMF(ctx context.Context, channelID string, params *ChannelsSendDTMFParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsUnhold Signal the end of hold to a channel
+	// ChannelsUnhold: Signal the end of hold to a channel
 	//
-	// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The
+	// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not
+	// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /channels/{channelId}/hold (the `ChannelsUnhold` operationId).
 	ChannelsUnhold(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsHold Signal hold to a channel
+	// ChannelsHold: Signal hold to a channel
 	//
-	// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP
+	// channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request
+	// returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a
+	// Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/hold (the `ChannelsHold` operationId).
 	ChannelsHold(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsStopMoh Stop music on hold
+	// ChannelsStopMoh: Stop music on hold
 	//
-	// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when
+	// the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis
+	// application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /channels/{channelId}/moh (the `ChannelsStopMoh` operationId).
 	ChannelsStopMoh(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsStartMoh Start music on hold
+	// ChannelsStartMoh: Start music on hold
 	//
-	// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media on the channel, such as a playback, ends the music and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media
+	// on the channel, such as a playback, ends the music and does not bring it back. The request returns when
+	// the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis
+	// application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/moh (the `ChannelsStartMoh` operationId).
 	ChannelsStartMoh(ctx context.Context, channelID string, params *ChannelsStartMohParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsMove Move a channel to another application
+	// ChannelsMove: Move a channel to another application
 	//
-	// Hands the channel over to another Stasis application without going through the dialplan: the old one gets `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application that is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since Asterisk 13.26, 16.3.
+	// Hands the channel over to another Stasis application without going through the dialplan: the old one gets
+	// `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application
+	// that is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there
+	// is no such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since
+	// Asterisk 13.26, 16.3.
 	//
 	// Corresponds with POST /channels/{channelId}/move (the `ChannelsMove` operationId).
 	ChannelsMove(ctx context.Context, channelID string, params *ChannelsMoveParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsUnmute Unmute a channel's audio
+	// ChannelsUnmute: Unmute a channel's audio
 	//
-	// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server
+	// has no default. The request returns when the command is queued. Fails with 400 if the direction is missing
+	// or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an
+	// outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /channels/{channelId}/mute (the `ChannelsUnmute` operationId).
 	ChannelsUnmute(ctx context.Context, channelID string, params *ChannelsUnmuteParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsMute Mute a channel's audio
+	// ChannelsMute: Mute a channel's audio
 	//
-	// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still pass. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still
+	// pass. Always send a direction, as the server has no default. The request returns when the command is
+	// queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it
+	// is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since
+	// Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/mute (the `ChannelsMute` operationId).
 	ChannelsMute(ctx context.Context, channelID string, params *ChannelsMuteParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsPlay Queue media to play to a channel
+	// ChannelsPlay: Queue media to play to a channel
 	//
-	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.
+	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+	// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+	// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+	// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it
+	// in state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is
+	// not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the
+	// playback cannot be queued. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/play (the `ChannelsPlay` operationId).
 	ChannelsPlay(ctx context.Context, channelID string, params *ChannelsPlayParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsPlayWithID Queue media to play to a channel, with a given playback id
+	// ChannelsPlayWithID: Queue media to play to a channel, with a given playback id
 	//
-	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Since you know the playback's id beforehand, you can listen for its events before you send the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.2.
+	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+	// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+	// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+	// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it
+	// in state `failed`. Since you know the playback's id beforehand, you can listen for its events before you
+	// send the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is
+	// not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the
+	// playback cannot be queued. Since Asterisk 12.2.
 	//
 	// Corresponds with POST /channels/{channelId}/play/{playbackId} (the `ChannelsPlayWithID` operationId).
 	ChannelsPlayWithID(ctx context.Context, channelID string, playbackID string, params *ChannelsPlayWithIDParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsProgress Indicate call progress
+	// ChannelsProgress: Indicate call progress
 	//
-	// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be played before the call is answered. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 20.16, 21.11, 22.6.
+	// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be
+	// played before the call is answered. The request returns when the command is queued. Fails with 404 if
+	// there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that
+	// nobody has answered yet. Since Asterisk 20.16, 21.11, 22.6.
 	//
 	// Corresponds with POST /channels/{channelId}/progress (the `ChannelsProgress` operationId).
 	ChannelsProgress(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsRecord Record a channel
+	// ChannelsRecord: Record a channel
 	//
-	// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings directory; an unanswered incoming call is answered first. The request returns when the recording is queued; `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The channel's other queued commands wait until the recording ends. A channel in a bridge cannot be recorded this way, `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a parameter or the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis application or the name is in use, 422 if the format is unknown, 500 if the recording cannot be started. Since Asterisk 12.
+	// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings
+	// directory; an unanswered incoming call is answered first. The request returns when the recording is
+	// queued; `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The
+	// channel's other queued commands wait until the recording ends. A channel in a bridge cannot be recorded
+	// this way, `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a
+	// parameter or the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis
+	// application or the name is in use, 422 if the format is unknown, 500 if the recording cannot be started.
+	// Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/record (the `ChannelsRecord` operationId).
 	ChannelsRecord(ctx context.Context, channelID string, params *ChannelsRecordParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsRedirect Redirect a channel to another endpoint
+	// ChannelsRedirect: Redirect a channel to another endpoint
 	//
-	// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology. The request returns when the command is queued, and does not tell whether the far end complies. Fails with 400 if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of another technology, 500 if the command cannot be queued. Since Asterisk 13.3.
+	// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a
+	// 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology.
+	// The request returns when the command is queued, and does not tell whether the far end complies. Fails with
+	// 400 if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application,
+	// 412 if it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of
+	// another technology, 500 if the command cannot be queued. Since Asterisk 13.3.
 	//
 	// Corresponds with POST /channels/{channelId}/redirect (the `ChannelsRedirect` operationId).
 	ChannelsRedirect(ctx context.Context, channelID string, params *ChannelsRedirectParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsRingStop Stop indicating ringing
+	// ChannelsRingStop: Stop indicating ringing
 	//
-	// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows
+	// by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is
+	// no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody
+	// has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /channels/{channelId}/ring (the `ChannelsRingStop` operationId).
 	ChannelsRingStop(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsRing Indicate ringing
+	// ChannelsRing: Indicate ringing
 	//
-	// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180 Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180
+	// Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is
+	// queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is
+	// an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/ring (the `ChannelsRing` operationId).
 	ChannelsRing(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsRtpstatistics Get RTP statistics of a channel
+	// ChannelsRtpstatistics: Get RTP statistics of a channel
 	//
-	// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk 13.27, 16.4.
+	// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every
+	// channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never
+	// uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk
+	// 13.27, 16.4.
 	//
 	// Corresponds with GET /channels/{channelId}/rtp_statistics (the `ChannelsRtpstatistics` operationId).
 	ChannelsRtpstatistics(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsStopSilence Stop playing silence
+	// ChannelsStopSilence: Stop playing silence
 	//
-	// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the
+	// command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+	// 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /channels/{channelId}/silence (the `ChannelsStopSilence` operationId).
 	ChannelsStopSilence(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsStartSilence Start playing silence
+	// ChannelsStartSilence: Start playing silence
 	//
-	// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is
+	// sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The
+	// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not
+	// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/silence (the `ChannelsStartSilence` operationId).
 	ChannelsStartSilence(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsSnoopChannel Snoop on a channel
+	// ChannelsSnoopChannel: Snoop on a channel
 	//
-	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.
+	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+	// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+	// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+	// Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or
+	// no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for
+	// example because its id is taken. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/snoop (the `ChannelsSnoopChannel` operationId).
 	ChannelsSnoopChannel(ctx context.Context, channelID string, params *ChannelsSnoopChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsSnoopChannelWithID Snoop on a channel with a given snoop id
+	// ChannelsSnoopChannelWithID: Snoop on a channel with a given snoop id
 	//
-	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can listen for its events before you send the request. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.2.
+	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+	// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+	// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+	// Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can
+	// listen for its events before you send the request. Fails with 400 if a direction is unknown, both are
+	// `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be
+	// made, for example because its id is taken. Since Asterisk 12.2.
 	//
-	// Corresponds with POST /channels/{channelId}/snoop/{snoopId} (the `ChannelsSnoopChannelWithID` operationId).
+	// Corresponds with POST /channels/{channelId}/snoop/{snoopId} (the `ChannelsSnoopChannelWithID`
+	// operationId).
 	ChannelsSnoopChannelWithID(ctx context.Context, channelID string, snoopID string, params *ChannelsSnoopChannelWithIDParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsTransferProgress Report the progress of a transfer
+	// ChannelsTransferProgress: Report the progress of a transfer
 	//
-	// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 20.13, 21.8, 22.3.
+	// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers
+	// that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only
+	// sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is
+	// missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since
+	// Asterisk 20.13, 21.8, 22.3.
 	//
-	// Corresponds with POST /channels/{channelId}/transfer_progress (the `ChannelsTransferProgress` operationId).
+	// Corresponds with POST /channels/{channelId}/transfer_progress (the `ChannelsTransferProgress`
+	// operationId).
 	ChannelsTransferProgress(ctx context.Context, channelID string, params *ChannelsTransferProgressParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsGetChannelVar Get a channel variable
+	// ChannelsGetChannelVar: Get a channel variable
 	//
-	// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not exist, 500 if the function cannot be read. Since Asterisk 12.
+	// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a
+	// Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not
+	// exist, 500 if the function cannot be read. Since Asterisk 12.
 	//
 	// Corresponds with GET /channels/{channelId}/variable (the `ChannelsGetChannelVar` operationId).
 	ChannelsGetChannelVar(ctx context.Context, channelID string, params *ChannelsGetChannelVarParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsSetChannelVar Set a channel variable
+	// ChannelsSetChannelVar: Set a channel variable
 	//
-	// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a running playback or recording; older ones merely queue it, and a read right afterwards may return the old value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 12.
+	// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a
+	// Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a
+	// running playback or recording; older ones merely queue it, and a read right afterwards may return the old
+	// value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such
+	// channel, 409 if it is not in a Stasis application. Since Asterisk 12.
 	//
 	// Corresponds with POST /channels/{channelId}/variable (the `ChannelsSetChannelVar` operationId).
 	ChannelsSetChannelVar(ctx context.Context, channelID string, params *ChannelsSetChannelVarParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsGetChannelVars Get several channel variables
+	// ChannelsGetChannelVars: Get several channel variables
 	//
-	// Returns the values of several channel variables or dialplan functions at once. It works on every channel, in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20, 22.10, 23.4.
+	// Returns the values of several channel variables or dialplan functions at once. It works on every channel,
+	// in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the
+	// channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20,
+	// 22.10, 23.4.
 	//
 	// Corresponds with GET /channels/{channelId}/variables (the `ChannelsGetChannelVars` operationId).
 	ChannelsGetChannelVars(ctx context.Context, channelID string, params *ChannelsGetChannelVarsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsSetChannelVarsWithBody Set several channel variables
+	// ChannelsSetChannelVarsWithBody: Set several channel variables
 	//
-	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+	// answers when the channel has carried it out, and so waits for a running playback or recording on the
+	// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such
+	// channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk
+	// 20.20, 22.10, 23.4.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /channels/{channelId}/variables (the `ChannelsSetChannelVars` operationId).
 	ChannelsSetChannelVarsWithBody(ctx context.Context, channelID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChannelsSetChannelVars Set several channel variables
+	// ChannelsSetChannelVars: Set several channel variables
 	//
-	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+	// answers when the channel has carried it out, and so waits for a running playback or recording on the
+	// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such
+	// channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk
+	// 20.20, 22.10, 23.4.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /channels/{channelId}/variables (the `ChannelsSetChannelVars` operationId).
 	ChannelsSetChannelVars(ctx context.Context, channelID string, body ChannelsSetChannelVarsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeviceStatesList List the device states that ARI sets
+	// DeviceStatesList: List the device states that ARI sets
 	//
-	// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read
+	// one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 	//
 	// Corresponds with GET /deviceStates (the `DeviceStatesList` operationId).
 	DeviceStatesList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeviceStatesDelete Delete a device's state
+	// DeviceStatesDelete: Delete a device's state
 	//
-	// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
+	// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device.
+	// Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /deviceStates/{deviceName} (the `DeviceStatesDelete` operationId).
 	DeviceStatesDelete(ctx context.Context, deviceName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeviceStatesGet Get a device's state
+	// DeviceStatesGet: Get a device's state
 	//
-	// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its
+	// state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer.
+	// Since Asterisk 12.
 	//
 	// Corresponds with GET /deviceStates/{deviceName} (the `DeviceStatesGet` operationId).
 	DeviceStatesGet(ctx context.Context, deviceName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeviceStatesUpdate Set a device's state
+	// DeviceStatesUpdate: Set a device's state
 	//
-	// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
+	// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and
+	// subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of
+	// Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the
+	// state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
 	//
 	// Corresponds with PUT /deviceStates/{deviceName} (the `DeviceStatesUpdate` operationId).
 	DeviceStatesUpdate(ctx context.Context, deviceName string, params *DeviceStatesUpdateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsList List the endpoints of all technologies
+	// EndpointsList: List the endpoints of all technologies
 	//
-	// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they
+	// are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 	//
 	// Corresponds with GET /endpoints (the `EndpointsList` operationId).
 	EndpointsList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsReferWithBody Refer an endpoint or URI to another
+	// EndpointsReferWithBody: Refer an endpoint or URI to another
 	//
-	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+	// endpoint is unknown. Since Asterisk 18.20, 20.5.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /endpoints/refer (the `EndpointsRefer` operationId).
 	EndpointsReferWithBody(ctx context.Context, params *EndpointsReferParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsRefer Refer an endpoint or URI to another
+	// EndpointsRefer: Refer an endpoint or URI to another
 	//
-	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+	// endpoint is unknown. Since Asterisk 18.20, 20.5.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /endpoints/refer (the `EndpointsRefer` operationId).
 	EndpointsRefer(ctx context.Context, params *EndpointsReferParams, body EndpointsReferJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsSendMessageWithBody Send a text message to an endpoint or URI
+	// EndpointsSendMessageWithBody: Send a text message to an endpoint or URI
 	//
-	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+	// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+	// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+	// Asterisk 12.5.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /endpoints/sendMessage (the `EndpointsSendMessage` operationId).
 	EndpointsSendMessageWithBody(ctx context.Context, params *EndpointsSendMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsSendMessage Send a text message to an endpoint or URI
+	// EndpointsSendMessage: Send a text message to an endpoint or URI
 	//
-	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+	// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+	// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+	// Asterisk 12.5.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /endpoints/sendMessage (the `EndpointsSendMessage` operationId).
 	EndpointsSendMessage(ctx context.Context, params *EndpointsSendMessageParams, body EndpointsSendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsListByTech List the endpoints of a technology
+	// EndpointsListByTech: List the endpoints of a technology
 	//
-	// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
+	// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology
+	// is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
 	//
 	// Corresponds with GET /endpoints/{tech} (the `EndpointsListByTech` operationId).
 	EndpointsListByTech(ctx context.Context, tech string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsGet Get an endpoint
+	// EndpointsGet: Get an endpoint
 	//
-	// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint. Since Asterisk 12.
+	// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint.
+	// Since Asterisk 12.
 	//
 	// Corresponds with GET /endpoints/{tech}/{resource} (the `EndpointsGet` operationId).
 	EndpointsGet(ctx context.Context, tech string, resource string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsReferToEndpointWithBody Refer an endpoint to another or to a URI
+	// EndpointsReferToEndpointWithBody: Refer an endpoint to another or to a URI
 	//
-	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+	// cannot refer. Since Asterisk 18.20, 20.5.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /endpoints/{tech}/{resource}/refer (the `EndpointsReferToEndpoint` operationId).
 	EndpointsReferToEndpointWithBody(ctx context.Context, tech string, resource string, params *EndpointsReferToEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsReferToEndpoint Refer an endpoint to another or to a URI
+	// EndpointsReferToEndpoint: Refer an endpoint to another or to a URI
 	//
-	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+	// cannot refer. Since Asterisk 18.20, 20.5.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /endpoints/{tech}/{resource}/refer (the `EndpointsReferToEndpoint` operationId).
 	EndpointsReferToEndpoint(ctx context.Context, tech string, resource string, params *EndpointsReferToEndpointParams, body EndpointsReferToEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsSendMessageToEndpointWithBody Send a text message to an endpoint
+	// EndpointsSendMessageToEndpointWithBody: Send a text message to an endpoint
 	//
-	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only
+	// means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if
+	// a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+	// Asterisk 12.5.
 	//
 	// Takes any type of body and a specified content type.
 	//
-	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+	// operationId).
 	EndpointsSendMessageToEndpointWithBody(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EndpointsSendMessageToEndpoint Send a text message to an endpoint
+	// EndpointsSendMessageToEndpoint: Send a text message to an endpoint
 	//
-	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only
+	// means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if
+	// a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+	// Asterisk 12.5.
 	//
 	// Takes a body of the `application/json` content type.
 	//
-	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+	// operationId).
 	EndpointsSendMessageToEndpoint(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, body EndpointsSendMessageToEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EventsClaimChannel Claim a channel offered by CallBroadcast
+	// EventsClaimChannel: Claim a channel offered by CallBroadcast
 	//
-	// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds), 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other errors. Since Asterisk 20.20, 22.10, 23.4.
+	// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first
+	// claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event
+	// before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on
+	// offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds),
+	// 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other
+	// errors. Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Corresponds with POST /events/claim (the `EventsClaimChannel` operationId).
 	EventsClaimChannel(ctx context.Context, params *EventsClaimChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EventsUserEventWithBody Send a user event to an application
+	// EventsUserEventWithBody: Send a user event to an application
 	//
-	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+	// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+	// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+	// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+	// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /events/user/{eventName} (the `EventsUserEvent` operationId).
 	EventsUserEventWithBody(ctx context.Context, eventName string, params *EventsUserEventParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// EventsUserEvent Send a user event to an application
+	// EventsUserEvent: Send a user event to an application
 	//
-	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+	// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+	// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+	// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+	// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /events/user/{eventName} (the `EventsUserEvent` operationId).
 	EventsUserEvent(ctx context.Context, eventName string, params *EventsUserEventParams, body EventsUserEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MailboxesList List the mailboxes
+	// MailboxesList: List the mailboxes
 	//
-	// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail; elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
+	// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on
+	// mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail;
+	// elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
 	//
 	// Corresponds with GET /mailboxes (the `MailboxesList` operationId).
 	MailboxesList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MailboxesDelete Delete a mailbox
+	// MailboxesDelete: Delete a mailbox
 	//
-	// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not support external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
+	// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not
+	// support external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
 	//
 	// Corresponds with DELETE /mailboxes/{mailboxName} (the `MailboxesDelete` operationId).
 	MailboxesDelete(ctx context.Context, mailboxName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MailboxesGet Get a mailbox
+	// MailboxesGet: Get a mailbox
 	//
-	// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not support external mailboxes. Since Asterisk 12.1.
+	// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not
+	// support external mailboxes. Since Asterisk 12.1.
 	//
 	// Corresponds with GET /mailboxes/{mailboxName} (the `MailboxesGet` operationId).
 	MailboxesGet(ctx context.Context, mailboxName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MailboxesUpdate Set a mailbox's message counts
+	// MailboxesUpdate: Set a mailbox's message counts
 	//
-	// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the message lamps of the phones that watch it. Fails with 404 only if the server does not support external mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
+	// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the
+	// message lamps of the phones that watch it. Fails with 404 only if the server does not support external
+	// mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
 	//
 	// Corresponds with PUT /mailboxes/{mailboxName} (the `MailboxesUpdate` operationId).
 	MailboxesUpdate(ctx context.Context, mailboxName string, params *MailboxesUpdateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PlaybacksStop Stop a playback or unqueue it
+	// PlaybacksStop: Stop a playback or unqueue it
 	//
-	// Stops a playback including the media that are still to come, or takes it out of the queue if it has not begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+	// Stops a playback including the media that are still to come, or takes it out of the queue if it has not
+	// begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn
+	// and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its
+	// medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 	//
 	// Corresponds with DELETE /playbacks/{playbackId} (the `PlaybacksStop` operationId).
 	PlaybacksStop(ctx context.Context, playbackID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PlaybacksGet Get a playback
+	// PlaybacksGet: Get a playback
 	//
-	// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback disappears as soon as it has ended. Since Asterisk 12.
+	// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback
+	// disappears as soon as it has ended. Since Asterisk 12.
 	//
 	// Corresponds with GET /playbacks/{playbackId} (the `PlaybacksGet` operationId).
 	PlaybacksGet(ctx context.Context, playbackID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PlaybacksControl Pause, resume, rewind or restart a playback
+	// PlaybacksControl: Pause, resume, rewind or restart a playback
 	//
-	// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+	// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if
+	// there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one
+	// can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be
+	// controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 	//
 	// Corresponds with POST /playbacks/{playbackId}/control (the `PlaybacksControl` operationId).
 	PlaybacksControl(ctx context.Context, playbackID string, params *PlaybacksControlParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsCancel Stop a live recording and throw it away
+	// RecordingsCancel: Stop a live recording and throw it away
 	//
-	// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
+	// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended
+	// to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still
+	// queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after
+	// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was
+	// cancelled in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /recordings/live/{recordingName} (the `RecordingsCancel` operationId).
 	RecordingsCancel(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsGetLive Get a live recording
+	// RecordingsGetLive: Get a live recording
 	//
-	// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this name, also once it has ended. Since Asterisk 12.
+	// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this
+	// name, also once it has ended. Since Asterisk 12.
 	//
 	// Corresponds with GET /recordings/live/{recordingName} (the `RecordingsGetLive` operationId).
 	RecordingsGetLive(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsUnmute Record the audio again after muting
+	// RecordingsUnmute: Record the audio again after muting
 	//
-	// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be unmuted. Since Asterisk 12.
+	// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording
+	// that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet
+	// or any more, 500 if it cannot be unmuted. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /recordings/live/{recordingName}/mute (the `RecordingsUnmute` operationId).
 	RecordingsUnmute(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsMute Record silence instead of the audio
+	// RecordingsMute: Record silence instead of the audio
 	//
-	// Makes a recording write silence instead of what is heard, for example while a card number is spoken; unlike pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be muted. Since Asterisk 12.
+	// Makes a recording write silence instead of what is heard, for example while a card number is spoken;
+	// unlike pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does
+	// nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it
+	// cannot be muted. Since Asterisk 12.
 	//
 	// Corresponds with POST /recordings/live/{recordingName}/mute (the `RecordingsMute` operationId).
 	RecordingsMute(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsUnpause Resume a paused live recording
+	// RecordingsUnpause: Resume a paused live recording
 	//
-	// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be resumed. Since Asterisk 12.
+	// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused
+	// does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500
+	// if it cannot be resumed. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /recordings/live/{recordingName}/pause (the `RecordingsUnpause` operationId).
 	RecordingsUnpause(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsPause Halt a live recording for a while
+	// RecordingsPause: Halt a live recording for a while
 	//
-	// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be paused. Since Asterisk 12.
+	// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the
+	// maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails
+	// with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be
+	// paused. Since Asterisk 12.
 	//
 	// Corresponds with POST /recordings/live/{recordingName}/pause (the `RecordingsPause` operationId).
 	RecordingsPause(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsStop Stop a live recording and keep it
+	// RecordingsStop: Stop a live recording and keep it
 	//
-	// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped. Since Asterisk 12.
+	// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is
+	// still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after
+	// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was
+	// cancelled in the queue, 500 if it cannot be stopped. Since Asterisk 12.
 	//
 	// Corresponds with POST /recordings/live/{recordingName}/stop (the `RecordingsStop` operationId).
 	RecordingsStop(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsListStored List stored recordings
+	// RecordingsListStored: List stored recordings
 	//
-	// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500 if the directory does not exist or cannot be read. Since Asterisk 12.
+	// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500
+	// if the directory does not exist or cannot be read. Since Asterisk 12.
 	//
 	// Corresponds with GET /recordings/stored (the `RecordingsListStored` operationId).
 	RecordingsListStored(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsDeleteStored Delete a recording from storage
+	// RecordingsDeleteStored: Delete a recording from storage
 	//
-	// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be deleted. Since Asterisk 12.
+	// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be
+	// deleted. Since Asterisk 12.
 	//
 	// Corresponds with DELETE /recordings/stored/{recordingName} (the `RecordingsDeleteStored` operationId).
 	RecordingsDeleteStored(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsGetStored Get a stored recording
+	// RecordingsGetStored: Get a stored recording
 	//
-	// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since Asterisk 12.
+	// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since
+	// Asterisk 12.
 	//
 	// Corresponds with GET /recordings/stored/{recordingName} (the `RecordingsGetStored` operationId).
 	RecordingsGetStored(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsCopyStored Copy a recording under another name
+	// RecordingsCopyStored: Copy a recording under another name
 	//
-	// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied. Since Asterisk 12.5.
+	// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the
+	// destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no
+	// recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied.
+	// Since Asterisk 12.5.
 	//
 	// Corresponds with POST /recordings/stored/{recordingName}/copy (the `RecordingsCopyStored` operationId).
 	RecordingsCopyStored(ctx context.Context, recordingName string, params *RecordingsCopyStoredParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordingsGetStoredFile Download a stored recording
+	// RecordingsGetStoredFile: Download a stored recording
 	//
-	// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format, and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket. Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
+	// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format,
+	// and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket.
+	// Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
 	//
 	// Corresponds with GET /recordings/stored/{recordingName}/file (the `RecordingsGetStoredFile` operationId).
 	RecordingsGetStoredFile(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SoundsList List installed sounds
+	// SoundsList: List installed sounds
 	//
-	// Returns all sounds that are installed on the server, optionally only those in one language or format. The list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of sounds is not available. Since Asterisk 12.
+	// Returns all sounds that are installed on the server, optionally only those in one language or format. The
+	// list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of
+	// sounds is not available. Since Asterisk 12.
 	//
 	// Corresponds with GET /sounds (the `SoundsList` operationId).
 	SoundsList(ctx context.Context, params *SoundsListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SoundsGet Get an installed sound
+	// SoundsGet: Get an installed sound
 	//
-	// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since Asterisk 12.
+	// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since
+	// Asterisk 12.
 	//
 	// Corresponds with GET /sounds/{soundId} (the `SoundsGet` operationId).
 	SoundsGet(ctx context.Context, soundID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// ApplicationsList List the Stasis applications
+// ApplicationsList: List the Stasis applications
 //
-// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if
+// the server cannot build the answer. Since Asterisk 12.
 //
 // Corresponds with GET /applications (the `ApplicationsList` operationId).
 func (c *Client) ApplicationsList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1029,9 +1426,11 @@ func (c *Client) ApplicationsList(ctx context.Context, reqEditors ...RequestEdit
 	return c.Client.Do(req)
 }
 
-// ApplicationsGet Get a Stasis application
+// ApplicationsGet: Get a Stasis application
 //
-// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk 12.
+// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still
+// exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk
+// 12.
 //
 // Corresponds with GET /applications/{applicationName} (the `ApplicationsGet` operationId).
 func (c *Client) ApplicationsGet(ctx context.Context, applicationName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1046,9 +1445,14 @@ func (c *Client) ApplicationsGet(ctx context.Context, applicationName string, re
 	return c.Client.Do(req)
 }
 
-// ApplicationsFilterWithBody Set which event types an application receives
+// ApplicationsFilterWithBody: Set which event types an application receives
 //
-// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong
+// form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1065,9 +1469,14 @@ func (c *Client) ApplicationsFilterWithBody(ctx context.Context, applicationName
 	return c.Client.Do(req)
 }
 
-// ApplicationsFilter Set which event types an application receives
+// ApplicationsFilter: Set which event types an application receives
 //
-// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong
+// form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1084,11 +1493,17 @@ func (c *Client) ApplicationsFilter(ctx context.Context, applicationName string,
 	return c.Client.Do(req)
 }
 
-// ApplicationsUnsubscribe Unsubscribe an application from event sources
+// ApplicationsUnsubscribe: Unsubscribe an application from event sources
 //
-// Takes subscriptions away from the application and returns those that are left. The sources are handled in order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device that is no error. Since Asterisk 12.
+// Takes subscriptions away from the application and returns those that are left. The sources are handled in
+// order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or
+// endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id
+// under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404 if
+// there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device that
+// is no error. Since Asterisk 12.
 //
-// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe` operationId).
+// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe`
+// operationId).
 func (c *Client) ApplicationsUnsubscribe(ctx context.Context, applicationName string, params *ApplicationsUnsubscribeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewApplicationsUnsubscribeRequest(c.Server, applicationName, params)
 	if err != nil {
@@ -1101,11 +1516,16 @@ func (c *Client) ApplicationsUnsubscribe(ctx context.Context, applicationName st
 	return c.Client.Do(req)
 }
 
-// ApplicationsSubscribe Subscribe an application to event sources
+// ApplicationsSubscribe: Subscribe an application to event sources
 //
-// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice has to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
+// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that
+// are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those
+// before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice has
+// to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such
+// application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
 //
-// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe` operationId).
+// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe`
+// operationId).
 func (c *Client) ApplicationsSubscribe(ctx context.Context, applicationName string, params *ApplicationsSubscribeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewApplicationsSubscribeRequest(c.Server, applicationName, params)
 	if err != nil {
@@ -1118,11 +1538,14 @@ func (c *Client) ApplicationsSubscribe(ctx context.Context, applicationName stri
 	return c.Client.Do(req)
 }
 
-// AsteriskDeleteObject Delete a configuration object
+// AsteriskDeleteObject: Delete a configuration object
 //
-// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for example because it comes from a configuration file, 404 if the module, type or object does not exist. Since Asterisk 13.5.
+// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for
+// example because it comes from a configuration file, 404 if the module, type or object does not exist. Since
+// Asterisk 13.5.
 //
-// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskDeleteObject` operationId).
+// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the
+// `AsteriskDeleteObject` operationId).
 func (c *Client) AsteriskDeleteObject(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAsteriskDeleteObjectRequest(c.Server, configClass, objectType, id)
 	if err != nil {
@@ -1135,11 +1558,15 @@ func (c *Client) AsteriskDeleteObject(ctx context.Context, configClass string, o
 	return c.Client.Do(req)
 }
 
-// AsteriskGetObject Read a configuration object
+// AsteriskGetObject: Read a configuration object
 //
-// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer, for example a PJSIP endpoint, including those that have their default value and secrets such as passwords. Objects from configuration files can be read as well. Fails with 404 if the module, type or object does not exist. Since Asterisk 13.5.
+// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer,
+// for example a PJSIP endpoint, including those that have their default value and secrets such as passwords.
+// Objects from configuration files can be read as well. Fails with 404 if the module, type or object does not
+// exist. Since Asterisk 13.5.
 //
-// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject` operationId).
+// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject`
+// operationId).
 func (c *Client) AsteriskGetObject(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAsteriskGetObjectRequest(c.Server, configClass, objectType, id)
 	if err != nil {
@@ -1152,13 +1579,18 @@ func (c *Client) AsteriskGetObject(ctx context.Context, configClass string, obje
 	return c.Client.Do(req)
 }
 
-// AsteriskUpdateObjectWithBody Create or change a configuration object
+// AsteriskUpdateObjectWithBody: Create or change a configuration object
 //
-// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 //
 // Takes any type of body and a specified content type.
 //
-// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+// operationId).
 func (c *Client) AsteriskUpdateObjectWithBody(ctx context.Context, configClass string, objectType string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAsteriskUpdateObjectRequestWithBody(c.Server, configClass, objectType, id, contentType, body)
 	if err != nil {
@@ -1171,13 +1603,18 @@ func (c *Client) AsteriskUpdateObjectWithBody(ctx context.Context, configClass s
 	return c.Client.Do(req)
 }
 
-// AsteriskUpdateObject Create or change a configuration object
+// AsteriskUpdateObject: Create or change a configuration object
 //
-// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 //
 // Takes a body of the `application/json` content type.
 //
-// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+// operationId).
 func (c *Client) AsteriskUpdateObject(ctx context.Context, configClass string, objectType string, id string, body AsteriskUpdateObjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAsteriskUpdateObjectRequest(c.Server, configClass, objectType, id, body)
 	if err != nil {
@@ -1190,9 +1627,10 @@ func (c *Client) AsteriskUpdateObject(ctx context.Context, configClass string, o
 	return c.Client.Do(req)
 }
 
-// AsteriskGetInfo Get information about the server
+// AsteriskGetInfo: Get information about the server
 //
-// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build
+// the answer. Since Asterisk 12.
 //
 // Corresponds with GET /asterisk/info (the `AsteriskGetInfo` operationId).
 func (c *Client) AsteriskGetInfo(ctx context.Context, params *AsteriskGetInfoParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1207,9 +1645,10 @@ func (c *Client) AsteriskGetInfo(ctx context.Context, params *AsteriskGetInfoPar
 	return c.Client.Do(req)
 }
 
-// AsteriskListLogChannels List the log channels
+// AsteriskListLogChannels: List the log channels
 //
-// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build the answer. Since Asterisk 13.6.
+// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build
+// the answer. Since Asterisk 13.6.
 //
 // Corresponds with GET /asterisk/logging (the `AsteriskListLogChannels` operationId).
 func (c *Client) AsteriskListLogChannels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1224,9 +1663,10 @@ func (c *Client) AsteriskListLogChannels(ctx context.Context, reqEditors ...Requ
 	return c.Client.Do(req)
 }
 
-// AsteriskDeleteLog Delete a log channel
+// AsteriskDeleteLog: Delete a log channel
 //
-// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no such channel or it comes from `logger.conf`. Since Asterisk 13.6.
+// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no
+// such channel or it comes from `logger.conf`. Since Asterisk 13.6.
 //
 // Corresponds with DELETE /asterisk/logging/{logChannelName} (the `AsteriskDeleteLog` operationId).
 func (c *Client) AsteriskDeleteLog(ctx context.Context, logChannelName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1241,9 +1681,11 @@ func (c *Client) AsteriskDeleteLog(ctx context.Context, logChannelName string, r
 	return c.Client.Do(req)
 }
 
-// AsteriskAddLog Add a log channel
+// AsteriskAddLog: Add a log channel
 //
-// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted, any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
+// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted,
+// any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are
+// missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
 //
 // Corresponds with POST /asterisk/logging/{logChannelName} (the `AsteriskAddLog` operationId).
 func (c *Client) AsteriskAddLog(ctx context.Context, logChannelName string, params *AsteriskAddLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1258,9 +1700,10 @@ func (c *Client) AsteriskAddLog(ctx context.Context, logChannelName string, para
 	return c.Client.Do(req)
 }
 
-// AsteriskRotateLog Rotate a log channel
+// AsteriskRotateLog: Rotate a log channel
 //
-// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
+// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that
+// were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
 //
 // Corresponds with PUT /asterisk/logging/{logChannelName}/rotate (the `AsteriskRotateLog` operationId).
 func (c *Client) AsteriskRotateLog(ctx context.Context, logChannelName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1275,9 +1718,10 @@ func (c *Client) AsteriskRotateLog(ctx context.Context, logChannelName string, r
 	return c.Client.Do(req)
 }
 
-// AsteriskListModules List the loaded modules
+// AsteriskListModules: List the loaded modules
 //
-// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build the answer. Since Asterisk 13.5.
+// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build the
+// answer. Since Asterisk 13.5.
 //
 // Corresponds with GET /asterisk/modules (the `AsteriskListModules` operationId).
 func (c *Client) AsteriskListModules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1292,9 +1736,10 @@ func (c *Client) AsteriskListModules(ctx context.Context, reqEditors ...RequestE
 	return c.Client.Do(req)
 }
 
-// AsteriskUnloadModule Unload a module
+// AsteriskUnloadModule: Unload a module
 //
-// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or cannot be unloaded. Since Asterisk 13.5.
+// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or cannot
+// be unloaded. Since Asterisk 13.5.
 //
 // Corresponds with DELETE /asterisk/modules/{moduleName} (the `AsteriskUnloadModule` operationId).
 func (c *Client) AsteriskUnloadModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1309,9 +1754,10 @@ func (c *Client) AsteriskUnloadModule(ctx context.Context, moduleName string, re
 	return c.Client.Do(req)
 }
 
-// AsteriskGetModule Get a loaded module
+// AsteriskGetModule: Get a loaded module
 //
-// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
+// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be
+// found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
 //
 // Corresponds with GET /asterisk/modules/{moduleName} (the `AsteriskGetModule` operationId).
 func (c *Client) AsteriskGetModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1326,9 +1772,10 @@ func (c *Client) AsteriskGetModule(ctx context.Context, moduleName string, reqEd
 	return c.Client.Do(req)
 }
 
-// AsteriskLoadModule Load a module
+// AsteriskLoadModule: Load a module
 //
-// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
+// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or
+// declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
 //
 // Corresponds with POST /asterisk/modules/{moduleName} (the `AsteriskLoadModule` operationId).
 func (c *Client) AsteriskLoadModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1343,9 +1790,11 @@ func (c *Client) AsteriskLoadModule(ctx context.Context, moduleName string, reqE
 	return c.Client.Do(req)
 }
 
-// AsteriskReloadModule Reload a module
+// AsteriskReloadModule: Reload a module
 //
-// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not support reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
+// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the
+// reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not support
+// reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
 //
 // Corresponds with PUT /asterisk/modules/{moduleName} (the `AsteriskReloadModule` operationId).
 func (c *Client) AsteriskReloadModule(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1360,9 +1809,10 @@ func (c *Client) AsteriskReloadModule(ctx context.Context, moduleName string, re
 	return c.Client.Do(req)
 }
 
-// AsteriskPing Check that the server answers
+// AsteriskPing: Check that the server answers
 //
-// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and accepts the credentials. Since Asterisk 13.25, 16.2.
+// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and
+// accepts the credentials. Since Asterisk 13.25, 16.2.
 //
 // Corresponds with GET /asterisk/ping (the `AsteriskPing` operationId).
 func (c *Client) AsteriskPing(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1377,9 +1827,10 @@ func (c *Client) AsteriskPing(ctx context.Context, reqEditors ...RequestEditorFn
 	return c.Client.Do(req)
 }
 
-// AsteriskGetGlobalVar Get a global variable
+// AsteriskGetGlobalVar: Get a global variable
 //
-// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
+// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables
+// such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
 //
 // Corresponds with GET /asterisk/variable (the `AsteriskGetGlobalVar` operationId).
 func (c *Client) AsteriskGetGlobalVar(ctx context.Context, params *AsteriskGetGlobalVarParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1394,9 +1845,11 @@ func (c *Client) AsteriskGetGlobalVar(ctx context.Context, params *AsteriskGetGl
 	return c.Client.Do(req)
 }
 
-// AsteriskSetGlobalVar Set a global variable
+// AsteriskSetGlobalVar: Set a global variable
 //
-// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
+// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function
+// instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless
+// `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
 //
 // Corresponds with POST /asterisk/variable (the `AsteriskSetGlobalVar` operationId).
 func (c *Client) AsteriskSetGlobalVar(ctx context.Context, params *AsteriskSetGlobalVarParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1411,9 +1864,11 @@ func (c *Client) AsteriskSetGlobalVar(ctx context.Context, params *AsteriskSetGl
 	return c.Client.Do(req)
 }
 
-// BridgesList List all bridges
+// BridgesList: List all bridges
 //
-// Returns every visible bridge of the server: those made through ARI, and also those that dialplan applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns every visible bridge of the server: those made through ARI, and also those that dialplan
+// applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not
+// controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 //
 // Corresponds with GET /bridges (the `BridgesList` operationId).
 func (c *Client) BridgesList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1428,9 +1883,14 @@ func (c *Client) BridgesList(ctx context.Context, reqEditors ...RequestEditorFn)
 	return c.Client.Do(req)
 }
 
-// BridgesCreateWithBody Create a bridge
+// BridgesCreateWithBody: Create a bridge
 //
-// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails
+// with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500
+// if the types contradict each other. Since Asterisk 12.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1447,9 +1907,14 @@ func (c *Client) BridgesCreateWithBody(ctx context.Context, params *BridgesCreat
 	return c.Client.Do(req)
 }
 
-// BridgesCreate Create a bridge
+// BridgesCreate: Create a bridge
 //
-// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails
+// with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500
+// if the types contradict each other. Since Asterisk 12.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1466,9 +1931,12 @@ func (c *Client) BridgesCreate(ctx context.Context, params *BridgesCreateParams,
 	return c.Client.Do(req)
 }
 
-// BridgesDestroy Destroy a bridge
+// BridgesDestroy: Destroy a bridge
 //
-// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 12.
+// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay
+// in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it
+// is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI.
+// Since Asterisk 12.
 //
 // Corresponds with DELETE /bridges/{bridgeId} (the `BridgesDestroy` operationId).
 func (c *Client) BridgesDestroy(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1483,9 +1951,10 @@ func (c *Client) BridgesDestroy(ctx context.Context, bridgeID string, reqEditors
 	return c.Client.Do(req)
 }
 
-// BridgesGet Get a bridge
+// BridgesGet: Get a bridge
 //
-// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since Asterisk 12.
+// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since
+// Asterisk 12.
 //
 // Corresponds with GET /bridges/{bridgeId} (the `BridgesGet` operationId).
 func (c *Client) BridgesGet(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1500,9 +1969,13 @@ func (c *Client) BridgesGet(ctx context.Context, bridgeID string, reqEditors ...
 	return c.Client.Do(req)
 }
 
-// BridgesCreateWithIDWithBody Create a bridge with a chosen id
+// BridgesCreateWithIDWithBody: Create a bridge with a chosen id
 //
-// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of
+// the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed
+// (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409
+// but 200 with an empty body, or 500. Since Asterisk 12.2.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1519,9 +1992,13 @@ func (c *Client) BridgesCreateWithIDWithBody(ctx context.Context, bridgeID strin
 	return c.Client.Do(req)
 }
 
-// BridgesCreateWithID Create a bridge with a chosen id
+// BridgesCreateWithID: Create a bridge with a chosen id
 //
-// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of
+// the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed
+// (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409
+// but 200 with an empty body, or 500. Since Asterisk 12.2.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1538,9 +2015,14 @@ func (c *Client) BridgesCreateWithID(ctx context.Context, bridgeID string, param
 	return c.Client.Do(req)
 }
 
-// BridgesAddChannel Add channels to a bridge
+// BridgesAddChannel: Add channels to a bridge
 //
-// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks until each channel's own thread has carried it out, which may take as long as a playback that runs on the channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or a channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a recording, channels named before it have been added. Since Asterisk 12.
+// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks
+// until each channel's own thread has carried it out, which may take as long as a playback that runs on the
+// channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if
+// a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or a
+// channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a recording,
+// channels named before it have been added. Since Asterisk 12.
 //
 // Corresponds with POST /bridges/{bridgeId}/addChannel (the `BridgesAddChannel` operationId).
 func (c *Client) BridgesAddChannel(ctx context.Context, bridgeID string, params *BridgesAddChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1555,9 +2037,11 @@ func (c *Client) BridgesAddChannel(ctx context.Context, bridgeID string, params 
 	return c.Client.Do(req)
 }
 
-// BridgesStopMoh Stop music on hold in a bridge
+// BridgesStopMoh: Stop music on hold in a bridge
 //
-// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a holding bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it was not made through ARI or plays no music. Since Asterisk 12.
+// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a holding
+// bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it was not
+// made through ARI or plays no music. Since Asterisk 12.
 //
 // Corresponds with DELETE /bridges/{bridgeId}/moh (the `BridgesStopMoh` operationId).
 func (c *Client) BridgesStopMoh(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1572,9 +2056,12 @@ func (c *Client) BridgesStopMoh(ctx context.Context, bridgeID string, reqEditors
 	return c.Client.Do(req)
 }
 
-// BridgesStartMoh Start music on hold in a bridge
+// BridgesStartMoh: Start music on hold in a bridge
 //
-// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music cannot be made. Since Asterisk 12.
+// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its
+// class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404
+// if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music
+// cannot be made. Since Asterisk 12.
 //
 // Corresponds with POST /bridges/{bridgeId}/moh (the `BridgesStartMoh` operationId).
 func (c *Client) BridgesStartMoh(ctx context.Context, bridgeID string, params *BridgesStartMohParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1589,9 +2076,14 @@ func (c *Client) BridgesStartMoh(ctx context.Context, bridgeID string, params *B
 	return c.Client.Do(req)
 }
 
-// BridgesPlay Play media to everyone in a bridge
+// BridgesPlay: Play media to everyone in a bridge
 //
-// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.
+// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be
+// followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative
+// offset. Since Asterisk 12.
 //
 // Corresponds with POST /bridges/{bridgeId}/play (the `BridgesPlay` operationId).
 func (c *Client) BridgesPlay(ctx context.Context, bridgeID string, params *BridgesPlayParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1606,9 +2098,14 @@ func (c *Client) BridgesPlay(ctx context.Context, bridgeID string, params *Bridg
 	return c.Client.Do(req)
 }
 
-// BridgesPlayWithID Play media to a bridge under a chosen playback id
+// BridgesPlayWithID: Play media to a bridge under a chosen playback id
 //
-// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.3.
+// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be
+// followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative
+// offset. Since Asterisk 12.3.
 //
 // Corresponds with POST /bridges/{bridgeId}/play/{playbackId} (the `BridgesPlayWithID` operationId).
 func (c *Client) BridgesPlayWithID(ctx context.Context, bridgeID string, playbackID string, params *BridgesPlayWithIDParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1623,9 +2120,14 @@ func (c *Client) BridgesPlayWithID(ctx context.Context, bridgeID string, playbac
 	return c.Client.Do(req)
 }
 
-// BridgesRecord Record a bridge
+// BridgesRecord: Record a bridge
 //
-// Starts recording the mixed audio of all participants and returns at once with a queued live recording. `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown, 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it. Since Asterisk 12.
+// Starts recording the mixed audio of all participants and returns at once with a queued live recording.
+// `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF
+// digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no
+// such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown,
+// 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it.
+// Since Asterisk 12.
 //
 // Corresponds with POST /bridges/{bridgeId}/record (the `BridgesRecord` operationId).
 func (c *Client) BridgesRecord(ctx context.Context, bridgeID string, params *BridgesRecordParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1640,9 +2142,13 @@ func (c *Client) BridgesRecord(ctx context.Context, bridgeID string, params *Bri
 	return c.Client.Do(req)
 }
 
-// BridgesRemoveChannel Remove channels from a bridge
+// BridgesRemoveChannel: Remove channels from a bridge
 //
-// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application. The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a Stasis application. Since Asterisk 12.
+// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application.
+// The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the
+// channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not
+// exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a
+// Stasis application. Since Asterisk 12.
 //
 // Corresponds with POST /bridges/{bridgeId}/removeChannel (the `BridgesRemoveChannel` operationId).
 func (c *Client) BridgesRemoveChannel(ctx context.Context, bridgeID string, params *BridgesRemoveChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1657,9 +2163,11 @@ func (c *Client) BridgesRemoveChannel(ctx context.Context, bridgeID string, para
 	return c.Client.Do(req)
 }
 
-// BridgesGetBridgeVar Get a bridge variable
+// BridgesGetBridgeVar: Get a bridge variable
 //
-// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here. Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here.
+// Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the
+// bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
 //
 // Corresponds with GET /bridges/{bridgeId}/variable (the `BridgesGetBridgeVar` operationId).
 func (c *Client) BridgesGetBridgeVar(ctx context.Context, bridgeID string, params *BridgesGetBridgeVarParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1674,9 +2182,12 @@ func (c *Client) BridgesGetBridgeVar(ctx context.Context, bridgeID string, param
 	return c.Client.Do(req)
 }
 
-// BridgesSetBridgeVar Set a bridge variable
+// BridgesSetBridgeVar: Set a bridge variable
 //
-// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored
+// as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the
+// variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since
+// Asterisk 20.20, 22.10, 23.4.
 //
 // Corresponds with POST /bridges/{bridgeId}/variable (the `BridgesSetBridgeVar` operationId).
 func (c *Client) BridgesSetBridgeVar(ctx context.Context, bridgeID string, params *BridgesSetBridgeVarParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1691,9 +2202,12 @@ func (c *Client) BridgesSetBridgeVar(ctx context.Context, bridgeID string, param
 	return c.Client.Do(req)
 }
 
-// BridgesGetBridgeVars Get several bridge variables
+// BridgesGetBridgeVars: Get several bridge variables
 //
-// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
+// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is
+// not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a
+// channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge
+// that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
 //
 // Corresponds with GET /bridges/{bridgeId}/variables (the `BridgesGetBridgeVars` operationId).
 func (c *Client) BridgesGetBridgeVars(ctx context.Context, bridgeID string, params *BridgesGetBridgeVarsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1708,9 +2222,11 @@ func (c *Client) BridgesGetBridgeVars(ctx context.Context, bridgeID string, para
 	return c.Client.Do(req)
 }
 
-// BridgesSetBridgeVarsWithBody Set several bridge variables
+// BridgesSetBridgeVarsWithBody: Set several bridge variables
 //
-// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1727,9 +2243,11 @@ func (c *Client) BridgesSetBridgeVarsWithBody(ctx context.Context, bridgeID stri
 	return c.Client.Do(req)
 }
 
-// BridgesSetBridgeVars Set several bridge variables
+// BridgesSetBridgeVars: Set several bridge variables
 //
-// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1746,9 +2264,12 @@ func (c *Client) BridgesSetBridgeVars(ctx context.Context, bridgeID string, body
 	return c.Client.Do(req)
 }
 
-// BridgesClearVideoSource Let the video follow the talker again
+// BridgesClearVideoSource: Let the video follow the talker again
 //
-// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two participants or fewer this changes nothing that they see. The bridge may report the old source until its next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 13.13, 14.2.
+// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two
+// participants or fewer this changes nothing that they see. The bridge may report the old source until its
+// next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk
+// 13.13, 14.2.
 //
 // Corresponds with DELETE /bridges/{bridgeId}/videoSource (the `BridgesClearVideoSource` operationId).
 func (c *Client) BridgesClearVideoSource(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1763,11 +2284,16 @@ func (c *Client) BridgesClearVideoSource(ctx context.Context, bridgeID string, r
 	return c.Client.Do(req)
 }
 
-// BridgesSetVideoSource Choose the channel whose video everyone sees
+// BridgesSetVideoSource: Choose the channel whose video everyone sees
 //
-// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this bridge or not in a Stasis application. Since Asterisk 13.13, 14.2.
+// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is
+// cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks
+// until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if the
+// bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this bridge
+// or not in a Stasis application. Since Asterisk 13.13, 14.2.
 //
-// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource` operationId).
+// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource`
+// operationId).
 func (c *Client) BridgesSetVideoSource(ctx context.Context, bridgeID string, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewBridgesSetVideoSourceRequest(c.Server, bridgeID, channelID)
 	if err != nil {
@@ -1780,9 +2306,11 @@ func (c *Client) BridgesSetVideoSource(ctx context.Context, bridgeID string, cha
 	return c.Client.Do(req)
 }
 
-// ChannelsList List all channels
+// ChannelsList: List all channels
 //
-// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing to do with a Stasis application. Use it to find the calls that are still alive after the event connection was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
+// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing
+// to do with a Stasis application. Use it to find the calls that are still alive after the event connection
+// was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
 //
 // Corresponds with GET /channels (the `ChannelsList` operationId).
 func (c *Client) ChannelsList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1797,9 +2325,16 @@ func (c *Client) ChannelsList(ctx context.Context, reqEditors ...RequestEditorFn
 	return c.Client.Do(req)
 }
 
-// ChannelsOriginateWithBody Originate a channel
+// ChannelsOriginateWithBody: Originate a channel
 //
-// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1816,9 +2351,16 @@ func (c *Client) ChannelsOriginateWithBody(ctx context.Context, params *Channels
 	return c.Client.Do(req)
 }
 
-// ChannelsOriginate Originate a channel
+// ChannelsOriginate: Originate a channel
 //
-// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1835,9 +2377,14 @@ func (c *Client) ChannelsOriginate(ctx context.Context, params *ChannelsOriginat
 	return c.Client.Do(req)
 }
 
-// ChannelsCreateWithBody Create a channel without dialling it
+// ChannelsCreateWithBody: Create a channel without dialling it
 //
-// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+// made. Since Asterisk 14.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1854,9 +2401,14 @@ func (c *Client) ChannelsCreateWithBody(ctx context.Context, params *ChannelsCre
 	return c.Client.Do(req)
 }
 
-// ChannelsCreate Create a channel without dialling it
+// ChannelsCreate: Create a channel without dialling it
 //
-// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+// made. Since Asterisk 14.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1873,9 +2425,16 @@ func (c *Client) ChannelsCreate(ctx context.Context, params *ChannelsCreateParam
 	return c.Client.Do(req)
 }
 
-// ChannelsExternalMediaWithBody Create an external media channel
+// ChannelsExternalMediaWithBody: Create an external media channel
 //
-// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+// Since Asterisk 16.6, 17.1.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1892,9 +2451,16 @@ func (c *Client) ChannelsExternalMediaWithBody(ctx context.Context, params *Chan
 	return c.Client.Do(req)
 }
 
-// ChannelsExternalMedia Create an external media channel
+// ChannelsExternalMedia: Create an external media channel
 //
-// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+// Since Asterisk 16.6, 17.1.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1911,9 +2477,12 @@ func (c *Client) ChannelsExternalMedia(ctx context.Context, params *ChannelsExte
 	return c.Client.Do(req)
 }
 
-// ChannelsHangup Hang up a channel
+// ChannelsHangup: Hang up a channel
 //
-// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is requested; the end is told by `StasisEnd`, if the channel was in an application, and then `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both a reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
+// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is
+// requested; the end is told by `StasisEnd`, if the channel was in an application, and then
+// `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both a
+// reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
 //
 // Corresponds with DELETE /channels/{channelId} (the `ChannelsHangup` operationId).
 func (c *Client) ChannelsHangup(ctx context.Context, channelID string, params *ChannelsHangupParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1928,9 +2497,10 @@ func (c *Client) ChannelsHangup(ctx context.Context, channelID string, params *C
 	return c.Client.Do(req)
 }
 
-// ChannelsGet Get a channel
+// ChannelsGet: Get a channel
 //
-// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
+// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if
+// there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
 //
 // Corresponds with GET /channels/{channelId} (the `ChannelsGet` operationId).
 func (c *Client) ChannelsGet(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1945,9 +2515,17 @@ func (c *Client) ChannelsGet(ctx context.Context, channelID string, reqEditors .
 	return c.Client.Do(req)
 }
 
-// ChannelsOriginateWithIDWithBody Originate a channel with a given id
+// ChannelsOriginateWithIDWithBody: Originate a channel with a given id
 //
-// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody
+// answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan
+// at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Since you know the id beforehand, you can listen for the channel's events before you send the
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.2.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1964,9 +2542,17 @@ func (c *Client) ChannelsOriginateWithIDWithBody(ctx context.Context, channelID 
 	return c.Client.Do(req)
 }
 
-// ChannelsOriginateWithID Originate a channel with a given id
+// ChannelsOriginateWithID: Originate a channel with a given id
 //
-// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody
+// answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan
+// at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Since you know the id beforehand, you can listen for the channel's events before you send the
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.2.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1983,9 +2569,13 @@ func (c *Client) ChannelsOriginateWithID(ctx context.Context, channelID string, 
 	return c.Client.Do(req)
 }
 
-// ChannelsAnswer Answer a channel
+// ChannelsAnswer: Answer a channel
 //
-// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands it blocks until the channel has carried it out, so it waits for a running playback or recording on the channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk 12.
+// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands
+// it blocks until the channel has carried it out, so it waits for a running playback or recording on the
+// channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+// 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk
+// 12.
 //
 // Corresponds with POST /channels/{channelId}/answer (the `ChannelsAnswer` operationId).
 func (c *Client) ChannelsAnswer(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2000,9 +2590,14 @@ func (c *Client) ChannelsAnswer(ctx context.Context, channelID string, reqEditor
 	return c.Client.Do(req)
 }
 
-// ChannelsContinueInDialplan Continue in the dialplan
+// ChannelsContinueInDialplan: Continue in the dialplan
 //
-// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command cannot be queued. Since Asterisk 12.
+// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on
+// at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request
+// returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is
+// not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a Stasis
+// application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command cannot be
+// queued. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/continue (the `ChannelsContinueInDialplan` operationId).
 func (c *Client) ChannelsContinueInDialplan(ctx context.Context, channelID string, params *ChannelsContinueInDialplanParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2017,9 +2612,13 @@ func (c *Client) ChannelsContinueInDialplan(ctx context.Context, channelID strin
 	return c.Client.Do(req)
 }
 
-// ChannelsDial Dial a channel that was created undialled
+// ChannelsDial: Dial a channel that was created undialled
 //
-// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request returns when the command is queued; ringing, answer and failure are told by `Dial` and `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the create operation, 500 if the command cannot be queued. Since Asterisk 14.
+// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request
+// returns when the command is queued; ringing, answer and failure are told by `Dial` and `ChannelStateChange`
+// events, and the channel stays in its Stasis application throughout. Fails with 404 if there is no such
+// channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the create operation,
+// 500 if the command cannot be queued. Since Asterisk 14.
 //
 // Corresponds with POST /channels/{channelId}/dial (the `ChannelsDial` operationId).
 func (c *Client) ChannelsDial(ctx context.Context, channelID string, params *ChannelsDialParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2034,9 +2633,13 @@ func (c *Client) ChannelsDial(ctx context.Context, channelID string, params *Cha
 	return c.Client.Do(req)
 }
 
-// ChannelsSendDTMF Send DTMF digits to a channel
+// ChannelsSendDTMF: Send DTMF digits to a channel
 //
-// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request returns when the command is queued; the channel's later commands wait until the whole sequence has been sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event on the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request
+// returns when the command is queued; the channel's later commands wait until the whole sequence has been
+// sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event on
+// the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is not
+// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/dtmf (the `ChannelsSendDTMF` operationId).
 func (c *Client) ChannelsSendDTMF(ctx context.Context, channelID string, params *ChannelsSendDTMFParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2051,9 +2654,11 @@ func (c *Client) ChannelsSendDTMF(ctx context.Context, channelID string, params 
 	return c.Client.Do(req)
 }
 
-// ChannelsUnhold Signal the end of hold to a channel
+// ChannelsUnhold: Signal the end of hold to a channel
 //
-// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The
+// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in
+// a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with DELETE /channels/{channelId}/hold (the `ChannelsUnhold` operationId).
 func (c *Client) ChannelsUnhold(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2068,9 +2673,12 @@ func (c *Client) ChannelsUnhold(ctx context.Context, channelID string, reqEditor
 	return c.Client.Do(req)
 }
 
-// ChannelsHold Signal hold to a channel
+// ChannelsHold: Signal hold to a channel
 //
-// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP
+// channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request
+// returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a
+// Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/hold (the `ChannelsHold` operationId).
 func (c *Client) ChannelsHold(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2085,9 +2693,11 @@ func (c *Client) ChannelsHold(ctx context.Context, channelID string, reqEditors 
 	return c.Client.Do(req)
 }
 
-// ChannelsStopMoh Stop music on hold
+// ChannelsStopMoh: Stop music on hold
 //
-// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when
+// the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis
+// application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with DELETE /channels/{channelId}/moh (the `ChannelsStopMoh` operationId).
 func (c *Client) ChannelsStopMoh(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2102,9 +2712,12 @@ func (c *Client) ChannelsStopMoh(ctx context.Context, channelID string, reqEdito
 	return c.Client.Do(req)
 }
 
-// ChannelsStartMoh Start music on hold
+// ChannelsStartMoh: Start music on hold
 //
-// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media on the channel, such as a playback, ends the music and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media
+// on the channel, such as a playback, ends the music and does not bring it back. The request returns when the
+// command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+// 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/moh (the `ChannelsStartMoh` operationId).
 func (c *Client) ChannelsStartMoh(ctx context.Context, channelID string, params *ChannelsStartMohParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2119,9 +2732,13 @@ func (c *Client) ChannelsStartMoh(ctx context.Context, channelID string, params 
 	return c.Client.Do(req)
 }
 
-// ChannelsMove Move a channel to another application
+// ChannelsMove: Move a channel to another application
 //
-// Hands the channel over to another Stasis application without going through the dialplan: the old one gets `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application that is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since Asterisk 13.26, 16.3.
+// Hands the channel over to another Stasis application without going through the dialplan: the old one gets
+// `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application that
+// is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there is no
+// such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since Asterisk
+// 13.26, 16.3.
 //
 // Corresponds with POST /channels/{channelId}/move (the `ChannelsMove` operationId).
 func (c *Client) ChannelsMove(ctx context.Context, channelID string, params *ChannelsMoveParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2136,9 +2753,12 @@ func (c *Client) ChannelsMove(ctx context.Context, channelID string, params *Cha
 	return c.Client.Do(req)
 }
 
-// ChannelsUnmute Unmute a channel's audio
+// ChannelsUnmute: Unmute a channel's audio
 //
-// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server
+// has no default. The request returns when the command is queued. Fails with 400 if the direction is missing
+// or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an
+// outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with DELETE /channels/{channelId}/mute (the `ChannelsUnmute` operationId).
 func (c *Client) ChannelsUnmute(ctx context.Context, channelID string, params *ChannelsUnmuteParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2153,9 +2773,13 @@ func (c *Client) ChannelsUnmute(ctx context.Context, channelID string, params *C
 	return c.Client.Do(req)
 }
 
-// ChannelsMute Mute a channel's audio
+// ChannelsMute: Mute a channel's audio
 //
-// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still pass. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still
+// pass. Always send a direction, as the server has no default. The request returns when the command is
+// queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it
+// is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since
+// Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/mute (the `ChannelsMute` operationId).
 func (c *Client) ChannelsMute(ctx context.Context, channelID string, params *ChannelsMuteParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2170,9 +2794,15 @@ func (c *Client) ChannelsMute(ctx context.Context, channelID string, params *Cha
 	return c.Client.Do(req)
 }
 
-// ChannelsPlay Queue media to play to a channel
+// ChannelsPlay: Queue media to play to a channel
 //
-// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.
+// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in
+// state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not
+// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback
+// cannot be queued. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/play (the `ChannelsPlay` operationId).
 func (c *Client) ChannelsPlay(ctx context.Context, channelID string, params *ChannelsPlayParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2187,9 +2817,16 @@ func (c *Client) ChannelsPlay(ctx context.Context, channelID string, params *Cha
 	return c.Client.Do(req)
 }
 
-// ChannelsPlayWithID Queue media to play to a channel, with a given playback id
+// ChannelsPlayWithID: Queue media to play to a channel, with a given playback id
 //
-// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Since you know the playback's id beforehand, you can listen for its events before you send the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.2.
+// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in
+// state `failed`. Since you know the playback's id beforehand, you can listen for its events before you send
+// the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in
+// a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback
+// cannot be queued. Since Asterisk 12.2.
 //
 // Corresponds with POST /channels/{channelId}/play/{playbackId} (the `ChannelsPlayWithID` operationId).
 func (c *Client) ChannelsPlayWithID(ctx context.Context, channelID string, playbackID string, params *ChannelsPlayWithIDParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2204,9 +2841,12 @@ func (c *Client) ChannelsPlayWithID(ctx context.Context, channelID string, playb
 	return c.Client.Do(req)
 }
 
-// ChannelsProgress Indicate call progress
+// ChannelsProgress: Indicate call progress
 //
-// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be played before the call is answered. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 20.16, 21.11, 22.6.
+// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be
+// played before the call is answered. The request returns when the command is queued. Fails with 404 if there
+// is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody
+// has answered yet. Since Asterisk 20.16, 21.11, 22.6.
 //
 // Corresponds with POST /channels/{channelId}/progress (the `ChannelsProgress` operationId).
 func (c *Client) ChannelsProgress(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2221,9 +2861,15 @@ func (c *Client) ChannelsProgress(ctx context.Context, channelID string, reqEdit
 	return c.Client.Do(req)
 }
 
-// ChannelsRecord Record a channel
+// ChannelsRecord: Record a channel
 //
-// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings directory; an unanswered incoming call is answered first. The request returns when the recording is queued; `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The channel's other queued commands wait until the recording ends. A channel in a bridge cannot be recorded this way, `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a parameter or the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis application or the name is in use, 422 if the format is unknown, 500 if the recording cannot be started. Since Asterisk 12.
+// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings
+// directory; an unanswered incoming call is answered first. The request returns when the recording is queued;
+// `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The channel's other
+// queued commands wait until the recording ends. A channel in a bridge cannot be recorded this way,
+// `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a parameter or
+// the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis application or the name
+// is in use, 422 if the format is unknown, 500 if the recording cannot be started. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/record (the `ChannelsRecord` operationId).
 func (c *Client) ChannelsRecord(ctx context.Context, channelID string, params *ChannelsRecordParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2238,9 +2884,14 @@ func (c *Client) ChannelsRecord(ctx context.Context, channelID string, params *C
 	return c.Client.Do(req)
 }
 
-// ChannelsRedirect Redirect a channel to another endpoint
+// ChannelsRedirect: Redirect a channel to another endpoint
 //
-// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology. The request returns when the command is queued, and does not tell whether the far end complies. Fails with 400 if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of another technology, 500 if the command cannot be queued. Since Asterisk 13.3.
+// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a
+// 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology. The
+// request returns when the command is queued, and does not tell whether the far end complies. Fails with 400
+// if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if
+// it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of another
+// technology, 500 if the command cannot be queued. Since Asterisk 13.3.
 //
 // Corresponds with POST /channels/{channelId}/redirect (the `ChannelsRedirect` operationId).
 func (c *Client) ChannelsRedirect(ctx context.Context, channelID string, params *ChannelsRedirectParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2255,9 +2906,12 @@ func (c *Client) ChannelsRedirect(ctx context.Context, channelID string, params 
 	return c.Client.Do(req)
 }
 
-// ChannelsRingStop Stop indicating ringing
+// ChannelsRingStop: Stop indicating ringing
 //
-// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows
+// by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is
+// no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has
+// answered yet. Since Asterisk 12.
 //
 // Corresponds with DELETE /channels/{channelId}/ring (the `ChannelsRingStop` operationId).
 func (c *Client) ChannelsRingStop(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2272,9 +2926,12 @@ func (c *Client) ChannelsRingStop(ctx context.Context, channelID string, reqEdit
 	return c.Client.Do(req)
 }
 
-// ChannelsRing Indicate ringing
+// ChannelsRing: Indicate ringing
 //
-// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180 Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180
+// Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is
+// queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is
+// an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/ring (the `ChannelsRing` operationId).
 func (c *Client) ChannelsRing(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2289,9 +2946,12 @@ func (c *Client) ChannelsRing(ctx context.Context, channelID string, reqEditors 
 	return c.Client.Do(req)
 }
 
-// ChannelsRtpstatistics Get RTP statistics of a channel
+// ChannelsRtpstatistics: Get RTP statistics of a channel
 //
-// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk 13.27, 16.4.
+// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every
+// channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never
+// uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk
+// 13.27, 16.4.
 //
 // Corresponds with GET /channels/{channelId}/rtp_statistics (the `ChannelsRtpstatistics` operationId).
 func (c *Client) ChannelsRtpstatistics(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2306,9 +2966,11 @@ func (c *Client) ChannelsRtpstatistics(ctx context.Context, channelID string, re
 	return c.Client.Do(req)
 }
 
-// ChannelsStopSilence Stop playing silence
+// ChannelsStopSilence: Stop playing silence
 //
-// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the
+// command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+// 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with DELETE /channels/{channelId}/silence (the `ChannelsStopSilence` operationId).
 func (c *Client) ChannelsStopSilence(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2323,9 +2985,12 @@ func (c *Client) ChannelsStopSilence(ctx context.Context, channelID string, reqE
 	return c.Client.Do(req)
 }
 
-// ChannelsStartSilence Start playing silence
+// ChannelsStartSilence: Start playing silence
 //
-// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is
+// sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The
+// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in
+// a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/silence (the `ChannelsStartSilence` operationId).
 func (c *Client) ChannelsStartSilence(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2340,9 +3005,14 @@ func (c *Client) ChannelsStartSilence(ctx context.Context, channelID string, req
 	return c.Client.Do(req)
 }
 
-// ChannelsSnoopChannel Snoop on a channel
+// ChannelsSnoopChannel: Snoop on a channel
 //
-// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.
+// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+// Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or
+// no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for
+// example because its id is taken. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/snoop (the `ChannelsSnoopChannel` operationId).
 func (c *Client) ChannelsSnoopChannel(ctx context.Context, channelID string, params *ChannelsSnoopChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2357,9 +3027,15 @@ func (c *Client) ChannelsSnoopChannel(ctx context.Context, channelID string, par
 	return c.Client.Do(req)
 }
 
-// ChannelsSnoopChannelWithID Snoop on a channel with a given snoop id
+// ChannelsSnoopChannelWithID: Snoop on a channel with a given snoop id
 //
-// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can listen for its events before you send the request. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.2.
+// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+// Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can
+// listen for its events before you send the request. Fails with 400 if a direction is unknown, both are
+// `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be
+// made, for example because its id is taken. Since Asterisk 12.2.
 //
 // Corresponds with POST /channels/{channelId}/snoop/{snoopId} (the `ChannelsSnoopChannelWithID` operationId).
 func (c *Client) ChannelsSnoopChannelWithID(ctx context.Context, channelID string, snoopID string, params *ChannelsSnoopChannelWithIDParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2374,9 +3050,13 @@ func (c *Client) ChannelsSnoopChannelWithID(ctx context.Context, channelID strin
 	return c.Client.Do(req)
 }
 
-// ChannelsTransferProgress Report the progress of a transfer
+// ChannelsTransferProgress: Report the progress of a transfer
 //
-// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 20.13, 21.8, 22.3.
+// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers
+// that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only
+// sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is
+// missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since
+// Asterisk 20.13, 21.8, 22.3.
 //
 // Corresponds with POST /channels/{channelId}/transfer_progress (the `ChannelsTransferProgress` operationId).
 func (c *Client) ChannelsTransferProgress(ctx context.Context, channelID string, params *ChannelsTransferProgressParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2391,9 +3071,11 @@ func (c *Client) ChannelsTransferProgress(ctx context.Context, channelID string,
 	return c.Client.Do(req)
 }
 
-// ChannelsGetChannelVar Get a channel variable
+// ChannelsGetChannelVar: Get a channel variable
 //
-// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not exist, 500 if the function cannot be read. Since Asterisk 12.
+// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a
+// Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not
+// exist, 500 if the function cannot be read. Since Asterisk 12.
 //
 // Corresponds with GET /channels/{channelId}/variable (the `ChannelsGetChannelVar` operationId).
 func (c *Client) ChannelsGetChannelVar(ctx context.Context, channelID string, params *ChannelsGetChannelVarParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2408,9 +3090,13 @@ func (c *Client) ChannelsGetChannelVar(ctx context.Context, channelID string, pa
 	return c.Client.Do(req)
 }
 
-// ChannelsSetChannelVar Set a channel variable
+// ChannelsSetChannelVar: Set a channel variable
 //
-// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a running playback or recording; older ones merely queue it, and a read right afterwards may return the old value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 12.
+// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a
+// Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a
+// running playback or recording; older ones merely queue it, and a read right afterwards may return the old
+// value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such
+// channel, 409 if it is not in a Stasis application. Since Asterisk 12.
 //
 // Corresponds with POST /channels/{channelId}/variable (the `ChannelsSetChannelVar` operationId).
 func (c *Client) ChannelsSetChannelVar(ctx context.Context, channelID string, params *ChannelsSetChannelVarParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2425,9 +3111,12 @@ func (c *Client) ChannelsSetChannelVar(ctx context.Context, channelID string, pa
 	return c.Client.Do(req)
 }
 
-// ChannelsGetChannelVars Get several channel variables
+// ChannelsGetChannelVars: Get several channel variables
 //
-// Returns the values of several channel variables or dialplan functions at once. It works on every channel, in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20, 22.10, 23.4.
+// Returns the values of several channel variables or dialplan functions at once. It works on every channel,
+// in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the
+// channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20,
+// 22.10, 23.4.
 //
 // Corresponds with GET /channels/{channelId}/variables (the `ChannelsGetChannelVars` operationId).
 func (c *Client) ChannelsGetChannelVars(ctx context.Context, channelID string, params *ChannelsGetChannelVarsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2442,9 +3131,13 @@ func (c *Client) ChannelsGetChannelVars(ctx context.Context, channelID string, p
 	return c.Client.Do(req)
 }
 
-// ChannelsSetChannelVarsWithBody Set several channel variables
+// ChannelsSetChannelVarsWithBody: Set several channel variables
 //
-// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+// answers when the channel has carried it out, and so waits for a running playback or recording on the
+// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel,
+// 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10,
+// 23.4.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2461,9 +3154,13 @@ func (c *Client) ChannelsSetChannelVarsWithBody(ctx context.Context, channelID s
 	return c.Client.Do(req)
 }
 
-// ChannelsSetChannelVars Set several channel variables
+// ChannelsSetChannelVars: Set several channel variables
 //
-// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+// answers when the channel has carried it out, and so waits for a running playback or recording on the
+// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel,
+// 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10,
+// 23.4.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2480,9 +3177,10 @@ func (c *Client) ChannelsSetChannelVars(ctx context.Context, channelID string, b
 	return c.Client.Do(req)
 }
 
-// DeviceStatesList List the device states that ARI sets
+// DeviceStatesList: List the device states that ARI sets
 //
-// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read
+// one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 //
 // Corresponds with GET /deviceStates (the `DeviceStatesList` operationId).
 func (c *Client) DeviceStatesList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2497,9 +3195,10 @@ func (c *Client) DeviceStatesList(ctx context.Context, reqEditors ...RequestEdit
 	return c.Client.Do(req)
 }
 
-// DeviceStatesDelete Delete a device's state
+// DeviceStatesDelete: Delete a device's state
 //
-// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
+// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device.
+// Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
 //
 // Corresponds with DELETE /deviceStates/{deviceName} (the `DeviceStatesDelete` operationId).
 func (c *Client) DeviceStatesDelete(ctx context.Context, deviceName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2514,9 +3213,11 @@ func (c *Client) DeviceStatesDelete(ctx context.Context, deviceName string, reqE
 	return c.Client.Do(req)
 }
 
-// DeviceStatesGet Get a device's state
+// DeviceStatesGet: Get a device's state
 //
-// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its
+// state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer.
+// Since Asterisk 12.
 //
 // Corresponds with GET /deviceStates/{deviceName} (the `DeviceStatesGet` operationId).
 func (c *Client) DeviceStatesGet(ctx context.Context, deviceName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2531,9 +3232,12 @@ func (c *Client) DeviceStatesGet(ctx context.Context, deviceName string, reqEdit
 	return c.Client.Do(req)
 }
 
-// DeviceStatesUpdate Set a device's state
+// DeviceStatesUpdate: Set a device's state
 //
-// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
+// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and
+// subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of
+// Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the
+// state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
 //
 // Corresponds with PUT /deviceStates/{deviceName} (the `DeviceStatesUpdate` operationId).
 func (c *Client) DeviceStatesUpdate(ctx context.Context, deviceName string, params *DeviceStatesUpdateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2548,9 +3252,10 @@ func (c *Client) DeviceStatesUpdate(ctx context.Context, deviceName string, para
 	return c.Client.Do(req)
 }
 
-// EndpointsList List the endpoints of all technologies
+// EndpointsList: List the endpoints of all technologies
 //
-// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they
+// are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 //
 // Corresponds with GET /endpoints (the `EndpointsList` operationId).
 func (c *Client) EndpointsList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2565,9 +3270,12 @@ func (c *Client) EndpointsList(ctx context.Context, reqEditors ...RequestEditorF
 	return c.Client.Do(req)
 }
 
-// EndpointsReferWithBody Refer an endpoint or URI to another
+// EndpointsReferWithBody: Refer an endpoint or URI to another
 //
-// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+// endpoint is unknown. Since Asterisk 18.20, 20.5.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2584,9 +3292,12 @@ func (c *Client) EndpointsReferWithBody(ctx context.Context, params *EndpointsRe
 	return c.Client.Do(req)
 }
 
-// EndpointsRefer Refer an endpoint or URI to another
+// EndpointsRefer: Refer an endpoint or URI to another
 //
-// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+// endpoint is unknown. Since Asterisk 18.20, 20.5.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2603,9 +3314,12 @@ func (c *Client) EndpointsRefer(ctx context.Context, params *EndpointsReferParam
 	return c.Client.Do(req)
 }
 
-// EndpointsSendMessageWithBody Send a text message to an endpoint or URI
+// EndpointsSendMessageWithBody: Send a text message to an endpoint or URI
 //
-// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+// Asterisk 12.5.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2622,9 +3336,12 @@ func (c *Client) EndpointsSendMessageWithBody(ctx context.Context, params *Endpo
 	return c.Client.Do(req)
 }
 
-// EndpointsSendMessage Send a text message to an endpoint or URI
+// EndpointsSendMessage: Send a text message to an endpoint or URI
 //
-// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+// Asterisk 12.5.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2641,9 +3358,10 @@ func (c *Client) EndpointsSendMessage(ctx context.Context, params *EndpointsSend
 	return c.Client.Do(req)
 }
 
-// EndpointsListByTech List the endpoints of a technology
+// EndpointsListByTech: List the endpoints of a technology
 //
-// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
+// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology
+// is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
 //
 // Corresponds with GET /endpoints/{tech} (the `EndpointsListByTech` operationId).
 func (c *Client) EndpointsListByTech(ctx context.Context, tech string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2658,9 +3376,10 @@ func (c *Client) EndpointsListByTech(ctx context.Context, tech string, reqEditor
 	return c.Client.Do(req)
 }
 
-// EndpointsGet Get an endpoint
+// EndpointsGet: Get an endpoint
 //
-// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint. Since Asterisk 12.
+// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint.
+// Since Asterisk 12.
 //
 // Corresponds with GET /endpoints/{tech}/{resource} (the `EndpointsGet` operationId).
 func (c *Client) EndpointsGet(ctx context.Context, tech string, resource string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2675,9 +3394,12 @@ func (c *Client) EndpointsGet(ctx context.Context, tech string, resource string,
 	return c.Client.Do(req)
 }
 
-// EndpointsReferToEndpointWithBody Refer an endpoint to another or to a URI
+// EndpointsReferToEndpointWithBody: Refer an endpoint to another or to a URI
 //
-// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+// cannot refer. Since Asterisk 18.20, 20.5.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2694,9 +3416,12 @@ func (c *Client) EndpointsReferToEndpointWithBody(ctx context.Context, tech stri
 	return c.Client.Do(req)
 }
 
-// EndpointsReferToEndpoint Refer an endpoint to another or to a URI
+// EndpointsReferToEndpoint: Refer an endpoint to another or to a URI
 //
-// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+// cannot refer. Since Asterisk 18.20, 20.5.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2713,13 +3438,17 @@ func (c *Client) EndpointsReferToEndpoint(ctx context.Context, tech string, reso
 	return c.Client.Do(req)
 }
 
-// EndpointsSendMessageToEndpointWithBody Send a text message to an endpoint
+// EndpointsSendMessageToEndpointWithBody: Send a text message to an endpoint
 //
-// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means
+// that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a
+// variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+// Asterisk 12.5.
 //
 // Takes any type of body and a specified content type.
 //
-// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+// operationId).
 func (c *Client) EndpointsSendMessageToEndpointWithBody(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEndpointsSendMessageToEndpointRequestWithBody(c.Server, tech, resource, params, contentType, body)
 	if err != nil {
@@ -2732,13 +3461,17 @@ func (c *Client) EndpointsSendMessageToEndpointWithBody(ctx context.Context, tec
 	return c.Client.Do(req)
 }
 
-// EndpointsSendMessageToEndpoint Send a text message to an endpoint
+// EndpointsSendMessageToEndpoint: Send a text message to an endpoint
 //
-// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means
+// that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a
+// variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+// Asterisk 12.5.
 //
 // Takes a body of the `application/json` content type.
 //
-// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+// operationId).
 func (c *Client) EndpointsSendMessageToEndpoint(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, body EndpointsSendMessageToEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEndpointsSendMessageToEndpointRequest(c.Server, tech, resource, params, body)
 	if err != nil {
@@ -2751,9 +3484,14 @@ func (c *Client) EndpointsSendMessageToEndpoint(ctx context.Context, tech string
 	return c.Client.Do(req)
 }
 
-// EventsClaimChannel Claim a channel offered by CallBroadcast
+// EventsClaimChannel: Claim a channel offered by CallBroadcast
 //
-// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds), 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other errors. Since Asterisk 20.20, 22.10, 23.4.
+// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first
+// claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event
+// before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on
+// offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds),
+// 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other
+// errors. Since Asterisk 20.20, 22.10, 23.4.
 //
 // Corresponds with POST /events/claim (the `EventsClaimChannel` operationId).
 func (c *Client) EventsClaimChannel(ctx context.Context, params *EventsClaimChannelParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2768,9 +3506,13 @@ func (c *Client) EventsClaimChannel(ctx context.Context, params *EventsClaimChan
 	return c.Client.Do(req)
 }
 
-// EventsUserEventWithBody Send a user event to an application
+// EventsUserEventWithBody: Send a user event to an application
 //
-// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2787,9 +3529,13 @@ func (c *Client) EventsUserEventWithBody(ctx context.Context, eventName string, 
 	return c.Client.Do(req)
 }
 
-// EventsUserEvent Send a user event to an application
+// EventsUserEvent: Send a user event to an application
 //
-// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2806,9 +3552,11 @@ func (c *Client) EventsUserEvent(ctx context.Context, eventName string, params *
 	return c.Client.Do(req)
 }
 
-// MailboxesList List the mailboxes
+// MailboxesList: List the mailboxes
 //
-// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail; elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
+// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on
+// mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail;
+// elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
 //
 // Corresponds with GET /mailboxes (the `MailboxesList` operationId).
 func (c *Client) MailboxesList(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2823,9 +3571,10 @@ func (c *Client) MailboxesList(ctx context.Context, reqEditors ...RequestEditorF
 	return c.Client.Do(req)
 }
 
-// MailboxesDelete Delete a mailbox
+// MailboxesDelete: Delete a mailbox
 //
-// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not support external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
+// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not support
+// external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
 //
 // Corresponds with DELETE /mailboxes/{mailboxName} (the `MailboxesDelete` operationId).
 func (c *Client) MailboxesDelete(ctx context.Context, mailboxName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2840,9 +3589,10 @@ func (c *Client) MailboxesDelete(ctx context.Context, mailboxName string, reqEdi
 	return c.Client.Do(req)
 }
 
-// MailboxesGet Get a mailbox
+// MailboxesGet: Get a mailbox
 //
-// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not support external mailboxes. Since Asterisk 12.1.
+// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not
+// support external mailboxes. Since Asterisk 12.1.
 //
 // Corresponds with GET /mailboxes/{mailboxName} (the `MailboxesGet` operationId).
 func (c *Client) MailboxesGet(ctx context.Context, mailboxName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2857,9 +3607,11 @@ func (c *Client) MailboxesGet(ctx context.Context, mailboxName string, reqEditor
 	return c.Client.Do(req)
 }
 
-// MailboxesUpdate Set a mailbox's message counts
+// MailboxesUpdate: Set a mailbox's message counts
 //
-// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the message lamps of the phones that watch it. Fails with 404 only if the server does not support external mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
+// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the
+// message lamps of the phones that watch it. Fails with 404 only if the server does not support external
+// mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
 //
 // Corresponds with PUT /mailboxes/{mailboxName} (the `MailboxesUpdate` operationId).
 func (c *Client) MailboxesUpdate(ctx context.Context, mailboxName string, params *MailboxesUpdateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2874,9 +3626,12 @@ func (c *Client) MailboxesUpdate(ctx context.Context, mailboxName string, params
 	return c.Client.Do(req)
 }
 
-// PlaybacksStop Stop a playback or unqueue it
+// PlaybacksStop: Stop a playback or unqueue it
 //
-// Stops a playback including the media that are still to come, or takes it out of the queue if it has not begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+// Stops a playback including the media that are still to come, or takes it out of the queue if it has not
+// begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn
+// and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its
+// medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 //
 // Corresponds with DELETE /playbacks/{playbackId} (the `PlaybacksStop` operationId).
 func (c *Client) PlaybacksStop(ctx context.Context, playbackID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2891,9 +3646,10 @@ func (c *Client) PlaybacksStop(ctx context.Context, playbackID string, reqEditor
 	return c.Client.Do(req)
 }
 
-// PlaybacksGet Get a playback
+// PlaybacksGet: Get a playback
 //
-// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback disappears as soon as it has ended. Since Asterisk 12.
+// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback
+// disappears as soon as it has ended. Since Asterisk 12.
 //
 // Corresponds with GET /playbacks/{playbackId} (the `PlaybacksGet` operationId).
 func (c *Client) PlaybacksGet(ctx context.Context, playbackID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2908,9 +3664,12 @@ func (c *Client) PlaybacksGet(ctx context.Context, playbackID string, reqEditors
 	return c.Client.Do(req)
 }
 
-// PlaybacksControl Pause, resume, rewind or restart a playback
+// PlaybacksControl: Pause, resume, rewind or restart a playback
 //
-// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if
+// there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one
+// can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be
+// controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 //
 // Corresponds with POST /playbacks/{playbackId}/control (the `PlaybacksControl` operationId).
 func (c *Client) PlaybacksControl(ctx context.Context, playbackID string, params *PlaybacksControlParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2925,9 +3684,13 @@ func (c *Client) PlaybacksControl(ctx context.Context, playbackID string, params
 	return c.Client.Do(req)
 }
 
-// RecordingsCancel Stop a live recording and throw it away
+// RecordingsCancel: Stop a live recording and throw it away
 //
-// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
+// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended
+// to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still
+// queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after
+// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled
+// in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
 //
 // Corresponds with DELETE /recordings/live/{recordingName} (the `RecordingsCancel` operationId).
 func (c *Client) RecordingsCancel(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2942,9 +3705,10 @@ func (c *Client) RecordingsCancel(ctx context.Context, recordingName string, req
 	return c.Client.Do(req)
 }
 
-// RecordingsGetLive Get a live recording
+// RecordingsGetLive: Get a live recording
 //
-// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this name, also once it has ended. Since Asterisk 12.
+// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this
+// name, also once it has ended. Since Asterisk 12.
 //
 // Corresponds with GET /recordings/live/{recordingName} (the `RecordingsGetLive` operationId).
 func (c *Client) RecordingsGetLive(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2959,9 +3723,11 @@ func (c *Client) RecordingsGetLive(ctx context.Context, recordingName string, re
 	return c.Client.Do(req)
 }
 
-// RecordingsUnmute Record the audio again after muting
+// RecordingsUnmute: Record the audio again after muting
 //
-// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be unmuted. Since Asterisk 12.
+// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording
+// that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet
+// or any more, 500 if it cannot be unmuted. Since Asterisk 12.
 //
 // Corresponds with DELETE /recordings/live/{recordingName}/mute (the `RecordingsUnmute` operationId).
 func (c *Client) RecordingsUnmute(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2976,9 +3742,12 @@ func (c *Client) RecordingsUnmute(ctx context.Context, recordingName string, req
 	return c.Client.Do(req)
 }
 
-// RecordingsMute Record silence instead of the audio
+// RecordingsMute: Record silence instead of the audio
 //
-// Makes a recording write silence instead of what is heard, for example while a card number is spoken; unlike pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be muted. Since Asterisk 12.
+// Makes a recording write silence instead of what is heard, for example while a card number is spoken; unlike
+// pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does nothing. Fails
+// with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be
+// muted. Since Asterisk 12.
 //
 // Corresponds with POST /recordings/live/{recordingName}/mute (the `RecordingsMute` operationId).
 func (c *Client) RecordingsMute(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2993,9 +3762,11 @@ func (c *Client) RecordingsMute(ctx context.Context, recordingName string, reqEd
 	return c.Client.Do(req)
 }
 
-// RecordingsUnpause Resume a paused live recording
+// RecordingsUnpause: Resume a paused live recording
 //
-// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be resumed. Since Asterisk 12.
+// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused
+// does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500
+// if it cannot be resumed. Since Asterisk 12.
 //
 // Corresponds with DELETE /recordings/live/{recordingName}/pause (the `RecordingsUnpause` operationId).
 func (c *Client) RecordingsUnpause(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3010,9 +3781,12 @@ func (c *Client) RecordingsUnpause(ctx context.Context, recordingName string, re
 	return c.Client.Do(req)
 }
 
-// RecordingsPause Halt a live recording for a while
+// RecordingsPause: Halt a live recording for a while
 //
-// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be paused. Since Asterisk 12.
+// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the
+// maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails
+// with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be
+// paused. Since Asterisk 12.
 //
 // Corresponds with POST /recordings/live/{recordingName}/pause (the `RecordingsPause` operationId).
 func (c *Client) RecordingsPause(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3027,9 +3801,12 @@ func (c *Client) RecordingsPause(ctx context.Context, recordingName string, reqE
 	return c.Client.Do(req)
 }
 
-// RecordingsStop Stop a live recording and keep it
+// RecordingsStop: Stop a live recording and keep it
 //
-// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped. Since Asterisk 12.
+// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is
+// still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after
+// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled
+// in the queue, 500 if it cannot be stopped. Since Asterisk 12.
 //
 // Corresponds with POST /recordings/live/{recordingName}/stop (the `RecordingsStop` operationId).
 func (c *Client) RecordingsStop(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3044,9 +3821,10 @@ func (c *Client) RecordingsStop(ctx context.Context, recordingName string, reqEd
 	return c.Client.Do(req)
 }
 
-// RecordingsListStored List stored recordings
+// RecordingsListStored: List stored recordings
 //
-// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500 if the directory does not exist or cannot be read. Since Asterisk 12.
+// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500 if
+// the directory does not exist or cannot be read. Since Asterisk 12.
 //
 // Corresponds with GET /recordings/stored (the `RecordingsListStored` operationId).
 func (c *Client) RecordingsListStored(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3061,9 +3839,10 @@ func (c *Client) RecordingsListStored(ctx context.Context, reqEditors ...Request
 	return c.Client.Do(req)
 }
 
-// RecordingsDeleteStored Delete a recording from storage
+// RecordingsDeleteStored: Delete a recording from storage
 //
-// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be deleted. Since Asterisk 12.
+// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be
+// deleted. Since Asterisk 12.
 //
 // Corresponds with DELETE /recordings/stored/{recordingName} (the `RecordingsDeleteStored` operationId).
 func (c *Client) RecordingsDeleteStored(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3078,9 +3857,10 @@ func (c *Client) RecordingsDeleteStored(ctx context.Context, recordingName strin
 	return c.Client.Do(req)
 }
 
-// RecordingsGetStored Get a stored recording
+// RecordingsGetStored: Get a stored recording
 //
-// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since Asterisk 12.
+// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since
+// Asterisk 12.
 //
 // Corresponds with GET /recordings/stored/{recordingName} (the `RecordingsGetStored` operationId).
 func (c *Client) RecordingsGetStored(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3095,9 +3875,12 @@ func (c *Client) RecordingsGetStored(ctx context.Context, recordingName string, 
 	return c.Client.Do(req)
 }
 
-// RecordingsCopyStored Copy a recording under another name
+// RecordingsCopyStored: Copy a recording under another name
 //
-// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied. Since Asterisk 12.5.
+// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the
+// destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no
+// recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied.
+// Since Asterisk 12.5.
 //
 // Corresponds with POST /recordings/stored/{recordingName}/copy (the `RecordingsCopyStored` operationId).
 func (c *Client) RecordingsCopyStored(ctx context.Context, recordingName string, params *RecordingsCopyStoredParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3112,9 +3895,11 @@ func (c *Client) RecordingsCopyStored(ctx context.Context, recordingName string,
 	return c.Client.Do(req)
 }
 
-// RecordingsGetStoredFile Download a stored recording
+// RecordingsGetStoredFile: Download a stored recording
 //
-// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format, and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket. Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
+// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format,
+// and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket.
+// Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
 //
 // Corresponds with GET /recordings/stored/{recordingName}/file (the `RecordingsGetStoredFile` operationId).
 func (c *Client) RecordingsGetStoredFile(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3129,9 +3914,11 @@ func (c *Client) RecordingsGetStoredFile(ctx context.Context, recordingName stri
 	return c.Client.Do(req)
 }
 
-// SoundsList List installed sounds
+// SoundsList: List installed sounds
 //
-// Returns all sounds that are installed on the server, optionally only those in one language or format. The list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of sounds is not available. Since Asterisk 12.
+// Returns all sounds that are installed on the server, optionally only those in one language or format. The
+// list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of
+// sounds is not available. Since Asterisk 12.
 //
 // Corresponds with GET /sounds (the `SoundsList` operationId).
 func (c *Client) SoundsList(ctx context.Context, params *SoundsListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3146,9 +3933,10 @@ func (c *Client) SoundsList(ctx context.Context, params *SoundsListParams, reqEd
 	return c.Client.Do(req)
 }
 
-// SoundsGet Get an installed sound
+// SoundsGet: Get an installed sound
 //
-// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since Asterisk 12.
+// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since Asterisk
+// 12.
 //
 // Corresponds with GET /sounds/{soundId} (the `SoundsGet` operationId).
 func (c *Client) SoundsGet(ctx context.Context, soundID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3235,7 +4023,8 @@ func NewApplicationsFilterRequest(server string, applicationName string, body Ap
 	return NewApplicationsFilterRequestWithBody(server, applicationName, "application/json", bodyReader)
 }
 
-// NewApplicationsFilterRequestWithBody constructs an http.Request for the ApplicationsFilter method, with any body, and a specified content type
+// NewApplicationsFilterRequestWithBody constructs an http.Request for the ApplicationsFilter method, with any
+// body, and a specified content type
 func NewApplicationsFilterRequestWithBody(server string, applicationName string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -3500,7 +4289,8 @@ func NewAsteriskUpdateObjectRequest(server string, configClass string, objectTyp
 	return NewAsteriskUpdateObjectRequestWithBody(server, configClass, objectType, id, "application/json", bodyReader)
 }
 
-// NewAsteriskUpdateObjectRequestWithBody constructs an http.Request for the AsteriskUpdateObject method, with any body, and a specified content type
+// NewAsteriskUpdateObjectRequestWithBody constructs an http.Request for the AsteriskUpdateObject method, with
+// any body, and a specified content type
 func NewAsteriskUpdateObjectRequestWithBody(server string, configClass string, objectType string, id string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -4096,7 +4886,8 @@ func NewBridgesCreateRequest(server string, params *BridgesCreateParams, body Br
 	return NewBridgesCreateRequestWithBody(server, params, "application/json", bodyReader)
 }
 
-// NewBridgesCreateRequestWithBody constructs an http.Request for the BridgesCreate method, with any body, and a specified content type
+// NewBridgesCreateRequestWithBody constructs an http.Request for the BridgesCreate method, with any body, and
+// a specified content type
 func NewBridgesCreateRequestWithBody(server string, params *BridgesCreateParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -4255,7 +5046,8 @@ func NewBridgesCreateWithIDRequest(server string, bridgeID string, params *Bridg
 	return NewBridgesCreateWithIDRequestWithBody(server, bridgeID, params, "application/json", bodyReader)
 }
 
-// NewBridgesCreateWithIDRequestWithBody constructs an http.Request for the BridgesCreateWithID method, with any body, and a specified content type
+// NewBridgesCreateWithIDRequestWithBody constructs an http.Request for the BridgesCreateWithID method, with
+// any body, and a specified content type
 func NewBridgesCreateWithIDRequestWithBody(server string, bridgeID string, params *BridgesCreateWithIDParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -5179,7 +5971,8 @@ func NewBridgesSetBridgeVarsRequest(server string, bridgeID string, body Bridges
 	return NewBridgesSetBridgeVarsRequestWithBody(server, bridgeID, "application/json", bodyReader)
 }
 
-// NewBridgesSetBridgeVarsRequestWithBody constructs an http.Request for the BridgesSetBridgeVars method, with any body, and a specified content type
+// NewBridgesSetBridgeVarsRequestWithBody constructs an http.Request for the BridgesSetBridgeVars method, with
+// any body, and a specified content type
 func NewBridgesSetBridgeVarsRequestWithBody(server string, bridgeID string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -5328,7 +6121,8 @@ func NewChannelsOriginateRequest(server string, params *ChannelsOriginateParams,
 	return NewChannelsOriginateRequestWithBody(server, params, "application/json", bodyReader)
 }
 
-// NewChannelsOriginateRequestWithBody constructs an http.Request for the ChannelsOriginate method, with any body, and a specified content type
+// NewChannelsOriginateRequestWithBody constructs an http.Request for the ChannelsOriginate method, with any
+// body, and a specified content type
 func NewChannelsOriginateRequestWithBody(server string, params *ChannelsOriginateParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -5535,7 +6329,8 @@ func NewChannelsCreateRequest(server string, params *ChannelsCreateParams, body 
 	return NewChannelsCreateRequestWithBody(server, params, "application/json", bodyReader)
 }
 
-// NewChannelsCreateRequestWithBody constructs an http.Request for the ChannelsCreate method, with any body, and a specified content type
+// NewChannelsCreateRequestWithBody constructs an http.Request for the ChannelsCreate method, with any body,
+// and a specified content type
 func NewChannelsCreateRequestWithBody(server string, params *ChannelsCreateParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -5666,7 +6461,8 @@ func NewChannelsExternalMediaRequest(server string, params *ChannelsExternalMedi
 	return NewChannelsExternalMediaRequestWithBody(server, params, "application/json", bodyReader)
 }
 
-// NewChannelsExternalMediaRequestWithBody constructs an http.Request for the ChannelsExternalMedia method, with any body, and a specified content type
+// NewChannelsExternalMediaRequestWithBody constructs an http.Request for the ChannelsExternalMedia method,
+// with any body, and a specified content type
 func NewChannelsExternalMediaRequestWithBody(server string, params *ChannelsExternalMediaParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -5929,7 +6725,8 @@ func NewChannelsGetRequest(server string, channelID string) (*http.Request, erro
 	return req, nil
 }
 
-// NewChannelsOriginateWithIDRequest calls the generic ChannelsOriginateWithID builder with application/json body
+// NewChannelsOriginateWithIDRequest calls the generic ChannelsOriginateWithID builder with application/json
+// body
 func NewChannelsOriginateWithIDRequest(server string, channelID string, params *ChannelsOriginateWithIDParams, body ChannelsOriginateWithIDJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
@@ -5940,7 +6737,8 @@ func NewChannelsOriginateWithIDRequest(server string, channelID string, params *
 	return NewChannelsOriginateWithIDRequestWithBody(server, channelID, params, "application/json", bodyReader)
 }
 
-// NewChannelsOriginateWithIDRequestWithBody constructs an http.Request for the ChannelsOriginateWithID method, with any body, and a specified content type
+// NewChannelsOriginateWithIDRequestWithBody constructs an http.Request for the ChannelsOriginateWithID
+// method, with any body, and a specified content type
 func NewChannelsOriginateWithIDRequestWithBody(server string, channelID string, params *ChannelsOriginateWithIDParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -7850,7 +8648,8 @@ func NewChannelsGetChannelVarsRequest(server string, channelID string, params *C
 	return req, nil
 }
 
-// NewChannelsSetChannelVarsRequest calls the generic ChannelsSetChannelVars builder with application/json body
+// NewChannelsSetChannelVarsRequest calls the generic ChannelsSetChannelVars builder with application/json
+// body
 func NewChannelsSetChannelVarsRequest(server string, channelID string, body ChannelsSetChannelVarsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
@@ -7861,7 +8660,8 @@ func NewChannelsSetChannelVarsRequest(server string, channelID string, body Chan
 	return NewChannelsSetChannelVarsRequestWithBody(server, channelID, "application/json", bodyReader)
 }
 
-// NewChannelsSetChannelVarsRequestWithBody constructs an http.Request for the ChannelsSetChannelVars method, with any body, and a specified content type
+// NewChannelsSetChannelVarsRequestWithBody constructs an http.Request for the ChannelsSetChannelVars method,
+// with any body, and a specified content type
 func NewChannelsSetChannelVarsRequestWithBody(server string, channelID string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -8087,7 +8887,8 @@ func NewEndpointsReferRequest(server string, params *EndpointsReferParams, body 
 	return NewEndpointsReferRequestWithBody(server, params, "application/json", bodyReader)
 }
 
-// NewEndpointsReferRequestWithBody constructs an http.Request for the EndpointsRefer method, with any body, and a specified content type
+// NewEndpointsReferRequestWithBody constructs an http.Request for the EndpointsRefer method, with any body,
+// and a specified content type
 func NewEndpointsReferRequestWithBody(server string, params *EndpointsReferParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -8178,7 +8979,8 @@ func NewEndpointsSendMessageRequest(server string, params *EndpointsSendMessageP
 	return NewEndpointsSendMessageRequestWithBody(server, params, "application/json", bodyReader)
 }
 
-// NewEndpointsSendMessageRequestWithBody constructs an http.Request for the EndpointsSendMessage method, with any body, and a specified content type
+// NewEndpointsSendMessageRequestWithBody constructs an http.Request for the EndpointsSendMessage method, with
+// any body, and a specified content type
 func NewEndpointsSendMessageRequestWithBody(server string, params *EndpointsSendMessageParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -8325,7 +9127,8 @@ func NewEndpointsGetRequest(server string, tech string, resource string) (*http.
 	return req, nil
 }
 
-// NewEndpointsReferToEndpointRequest calls the generic EndpointsReferToEndpoint builder with application/json body
+// NewEndpointsReferToEndpointRequest calls the generic EndpointsReferToEndpoint builder with application/json
+// body
 func NewEndpointsReferToEndpointRequest(server string, tech string, resource string, params *EndpointsReferToEndpointParams, body EndpointsReferToEndpointJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
@@ -8336,7 +9139,8 @@ func NewEndpointsReferToEndpointRequest(server string, tech string, resource str
 	return NewEndpointsReferToEndpointRequestWithBody(server, tech, resource, params, "application/json", bodyReader)
 }
 
-// NewEndpointsReferToEndpointRequestWithBody constructs an http.Request for the EndpointsReferToEndpoint method, with any body, and a specified content type
+// NewEndpointsReferToEndpointRequestWithBody constructs an http.Request for the EndpointsReferToEndpoint
+// method, with any body, and a specified content type
 func NewEndpointsReferToEndpointRequestWithBody(server string, tech string, resource string, params *EndpointsReferToEndpointParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -8422,7 +9226,8 @@ func NewEndpointsReferToEndpointRequestWithBody(server string, tech string, reso
 	return req, nil
 }
 
-// NewEndpointsSendMessageToEndpointRequest calls the generic EndpointsSendMessageToEndpoint builder with application/json body
+// NewEndpointsSendMessageToEndpointRequest calls the generic EndpointsSendMessageToEndpoint builder with
+// application/json body
 func NewEndpointsSendMessageToEndpointRequest(server string, tech string, resource string, params *EndpointsSendMessageToEndpointParams, body EndpointsSendMessageToEndpointJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
@@ -8433,7 +9238,8 @@ func NewEndpointsSendMessageToEndpointRequest(server string, tech string, resour
 	return NewEndpointsSendMessageToEndpointRequestWithBody(server, tech, resource, params, "application/json", bodyReader)
 }
 
-// NewEndpointsSendMessageToEndpointRequestWithBody constructs an http.Request for the EndpointsSendMessageToEndpoint method, with any body, and a specified content type
+// NewEndpointsSendMessageToEndpointRequestWithBody constructs an http.Request for the
+// EndpointsSendMessageToEndpoint method, with any body, and a specified content type
 func NewEndpointsSendMessageToEndpointRequestWithBody(server string, tech string, resource string, params *EndpointsSendMessageToEndpointParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -8580,7 +9386,8 @@ func NewEventsUserEventRequest(server string, eventName string, params *EventsUs
 	return NewEventsUserEventRequestWithBody(server, eventName, params, "application/json", bodyReader)
 }
 
-// NewEventsUserEventRequestWithBody constructs an http.Request for the EventsUserEvent method, with any body, and a specified content type
+// NewEventsUserEventRequestWithBody constructs an http.Request for the EventsUserEvent method, with any body,
+// and a specified content type
 func NewEventsUserEventRequestWithBody(server string, eventName string, params *EventsUserEventParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
@@ -9504,1107 +10311,1533 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// ApplicationsListWithResponse List the Stasis applications
+	// ApplicationsListWithResponse: List the Stasis applications
 	//
-	// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if
+	// the server cannot build the answer. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /applications (the `ApplicationsList` operationId).
 	ApplicationsListWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ApplicationsListResponse, error)
 
-	// ApplicationsGetWithResponse Get a Stasis application
+	// ApplicationsGetWithResponse: Get a Stasis application
 	//
-	// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk 12.
+	// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still
+	// exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk
+	// 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /applications/{applicationName} (the `ApplicationsGet` operationId).
 	ApplicationsGetWithResponse(ctx context.Context, applicationName string, reqEditors ...RequestEditorFn) (*ApplicationsGetResponse, error)
 
-	// ApplicationsFilterWithBodyWithResponse Set which event types an application receives
+	// ApplicationsFilterWithBodyWithResponse: Set which event types an application receives
 	//
-	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+	// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+	// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+	// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+	// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the
+	// wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with PUT /applications/{applicationName}/eventFilter (the `ApplicationsFilter` operationId).
 	ApplicationsFilterWithBodyWithResponse(ctx context.Context, applicationName string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplicationsFilterResponse, error)
 
-	// ApplicationsFilterWithResponse Set which event types an application receives
+	// ApplicationsFilterWithResponse: Set which event types an application receives
 	//
-	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+	// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+	// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+	// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+	// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+	// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the
+	// wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with PUT /applications/{applicationName}/eventFilter (the `ApplicationsFilter` operationId).
 	ApplicationsFilterWithResponse(ctx context.Context, applicationName string, body ApplicationsFilterJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplicationsFilterResponse, error)
 
-	// ApplicationsUnsubscribeWithResponse Unsubscribe an application from event sources
+	// ApplicationsUnsubscribeWithResponse: Unsubscribe an application from event sources
 	//
-	// Takes subscriptions away from the application and returns those that are left. The sources are handled in order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device that is no error. Since Asterisk 12.
+	// Takes subscriptions away from the application and returns those that are left. The sources are handled in
+	// order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or
+	// endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id
+	// under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404
+	// if there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device
+	// that is no error. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe` operationId).
+	// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe`
+	// operationId).
 	ApplicationsUnsubscribeWithResponse(ctx context.Context, applicationName string, params *ApplicationsUnsubscribeParams, reqEditors ...RequestEditorFn) (*ApplicationsUnsubscribeResponse, error)
 
-	// ApplicationsSubscribeWithResponse Subscribe an application to event sources
+	// ApplicationsSubscribeWithResponse: Subscribe an application to event sources
 	//
-	// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice has to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
+	// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that
+	// are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those
+	// before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice
+	// has to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no
+	// such application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe` operationId).
+	// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe`
+	// operationId).
 	ApplicationsSubscribeWithResponse(ctx context.Context, applicationName string, params *ApplicationsSubscribeParams, reqEditors ...RequestEditorFn) (*ApplicationsSubscribeResponse, error)
 
-	// AsteriskDeleteObjectWithResponse Delete a configuration object
+	// AsteriskDeleteObjectWithResponse: Delete a configuration object
 	//
-	// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for example because it comes from a configuration file, 404 if the module, type or object does not exist. Since Asterisk 13.5.
+	// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for
+	// example because it comes from a configuration file, 404 if the module, type or object does not exist.
+	// Since Asterisk 13.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskDeleteObject` operationId).
+	// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the
+	// `AsteriskDeleteObject` operationId).
 	AsteriskDeleteObjectWithResponse(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*AsteriskDeleteObjectResponse, error)
 
-	// AsteriskGetObjectWithResponse Read a configuration object
+	// AsteriskGetObjectWithResponse: Read a configuration object
 	//
-	// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer, for example a PJSIP endpoint, including those that have their default value and secrets such as passwords. Objects from configuration files can be read as well. Fails with 404 if the module, type or object does not exist. Since Asterisk 13.5.
+	// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer,
+	// for example a PJSIP endpoint, including those that have their default value and secrets such as passwords.
+	// Objects from configuration files can be read as well. Fails with 404 if the module, type or object does
+	// not exist. Since Asterisk 13.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject` operationId).
+	// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject`
+	// operationId).
 	AsteriskGetObjectWithResponse(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*AsteriskGetObjectResponse, error)
 
-	// AsteriskUpdateObjectWithBodyWithResponse Create or change a configuration object
+	// AsteriskUpdateObjectWithBodyWithResponse: Create or change a configuration object
 	//
-	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+	// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+	// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+	// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+	// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
-	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+	// operationId).
 	AsteriskUpdateObjectWithBodyWithResponse(ctx context.Context, configClass string, objectType string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AsteriskUpdateObjectResponse, error)
 
-	// AsteriskUpdateObjectWithResponse Create or change a configuration object
+	// AsteriskUpdateObjectWithResponse: Create or change a configuration object
 	//
-	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+	// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+	// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+	// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+	// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+	// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
-	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+	// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+	// operationId).
 	AsteriskUpdateObjectWithResponse(ctx context.Context, configClass string, objectType string, id string, body AsteriskUpdateObjectJSONRequestBody, reqEditors ...RequestEditorFn) (*AsteriskUpdateObjectResponse, error)
 
-	// AsteriskGetInfoWithResponse Get information about the server
+	// AsteriskGetInfoWithResponse: Get information about the server
 	//
-	// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build
+	// the answer. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /asterisk/info (the `AsteriskGetInfo` operationId).
 	AsteriskGetInfoWithResponse(ctx context.Context, params *AsteriskGetInfoParams, reqEditors ...RequestEditorFn) (*AsteriskGetInfoResponse, error)
 
-	// AsteriskListLogChannelsWithResponse List the log channels
+	// AsteriskListLogChannelsWithResponse: List the log channels
 	//
-	// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build the answer. Since Asterisk 13.6.
+	// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build
+	// the answer. Since Asterisk 13.6.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /asterisk/logging (the `AsteriskListLogChannels` operationId).
 	AsteriskListLogChannelsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AsteriskListLogChannelsResponse, error)
 
-	// AsteriskDeleteLogWithResponse Delete a log channel
+	// AsteriskDeleteLogWithResponse: Delete a log channel
 	//
-	// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no such channel or it comes from `logger.conf`. Since Asterisk 13.6.
+	// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no
+	// such channel or it comes from `logger.conf`. Since Asterisk 13.6.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /asterisk/logging/{logChannelName} (the `AsteriskDeleteLog` operationId).
 	AsteriskDeleteLogWithResponse(ctx context.Context, logChannelName string, reqEditors ...RequestEditorFn) (*AsteriskDeleteLogResponse, error)
 
-	// AsteriskAddLogWithResponse Add a log channel
+	// AsteriskAddLogWithResponse: Add a log channel
 	//
-	// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted, any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
+	// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted,
+	// any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are
+	// missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /asterisk/logging/{logChannelName} (the `AsteriskAddLog` operationId).
 	AsteriskAddLogWithResponse(ctx context.Context, logChannelName string, params *AsteriskAddLogParams, reqEditors ...RequestEditorFn) (*AsteriskAddLogResponse, error)
 
-	// AsteriskRotateLogWithResponse Rotate a log channel
+	// AsteriskRotateLogWithResponse: Rotate a log channel
 	//
-	// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
+	// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that
+	// were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /asterisk/logging/{logChannelName}/rotate (the `AsteriskRotateLog` operationId).
 	AsteriskRotateLogWithResponse(ctx context.Context, logChannelName string, reqEditors ...RequestEditorFn) (*AsteriskRotateLogResponse, error)
 
-	// AsteriskListModulesWithResponse List the loaded modules
+	// AsteriskListModulesWithResponse: List the loaded modules
 	//
-	// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build the answer. Since Asterisk 13.5.
+	// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build
+	// the answer. Since Asterisk 13.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /asterisk/modules (the `AsteriskListModules` operationId).
 	AsteriskListModulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AsteriskListModulesResponse, error)
 
-	// AsteriskUnloadModuleWithResponse Unload a module
+	// AsteriskUnloadModuleWithResponse: Unload a module
 	//
-	// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or cannot be unloaded. Since Asterisk 13.5.
+	// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or
+	// cannot be unloaded. Since Asterisk 13.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /asterisk/modules/{moduleName} (the `AsteriskUnloadModule` operationId).
 	AsteriskUnloadModuleWithResponse(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*AsteriskUnloadModuleResponse, error)
 
-	// AsteriskGetModuleWithResponse Get a loaded module
+	// AsteriskGetModuleWithResponse: Get a loaded module
 	//
-	// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
+	// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be
+	// found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /asterisk/modules/{moduleName} (the `AsteriskGetModule` operationId).
 	AsteriskGetModuleWithResponse(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*AsteriskGetModuleResponse, error)
 
-	// AsteriskLoadModuleWithResponse Load a module
+	// AsteriskLoadModuleWithResponse: Load a module
 	//
-	// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
+	// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or
+	// declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /asterisk/modules/{moduleName} (the `AsteriskLoadModule` operationId).
 	AsteriskLoadModuleWithResponse(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*AsteriskLoadModuleResponse, error)
 
-	// AsteriskReloadModuleWithResponse Reload a module
+	// AsteriskReloadModuleWithResponse: Reload a module
 	//
-	// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not support reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
+	// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the
+	// reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not
+	// support reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /asterisk/modules/{moduleName} (the `AsteriskReloadModule` operationId).
 	AsteriskReloadModuleWithResponse(ctx context.Context, moduleName string, reqEditors ...RequestEditorFn) (*AsteriskReloadModuleResponse, error)
 
-	// AsteriskPingWithResponse Check that the server answers
+	// AsteriskPingWithResponse: Check that the server answers
 	//
-	// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and accepts the credentials. Since Asterisk 13.25, 16.2.
+	// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and
+	// accepts the credentials. Since Asterisk 13.25, 16.2.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /asterisk/ping (the `AsteriskPing` operationId).
 	AsteriskPingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AsteriskPingResponse, error)
 
-	// AsteriskGetGlobalVarWithResponse Get a global variable
+	// AsteriskGetGlobalVarWithResponse: Get a global variable
 	//
-	// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
+	// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables
+	// such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /asterisk/variable (the `AsteriskGetGlobalVar` operationId).
 	AsteriskGetGlobalVarWithResponse(ctx context.Context, params *AsteriskGetGlobalVarParams, reqEditors ...RequestEditorFn) (*AsteriskGetGlobalVarResponse, error)
 
-	// AsteriskSetGlobalVarWithResponse Set a global variable
+	// AsteriskSetGlobalVarWithResponse: Set a global variable
 	//
-	// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
+	// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function
+	// instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless
+	// `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /asterisk/variable (the `AsteriskSetGlobalVar` operationId).
 	AsteriskSetGlobalVarWithResponse(ctx context.Context, params *AsteriskSetGlobalVarParams, reqEditors ...RequestEditorFn) (*AsteriskSetGlobalVarResponse, error)
 
-	// BridgesListWithResponse List all bridges
+	// BridgesListWithResponse: List all bridges
 	//
-	// Returns every visible bridge of the server: those made through ARI, and also those that dialplan applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns every visible bridge of the server: those made through ARI, and also those that dialplan
+	// applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not
+	// controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /bridges (the `BridgesList` operationId).
 	BridgesListWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BridgesListResponse, error)
 
-	// BridgesCreateWithBodyWithResponse Create a bridge
+	// BridgesCreateWithBodyWithResponse: Create a bridge
 	//
-	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+	// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+	// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+	// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables.
+	// Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the
+	// same), 500 if the types contradict each other. Since Asterisk 12.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /bridges (the `BridgesCreate` operationId).
 	BridgesCreateWithBodyWithResponse(ctx context.Context, params *BridgesCreateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BridgesCreateResponse, error)
 
-	// BridgesCreateWithResponse Create a bridge
+	// BridgesCreateWithResponse: Create a bridge
 	//
-	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+	// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+	// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+	// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+	// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables.
+	// Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the
+	// same), 500 if the types contradict each other. Since Asterisk 12.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /bridges (the `BridgesCreate` operationId).
 	BridgesCreateWithResponse(ctx context.Context, params *BridgesCreateParams, body BridgesCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*BridgesCreateResponse, error)
 
-	// BridgesDestroyWithResponse Destroy a bridge
+	// BridgesDestroyWithResponse: Destroy a bridge
 	//
-	// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 12.
+	// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay
+	// in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it
+	// is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI.
+	// Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /bridges/{bridgeId} (the `BridgesDestroy` operationId).
 	BridgesDestroyWithResponse(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*BridgesDestroyResponse, error)
 
-	// BridgesGetWithResponse Get a bridge
+	// BridgesGetWithResponse: Get a bridge
 	//
-	// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since Asterisk 12.
+	// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since
+	// Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /bridges/{bridgeId} (the `BridgesGet` operationId).
 	BridgesGetWithResponse(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*BridgesGetResponse, error)
 
-	// BridgesCreateWithIDWithBodyWithResponse Create a bridge with a chosen id
+	// BridgesCreateWithIDWithBodyWithResponse: Create a bridge with a chosen id
 	//
-	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+	// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one
+	// of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are
+	// malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not
+	// answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId} (the `BridgesCreateWithID` operationId).
 	BridgesCreateWithIDWithBodyWithResponse(ctx context.Context, bridgeID string, params *BridgesCreateWithIDParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BridgesCreateWithIDResponse, error)
 
-	// BridgesCreateWithIDWithResponse Create a bridge with a chosen id
+	// BridgesCreateWithIDWithResponse: Create a bridge with a chosen id
 	//
-	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+	// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+	// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one
+	// of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are
+	// malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not
+	// answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId} (the `BridgesCreateWithID` operationId).
 	BridgesCreateWithIDWithResponse(ctx context.Context, bridgeID string, params *BridgesCreateWithIDParams, body BridgesCreateWithIDJSONRequestBody, reqEditors ...RequestEditorFn) (*BridgesCreateWithIDResponse, error)
 
-	// BridgesAddChannelWithResponse Add channels to a bridge
+	// BridgesAddChannelWithResponse: Add channels to a bridge
 	//
-	// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks until each channel's own thread has carried it out, which may take as long as a playback that runs on the channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or a channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a recording, channels named before it have been added. Since Asterisk 12.
+	// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks
+	// until each channel's own thread has carried it out, which may take as long as a playback that runs on the
+	// channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if
+	// a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or
+	// a channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a
+	// recording, channels named before it have been added. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/addChannel (the `BridgesAddChannel` operationId).
 	BridgesAddChannelWithResponse(ctx context.Context, bridgeID string, params *BridgesAddChannelParams, reqEditors ...RequestEditorFn) (*BridgesAddChannelResponse, error)
 
-	// BridgesStopMohWithResponse Stop music on hold in a bridge
+	// BridgesStopMohWithResponse: Stop music on hold in a bridge
 	//
-	// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a holding bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it was not made through ARI or plays no music. Since Asterisk 12.
+	// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a
+	// holding bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it
+	// was not made through ARI or plays no music. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /bridges/{bridgeId}/moh (the `BridgesStopMoh` operationId).
 	BridgesStopMohWithResponse(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*BridgesStopMohResponse, error)
 
-	// BridgesStartMohWithResponse Start music on hold in a bridge
+	// BridgesStartMohWithResponse: Start music on hold in a bridge
 	//
-	// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music cannot be made. Since Asterisk 12.
+	// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its
+	// class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404
+	// if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music
+	// cannot be made. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/moh (the `BridgesStartMoh` operationId).
 	BridgesStartMohWithResponse(ctx context.Context, bridgeID string, params *BridgesStartMohParams, reqEditors ...RequestEditorFn) (*BridgesStartMohResponse, error)
 
-	// BridgesPlayWithResponse Play media to everyone in a bridge
+	// BridgesPlayWithResponse: Play media to everyone in a bridge
 	//
-	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.
+	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then
+	// be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+	// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+	// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+	// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a
+	// negative offset. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/play (the `BridgesPlay` operationId).
 	BridgesPlayWithResponse(ctx context.Context, bridgeID string, params *BridgesPlayParams, reqEditors ...RequestEditorFn) (*BridgesPlayResponse, error)
 
-	// BridgesPlayWithIDWithResponse Play media to a bridge under a chosen playback id
+	// BridgesPlayWithIDWithResponse: Play media to a bridge under a chosen playback id
 	//
-	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.3.
+	// Plays media to all participants of the bridge and returns at once with a queued playback, which can then
+	// be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+	// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+	// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+	// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a
+	// negative offset. Since Asterisk 12.3.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/play/{playbackId} (the `BridgesPlayWithID` operationId).
 	BridgesPlayWithIDWithResponse(ctx context.Context, bridgeID string, playbackID string, params *BridgesPlayWithIDParams, reqEditors ...RequestEditorFn) (*BridgesPlayWithIDResponse, error)
 
-	// BridgesRecordWithResponse Record a bridge
+	// BridgesRecordWithResponse: Record a bridge
 	//
-	// Starts recording the mixed audio of all participants and returns at once with a queued live recording. `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown, 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it. Since Asterisk 12.
+	// Starts recording the mixed audio of all participants and returns at once with a queued live recording.
+	// `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF
+	// digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no
+	// such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown,
+	// 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it.
+	// Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/record (the `BridgesRecord` operationId).
 	BridgesRecordWithResponse(ctx context.Context, bridgeID string, params *BridgesRecordParams, reqEditors ...RequestEditorFn) (*BridgesRecordResponse, error)
 
-	// BridgesRemoveChannelWithResponse Remove channels from a bridge
+	// BridgesRemoveChannelWithResponse: Remove channels from a bridge
 	//
-	// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application. The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a Stasis application. Since Asterisk 12.
+	// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application.
+	// The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the
+	// channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not
+	// exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a
+	// Stasis application. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/removeChannel (the `BridgesRemoveChannel` operationId).
 	BridgesRemoveChannelWithResponse(ctx context.Context, bridgeID string, params *BridgesRemoveChannelParams, reqEditors ...RequestEditorFn) (*BridgesRemoveChannelResponse, error)
 
-	// BridgesGetBridgeVarWithResponse Get a bridge variable
+	// BridgesGetBridgeVarWithResponse: Get a bridge variable
 	//
-	// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here. Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+	// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here.
+	// Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the
+	// bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /bridges/{bridgeId}/variable (the `BridgesGetBridgeVar` operationId).
 	BridgesGetBridgeVarWithResponse(ctx context.Context, bridgeID string, params *BridgesGetBridgeVarParams, reqEditors ...RequestEditorFn) (*BridgesGetBridgeVarResponse, error)
 
-	// BridgesSetBridgeVarWithResponse Set a bridge variable
+	// BridgesSetBridgeVarWithResponse: Set a bridge variable
 	//
-	// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+	// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored
+	// as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the
+	// variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since
+	// Asterisk 20.20, 22.10, 23.4.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/variable (the `BridgesSetBridgeVar` operationId).
 	BridgesSetBridgeVarWithResponse(ctx context.Context, bridgeID string, params *BridgesSetBridgeVarParams, reqEditors ...RequestEditorFn) (*BridgesSetBridgeVarResponse, error)
 
-	// BridgesGetBridgeVarsWithResponse Get several bridge variables
+	// BridgesGetBridgeVarsWithResponse: Get several bridge variables
 	//
-	// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
+	// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is
+	// not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a
+	// channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge
+	// that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /bridges/{bridgeId}/variables (the `BridgesGetBridgeVars` operationId).
 	BridgesGetBridgeVarsWithResponse(ctx context.Context, bridgeID string, params *BridgesGetBridgeVarsParams, reqEditors ...RequestEditorFn) (*BridgesGetBridgeVarsResponse, error)
 
-	// BridgesSetBridgeVarsWithBodyWithResponse Set several bridge variables
+	// BridgesSetBridgeVarsWithBodyWithResponse: Set several bridge variables
 	//
-	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+	// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+	// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/variables (the `BridgesSetBridgeVars` operationId).
 	BridgesSetBridgeVarsWithBodyWithResponse(ctx context.Context, bridgeID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BridgesSetBridgeVarsResponse, error)
 
-	// BridgesSetBridgeVarsWithResponse Set several bridge variables
+	// BridgesSetBridgeVarsWithResponse: Set several bridge variables
 	//
-	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+	// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+	// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /bridges/{bridgeId}/variables (the `BridgesSetBridgeVars` operationId).
 	BridgesSetBridgeVarsWithResponse(ctx context.Context, bridgeID string, body BridgesSetBridgeVarsJSONRequestBody, reqEditors ...RequestEditorFn) (*BridgesSetBridgeVarsResponse, error)
 
-	// BridgesClearVideoSourceWithResponse Let the video follow the talker again
+	// BridgesClearVideoSourceWithResponse: Let the video follow the talker again
 	//
-	// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two participants or fewer this changes nothing that they see. The bridge may report the old source until its next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 13.13, 14.2.
+	// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two
+	// participants or fewer this changes nothing that they see. The bridge may report the old source until its
+	// next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk
+	// 13.13, 14.2.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /bridges/{bridgeId}/videoSource (the `BridgesClearVideoSource` operationId).
 	BridgesClearVideoSourceWithResponse(ctx context.Context, bridgeID string, reqEditors ...RequestEditorFn) (*BridgesClearVideoSourceResponse, error)
 
-	// BridgesSetVideoSourceWithResponse Choose the channel whose video everyone sees
+	// BridgesSetVideoSourceWithResponse: Choose the channel whose video everyone sees
 	//
-	// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this bridge or not in a Stasis application. Since Asterisk 13.13, 14.2.
+	// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is
+	// cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks
+	// until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if
+	// the bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this
+	// bridge or not in a Stasis application. Since Asterisk 13.13, 14.2.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource` operationId).
+	// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource`
+	// operationId).
 	BridgesSetVideoSourceWithResponse(ctx context.Context, bridgeID string, channelID string, reqEditors ...RequestEditorFn) (*BridgesSetVideoSourceResponse, error)
 
-	// ChannelsListWithResponse List all channels
+	// ChannelsListWithResponse: List all channels
 	//
-	// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing to do with a Stasis application. Use it to find the calls that are still alive after the event connection was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
+	// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing
+	// to do with a Stasis application. Use it to find the calls that are still alive after the event connection
+	// was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /channels (the `ChannelsList` operationId).
 	ChannelsListWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ChannelsListResponse, error)
 
-	// ChannelsOriginateWithBodyWithResponse Originate a channel
+	// ChannelsOriginateWithBodyWithResponse: Originate a channel
 	//
-	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+	// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+	// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+	// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+	// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+	// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+	// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+	// called. Since Asterisk 12.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels (the `ChannelsOriginate` operationId).
 	ChannelsOriginateWithBodyWithResponse(ctx context.Context, params *ChannelsOriginateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsOriginateResponse, error)
 
-	// ChannelsOriginateWithResponse Originate a channel
+	// ChannelsOriginateWithResponse: Originate a channel
 	//
-	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+	// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+	// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+	// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+	// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+	// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+	// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+	// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+	// called. Since Asterisk 12.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels (the `ChannelsOriginate` operationId).
 	ChannelsOriginateWithResponse(ctx context.Context, params *ChannelsOriginateParams, body ChannelsOriginateJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsOriginateResponse, error)
 
-	// ChannelsCreateWithBodyWithResponse Create a channel without dialling it
+	// ChannelsCreateWithBodyWithResponse: Create a channel without dialling it
 	//
-	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+	// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+	// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+	// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+	// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+	// made. Since Asterisk 14.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/create (the `ChannelsCreate` operationId).
 	ChannelsCreateWithBodyWithResponse(ctx context.Context, params *ChannelsCreateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsCreateResponse, error)
 
-	// ChannelsCreateWithResponse Create a channel without dialling it
+	// ChannelsCreateWithResponse: Create a channel without dialling it
 	//
-	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+	// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+	// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+	// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+	// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+	// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+	// made. Since Asterisk 14.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/create (the `ChannelsCreate` operationId).
 	ChannelsCreateWithResponse(ctx context.Context, params *ChannelsCreateParams, body ChannelsCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsCreateResponse, error)
 
-	// ChannelsExternalMediaWithBodyWithResponse Create an external media channel
+	// ChannelsExternalMediaWithBodyWithResponse: Create an external media channel
 	//
-	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+	// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+	// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+	// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+	// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+	// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+	// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+	// Since Asterisk 16.6, 17.1.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/externalMedia (the `ChannelsExternalMedia` operationId).
 	ChannelsExternalMediaWithBodyWithResponse(ctx context.Context, params *ChannelsExternalMediaParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsExternalMediaResponse, error)
 
-	// ChannelsExternalMediaWithResponse Create an external media channel
+	// ChannelsExternalMediaWithResponse: Create an external media channel
 	//
-	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+	// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+	// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+	// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+	// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+	// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+	// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+	// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+	// Since Asterisk 16.6, 17.1.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/externalMedia (the `ChannelsExternalMedia` operationId).
 	ChannelsExternalMediaWithResponse(ctx context.Context, params *ChannelsExternalMediaParams, body ChannelsExternalMediaJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsExternalMediaResponse, error)
 
-	// ChannelsHangupWithResponse Hang up a channel
+	// ChannelsHangupWithResponse: Hang up a channel
 	//
-	// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is requested; the end is told by `StasisEnd`, if the channel was in an application, and then `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both a reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
+	// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is
+	// requested; the end is told by `StasisEnd`, if the channel was in an application, and then
+	// `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both
+	// a reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /channels/{channelId} (the `ChannelsHangup` operationId).
 	ChannelsHangupWithResponse(ctx context.Context, channelID string, params *ChannelsHangupParams, reqEditors ...RequestEditorFn) (*ChannelsHangupResponse, error)
 
-	// ChannelsGetWithResponse Get a channel
+	// ChannelsGetWithResponse: Get a channel
 	//
-	// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
+	// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if
+	// there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /channels/{channelId} (the `ChannelsGet` operationId).
 	ChannelsGetWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsGetResponse, error)
 
-	// ChannelsOriginateWithIDWithBodyWithResponse Originate a channel with a given id
+	// ChannelsOriginateWithIDWithBodyWithResponse: Originate a channel with a given id
 	//
-	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before
+	// anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the
+	// dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The
+	// application is subscribed to the channel right after its creation, too late for `ChannelCreated`;
+	// `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is
+	// not an error of this request. Since you know the id beforehand, you can listen for the channel's events
+	// before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not
+	// exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the
+	// endpoint cannot be called. Since Asterisk 12.2.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/{channelId} (the `ChannelsOriginateWithID` operationId).
 	ChannelsOriginateWithIDWithBodyWithResponse(ctx context.Context, channelID string, params *ChannelsOriginateWithIDParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsOriginateWithIDResponse, error)
 
-	// ChannelsOriginateWithIDWithResponse Originate a channel with a given id
+	// ChannelsOriginateWithIDWithResponse: Originate a channel with a given id
 	//
-	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+	// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before
+	// anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the
+	// dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The
+	// application is subscribed to the channel right after its creation, too late for `ChannelCreated`;
+	// `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is
+	// not an error of this request. Since you know the id beforehand, you can listen for the channel's events
+	// before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not
+	// exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the
+	// endpoint cannot be called. Since Asterisk 12.2.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/{channelId} (the `ChannelsOriginateWithID` operationId).
 	ChannelsOriginateWithIDWithResponse(ctx context.Context, channelID string, params *ChannelsOriginateWithIDParams, body ChannelsOriginateWithIDJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsOriginateWithIDResponse, error)
 
-	// ChannelsAnswerWithResponse Answer a channel
+	// ChannelsAnswerWithResponse: Answer a channel
 	//
-	// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands it blocks until the channel has carried it out, so it waits for a running playback or recording on the channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk 12.
+	// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands
+	// it blocks until the channel has carried it out, so it waits for a running playback or recording on the
+	// channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+	// 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk
+	// 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/answer (the `ChannelsAnswer` operationId).
 	ChannelsAnswerWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsAnswerResponse, error)
 
-	// ChannelsContinueInDialplanWithResponse Continue in the dialplan
+	// ChannelsContinueInDialplanWithResponse: Continue in the dialplan
 	//
-	// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command cannot be queued. Since Asterisk 12.
+	// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on
+	// at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request
+	// returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is
+	// not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a
+	// Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command
+	// cannot be queued. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/continue (the `ChannelsContinueInDialplan` operationId).
 	ChannelsContinueInDialplanWithResponse(ctx context.Context, channelID string, params *ChannelsContinueInDialplanParams, reqEditors ...RequestEditorFn) (*ChannelsContinueInDialplanResponse, error)
 
-	// ChannelsDialWithResponse Dial a channel that was created undialled
+	// ChannelsDialWithResponse: Dial a channel that was created undialled
 	//
-	// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request returns when the command is queued; ringing, answer and failure are told by `Dial` and `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the create operation, 500 if the command cannot be queued. Since Asterisk 14.
+	// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request
+	// returns when the command is queued; ringing, answer and failure are told by `Dial` and
+	// `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with 404 if
+	// there is no such channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the
+	// create operation, 500 if the command cannot be queued. Since Asterisk 14.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/dial (the `ChannelsDial` operationId).
 	ChannelsDialWithResponse(ctx context.Context, channelID string, params *ChannelsDialParams, reqEditors ...RequestEditorFn) (*ChannelsDialResponse, error)
 
-	// ChannelsSendDTMFWithResponse Send DTMF digits to a channel
+	// ChannelsSendDTMFWithResponse: Send DTMF digits to a channel
 	//
-	// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request returns when the command is queued; the channel's later commands wait until the whole sequence has been sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event on the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request
+	// returns when the command is queued; the channel's later commands wait until the whole sequence has been
+	// sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event
+	// on the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is
+	// not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk
+	// 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/dtmf (the `ChannelsSendDTMF` operationId).
 	ChannelsSendDTMFWithResponse(ctx context.Context, channelID string, params *ChannelsSendDTMFParams, reqEditors ...RequestEditorFn) (*ChannelsSendDTMFResponse, error)
 
-	// ChannelsUnholdWithResponse Signal the end of hold to a channel
+	// ChannelsUnholdWithResponse: Signal the end of hold to a channel
 	//
-	// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The
+	// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not
+	// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /channels/{channelId}/hold (the `ChannelsUnhold` operationId).
 	ChannelsUnholdWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsUnholdResponse, error)
 
-	// ChannelsHoldWithResponse Signal hold to a channel
+	// ChannelsHoldWithResponse: Signal hold to a channel
 	//
-	// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP
+	// channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request
+	// returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a
+	// Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/hold (the `ChannelsHold` operationId).
 	ChannelsHoldWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsHoldResponse, error)
 
-	// ChannelsStopMohWithResponse Stop music on hold
+	// ChannelsStopMohWithResponse: Stop music on hold
 	//
-	// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when
+	// the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis
+	// application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /channels/{channelId}/moh (the `ChannelsStopMoh` operationId).
 	ChannelsStopMohWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsStopMohResponse, error)
 
-	// ChannelsStartMohWithResponse Start music on hold
+	// ChannelsStartMohWithResponse: Start music on hold
 	//
-	// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media on the channel, such as a playback, ends the music and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media
+	// on the channel, such as a playback, ends the music and does not bring it back. The request returns when
+	// the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis
+	// application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/moh (the `ChannelsStartMoh` operationId).
 	ChannelsStartMohWithResponse(ctx context.Context, channelID string, params *ChannelsStartMohParams, reqEditors ...RequestEditorFn) (*ChannelsStartMohResponse, error)
 
-	// ChannelsMoveWithResponse Move a channel to another application
+	// ChannelsMoveWithResponse: Move a channel to another application
 	//
-	// Hands the channel over to another Stasis application without going through the dialplan: the old one gets `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application that is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since Asterisk 13.26, 16.3.
+	// Hands the channel over to another Stasis application without going through the dialplan: the old one gets
+	// `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application
+	// that is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there
+	// is no such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since
+	// Asterisk 13.26, 16.3.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/move (the `ChannelsMove` operationId).
 	ChannelsMoveWithResponse(ctx context.Context, channelID string, params *ChannelsMoveParams, reqEditors ...RequestEditorFn) (*ChannelsMoveResponse, error)
 
-	// ChannelsUnmuteWithResponse Unmute a channel's audio
+	// ChannelsUnmuteWithResponse: Unmute a channel's audio
 	//
-	// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server
+	// has no default. The request returns when the command is queued. Fails with 400 if the direction is missing
+	// or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an
+	// outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /channels/{channelId}/mute (the `ChannelsUnmute` operationId).
 	ChannelsUnmuteWithResponse(ctx context.Context, channelID string, params *ChannelsUnmuteParams, reqEditors ...RequestEditorFn) (*ChannelsUnmuteResponse, error)
 
-	// ChannelsMuteWithResponse Mute a channel's audio
+	// ChannelsMuteWithResponse: Mute a channel's audio
 	//
-	// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still pass. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still
+	// pass. Always send a direction, as the server has no default. The request returns when the command is
+	// queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it
+	// is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since
+	// Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/mute (the `ChannelsMute` operationId).
 	ChannelsMuteWithResponse(ctx context.Context, channelID string, params *ChannelsMuteParams, reqEditors ...RequestEditorFn) (*ChannelsMuteResponse, error)
 
-	// ChannelsPlayWithResponse Queue media to play to a channel
+	// ChannelsPlayWithResponse: Queue media to play to a channel
 	//
-	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.
+	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+	// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+	// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+	// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it
+	// in state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is
+	// not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the
+	// playback cannot be queued. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/play (the `ChannelsPlay` operationId).
 	ChannelsPlayWithResponse(ctx context.Context, channelID string, params *ChannelsPlayParams, reqEditors ...RequestEditorFn) (*ChannelsPlayResponse, error)
 
-	// ChannelsPlayWithIDWithResponse Queue media to play to a channel, with a given playback id
+	// ChannelsPlayWithIDWithResponse: Queue media to play to a channel, with a given playback id
 	//
-	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Since you know the playback's id beforehand, you can listen for its events before you send the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.2.
+	// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+	// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+	// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+	// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it
+	// in state `failed`. Since you know the playback's id beforehand, you can listen for its events before you
+	// send the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is
+	// not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the
+	// playback cannot be queued. Since Asterisk 12.2.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/play/{playbackId} (the `ChannelsPlayWithID` operationId).
 	ChannelsPlayWithIDWithResponse(ctx context.Context, channelID string, playbackID string, params *ChannelsPlayWithIDParams, reqEditors ...RequestEditorFn) (*ChannelsPlayWithIDResponse, error)
 
-	// ChannelsProgressWithResponse Indicate call progress
+	// ChannelsProgressWithResponse: Indicate call progress
 	//
-	// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be played before the call is answered. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 20.16, 21.11, 22.6.
+	// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be
+	// played before the call is answered. The request returns when the command is queued. Fails with 404 if
+	// there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that
+	// nobody has answered yet. Since Asterisk 20.16, 21.11, 22.6.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/progress (the `ChannelsProgress` operationId).
 	ChannelsProgressWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsProgressResponse, error)
 
-	// ChannelsRecordWithResponse Record a channel
+	// ChannelsRecordWithResponse: Record a channel
 	//
-	// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings directory; an unanswered incoming call is answered first. The request returns when the recording is queued; `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The channel's other queued commands wait until the recording ends. A channel in a bridge cannot be recorded this way, `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a parameter or the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis application or the name is in use, 422 if the format is unknown, 500 if the recording cannot be started. Since Asterisk 12.
+	// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings
+	// directory; an unanswered incoming call is answered first. The request returns when the recording is
+	// queued; `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The
+	// channel's other queued commands wait until the recording ends. A channel in a bridge cannot be recorded
+	// this way, `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a
+	// parameter or the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis
+	// application or the name is in use, 422 if the format is unknown, 500 if the recording cannot be started.
+	// Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/record (the `ChannelsRecord` operationId).
 	ChannelsRecordWithResponse(ctx context.Context, channelID string, params *ChannelsRecordParams, reqEditors ...RequestEditorFn) (*ChannelsRecordResponse, error)
 
-	// ChannelsRedirectWithResponse Redirect a channel to another endpoint
+	// ChannelsRedirectWithResponse: Redirect a channel to another endpoint
 	//
-	// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology. The request returns when the command is queued, and does not tell whether the far end complies. Fails with 400 if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of another technology, 500 if the command cannot be queued. Since Asterisk 13.3.
+	// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a
+	// 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology.
+	// The request returns when the command is queued, and does not tell whether the far end complies. Fails with
+	// 400 if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application,
+	// 412 if it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of
+	// another technology, 500 if the command cannot be queued. Since Asterisk 13.3.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/redirect (the `ChannelsRedirect` operationId).
 	ChannelsRedirectWithResponse(ctx context.Context, channelID string, params *ChannelsRedirectParams, reqEditors ...RequestEditorFn) (*ChannelsRedirectResponse, error)
 
-	// ChannelsRingStopWithResponse Stop indicating ringing
+	// ChannelsRingStopWithResponse: Stop indicating ringing
 	//
-	// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows
+	// by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is
+	// no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody
+	// has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /channels/{channelId}/ring (the `ChannelsRingStop` operationId).
 	ChannelsRingStopWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsRingStopResponse, error)
 
-	// ChannelsRingWithResponse Indicate ringing
+	// ChannelsRingWithResponse: Indicate ringing
 	//
-	// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180 Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180
+	// Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is
+	// queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is
+	// an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/ring (the `ChannelsRing` operationId).
 	ChannelsRingWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsRingResponse, error)
 
-	// ChannelsRtpstatisticsWithResponse Get RTP statistics of a channel
+	// ChannelsRtpstatisticsWithResponse: Get RTP statistics of a channel
 	//
-	// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk 13.27, 16.4.
+	// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every
+	// channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never
+	// uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk
+	// 13.27, 16.4.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /channels/{channelId}/rtp_statistics (the `ChannelsRtpstatistics` operationId).
 	ChannelsRtpstatisticsWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsRtpstatisticsResponse, error)
 
-	// ChannelsStopSilenceWithResponse Stop playing silence
+	// ChannelsStopSilenceWithResponse: Stop playing silence
 	//
-	// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the
+	// command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+	// 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /channels/{channelId}/silence (the `ChannelsStopSilence` operationId).
 	ChannelsStopSilenceWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsStopSilenceResponse, error)
 
-	// ChannelsStartSilenceWithResponse Start playing silence
+	// ChannelsStartSilenceWithResponse: Start playing silence
 	//
-	// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+	// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is
+	// sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The
+	// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not
+	// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/silence (the `ChannelsStartSilence` operationId).
 	ChannelsStartSilenceWithResponse(ctx context.Context, channelID string, reqEditors ...RequestEditorFn) (*ChannelsStartSilenceResponse, error)
 
-	// ChannelsSnoopChannelWithResponse Snoop on a channel
+	// ChannelsSnoopChannelWithResponse: Snoop on a channel
 	//
-	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.
+	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+	// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+	// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+	// Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or
+	// no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for
+	// example because its id is taken. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/snoop (the `ChannelsSnoopChannel` operationId).
 	ChannelsSnoopChannelWithResponse(ctx context.Context, channelID string, params *ChannelsSnoopChannelParams, reqEditors ...RequestEditorFn) (*ChannelsSnoopChannelResponse, error)
 
-	// ChannelsSnoopChannelWithIDWithResponse Snoop on a channel with a given snoop id
+	// ChannelsSnoopChannelWithIDWithResponse: Snoop on a channel with a given snoop id
 	//
-	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can listen for its events before you send the request. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.2.
+	// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+	// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+	// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+	// Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can
+	// listen for its events before you send the request. Fails with 400 if a direction is unknown, both are
+	// `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be
+	// made, for example because its id is taken. Since Asterisk 12.2.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with POST /channels/{channelId}/snoop/{snoopId} (the `ChannelsSnoopChannelWithID` operationId).
+	// Corresponds with POST /channels/{channelId}/snoop/{snoopId} (the `ChannelsSnoopChannelWithID`
+	// operationId).
 	ChannelsSnoopChannelWithIDWithResponse(ctx context.Context, channelID string, snoopID string, params *ChannelsSnoopChannelWithIDParams, reqEditors ...RequestEditorFn) (*ChannelsSnoopChannelWithIDResponse, error)
 
-	// ChannelsTransferProgressWithResponse Report the progress of a transfer
+	// ChannelsTransferProgressWithResponse: Report the progress of a transfer
 	//
-	// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 20.13, 21.8, 22.3.
+	// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers
+	// that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only
+	// sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is
+	// missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since
+	// Asterisk 20.13, 21.8, 22.3.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with POST /channels/{channelId}/transfer_progress (the `ChannelsTransferProgress` operationId).
+	// Corresponds with POST /channels/{channelId}/transfer_progress (the `ChannelsTransferProgress`
+	// operationId).
 	ChannelsTransferProgressWithResponse(ctx context.Context, channelID string, params *ChannelsTransferProgressParams, reqEditors ...RequestEditorFn) (*ChannelsTransferProgressResponse, error)
 
-	// ChannelsGetChannelVarWithResponse Get a channel variable
+	// ChannelsGetChannelVarWithResponse: Get a channel variable
 	//
-	// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not exist, 500 if the function cannot be read. Since Asterisk 12.
+	// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a
+	// Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not
+	// exist, 500 if the function cannot be read. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /channels/{channelId}/variable (the `ChannelsGetChannelVar` operationId).
 	ChannelsGetChannelVarWithResponse(ctx context.Context, channelID string, params *ChannelsGetChannelVarParams, reqEditors ...RequestEditorFn) (*ChannelsGetChannelVarResponse, error)
 
-	// ChannelsSetChannelVarWithResponse Set a channel variable
+	// ChannelsSetChannelVarWithResponse: Set a channel variable
 	//
-	// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a running playback or recording; older ones merely queue it, and a read right afterwards may return the old value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 12.
+	// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a
+	// Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a
+	// running playback or recording; older ones merely queue it, and a read right afterwards may return the old
+	// value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such
+	// channel, 409 if it is not in a Stasis application. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/variable (the `ChannelsSetChannelVar` operationId).
 	ChannelsSetChannelVarWithResponse(ctx context.Context, channelID string, params *ChannelsSetChannelVarParams, reqEditors ...RequestEditorFn) (*ChannelsSetChannelVarResponse, error)
 
-	// ChannelsGetChannelVarsWithResponse Get several channel variables
+	// ChannelsGetChannelVarsWithResponse: Get several channel variables
 	//
-	// Returns the values of several channel variables or dialplan functions at once. It works on every channel, in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20, 22.10, 23.4.
+	// Returns the values of several channel variables or dialplan functions at once. It works on every channel,
+	// in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the
+	// channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20,
+	// 22.10, 23.4.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /channels/{channelId}/variables (the `ChannelsGetChannelVars` operationId).
 	ChannelsGetChannelVarsWithResponse(ctx context.Context, channelID string, params *ChannelsGetChannelVarsParams, reqEditors ...RequestEditorFn) (*ChannelsGetChannelVarsResponse, error)
 
-	// ChannelsSetChannelVarsWithBodyWithResponse Set several channel variables
+	// ChannelsSetChannelVarsWithBodyWithResponse: Set several channel variables
 	//
-	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+	// answers when the channel has carried it out, and so waits for a running playback or recording on the
+	// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such
+	// channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk
+	// 20.20, 22.10, 23.4.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/variables (the `ChannelsSetChannelVars` operationId).
 	ChannelsSetChannelVarsWithBodyWithResponse(ctx context.Context, channelID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsSetChannelVarsResponse, error)
 
-	// ChannelsSetChannelVarsWithResponse Set several channel variables
+	// ChannelsSetChannelVarsWithResponse: Set several channel variables
 	//
-	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+	// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+	// answers when the channel has carried it out, and so waits for a running playback or recording on the
+	// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such
+	// channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk
+	// 20.20, 22.10, 23.4.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /channels/{channelId}/variables (the `ChannelsSetChannelVars` operationId).
 	ChannelsSetChannelVarsWithResponse(ctx context.Context, channelID string, body ChannelsSetChannelVarsJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsSetChannelVarsResponse, error)
 
-	// DeviceStatesListWithResponse List the device states that ARI sets
+	// DeviceStatesListWithResponse: List the device states that ARI sets
 	//
-	// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read
+	// one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /deviceStates (the `DeviceStatesList` operationId).
 	DeviceStatesListWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DeviceStatesListResponse, error)
 
-	// DeviceStatesDeleteWithResponse Delete a device's state
+	// DeviceStatesDeleteWithResponse: Delete a device's state
 	//
-	// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
+	// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device.
+	// Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /deviceStates/{deviceName} (the `DeviceStatesDelete` operationId).
 	DeviceStatesDeleteWithResponse(ctx context.Context, deviceName string, reqEditors ...RequestEditorFn) (*DeviceStatesDeleteResponse, error)
 
-	// DeviceStatesGetWithResponse Get a device's state
+	// DeviceStatesGetWithResponse: Get a device's state
 	//
-	// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its
+	// state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer.
+	// Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /deviceStates/{deviceName} (the `DeviceStatesGet` operationId).
 	DeviceStatesGetWithResponse(ctx context.Context, deviceName string, reqEditors ...RequestEditorFn) (*DeviceStatesGetResponse, error)
 
-	// DeviceStatesUpdateWithResponse Set a device's state
+	// DeviceStatesUpdateWithResponse: Set a device's state
 	//
-	// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
+	// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and
+	// subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of
+	// Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the
+	// state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /deviceStates/{deviceName} (the `DeviceStatesUpdate` operationId).
 	DeviceStatesUpdateWithResponse(ctx context.Context, deviceName string, params *DeviceStatesUpdateParams, reqEditors ...RequestEditorFn) (*DeviceStatesUpdateResponse, error)
 
-	// EndpointsListWithResponse List the endpoints of all technologies
+	// EndpointsListWithResponse: List the endpoints of all technologies
 	//
-	// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+	// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they
+	// are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /endpoints (the `EndpointsList` operationId).
 	EndpointsListWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*EndpointsListResponse, error)
 
-	// EndpointsReferWithBodyWithResponse Refer an endpoint or URI to another
+	// EndpointsReferWithBodyWithResponse: Refer an endpoint or URI to another
 	//
-	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+	// endpoint is unknown. Since Asterisk 18.20, 20.5.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /endpoints/refer (the `EndpointsRefer` operationId).
 	EndpointsReferWithBodyWithResponse(ctx context.Context, params *EndpointsReferParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsReferResponse, error)
 
-	// EndpointsReferWithResponse Refer an endpoint or URI to another
+	// EndpointsReferWithResponse: Refer an endpoint or URI to another
 	//
-	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+	// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+	// endpoint is unknown. Since Asterisk 18.20, 20.5.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /endpoints/refer (the `EndpointsRefer` operationId).
 	EndpointsReferWithResponse(ctx context.Context, params *EndpointsReferParams, body EndpointsReferJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsReferResponse, error)
 
-	// EndpointsSendMessageWithBodyWithResponse Send a text message to an endpoint or URI
+	// EndpointsSendMessageWithBodyWithResponse: Send a text message to an endpoint or URI
 	//
-	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+	// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+	// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+	// Asterisk 12.5.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with PUT /endpoints/sendMessage (the `EndpointsSendMessage` operationId).
 	EndpointsSendMessageWithBodyWithResponse(ctx context.Context, params *EndpointsSendMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsSendMessageResponse, error)
 
-	// EndpointsSendMessageWithResponse Send a text message to an endpoint or URI
+	// EndpointsSendMessageWithResponse: Send a text message to an endpoint or URI
 	//
-	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+	// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+	// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+	// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+	// Asterisk 12.5.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with PUT /endpoints/sendMessage (the `EndpointsSendMessage` operationId).
 	EndpointsSendMessageWithResponse(ctx context.Context, params *EndpointsSendMessageParams, body EndpointsSendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsSendMessageResponse, error)
 
-	// EndpointsListByTechWithResponse List the endpoints of a technology
+	// EndpointsListByTechWithResponse: List the endpoints of a technology
 	//
-	// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
+	// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology
+	// is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /endpoints/{tech} (the `EndpointsListByTech` operationId).
 	EndpointsListByTechWithResponse(ctx context.Context, tech string, reqEditors ...RequestEditorFn) (*EndpointsListByTechResponse, error)
 
-	// EndpointsGetWithResponse Get an endpoint
+	// EndpointsGetWithResponse: Get an endpoint
 	//
-	// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint. Since Asterisk 12.
+	// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint.
+	// Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /endpoints/{tech}/{resource} (the `EndpointsGet` operationId).
 	EndpointsGetWithResponse(ctx context.Context, tech string, resource string, reqEditors ...RequestEditorFn) (*EndpointsGetResponse, error)
 
-	// EndpointsReferToEndpointWithBodyWithResponse Refer an endpoint to another or to a URI
+	// EndpointsReferToEndpointWithBodyWithResponse: Refer an endpoint to another or to a URI
 	//
-	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+	// cannot refer. Since Asterisk 18.20, 20.5.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /endpoints/{tech}/{resource}/refer (the `EndpointsReferToEndpoint` operationId).
 	EndpointsReferToEndpointWithBodyWithResponse(ctx context.Context, tech string, resource string, params *EndpointsReferToEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsReferToEndpointResponse, error)
 
-	// EndpointsReferToEndpointWithResponse Refer an endpoint to another or to a URI
+	// EndpointsReferToEndpointWithResponse: Refer an endpoint to another or to a URI
 	//
-	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+	// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+	// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+	// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+	// cannot refer. Since Asterisk 18.20, 20.5.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /endpoints/{tech}/{resource}/refer (the `EndpointsReferToEndpoint` operationId).
 	EndpointsReferToEndpointWithResponse(ctx context.Context, tech string, resource string, params *EndpointsReferToEndpointParams, body EndpointsReferToEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsReferToEndpointResponse, error)
 
-	// EndpointsSendMessageToEndpointWithBodyWithResponse Send a text message to an endpoint
+	// EndpointsSendMessageToEndpointWithBodyWithResponse: Send a text message to an endpoint
 	//
-	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only
+	// means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if
+	// a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+	// Asterisk 12.5.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
-	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+	// operationId).
 	EndpointsSendMessageToEndpointWithBodyWithResponse(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsSendMessageToEndpointResponse, error)
 
-	// EndpointsSendMessageToEndpointWithResponse Send a text message to an endpoint
+	// EndpointsSendMessageToEndpointWithResponse: Send a text message to an endpoint
 	//
-	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+	// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only
+	// means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if
+	// a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+	// Asterisk 12.5.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
-	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+	// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+	// operationId).
 	EndpointsSendMessageToEndpointWithResponse(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, body EndpointsSendMessageToEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsSendMessageToEndpointResponse, error)
 
-	// EventsClaimChannelWithResponse Claim a channel offered by CallBroadcast
+	// EventsClaimChannelWithResponse: Claim a channel offered by CallBroadcast
 	//
-	// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds), 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other errors. Since Asterisk 20.20, 22.10, 23.4.
+	// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first
+	// claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event
+	// before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on
+	// offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds),
+	// 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other
+	// errors. Since Asterisk 20.20, 22.10, 23.4.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /events/claim (the `EventsClaimChannel` operationId).
 	EventsClaimChannelWithResponse(ctx context.Context, params *EventsClaimChannelParams, reqEditors ...RequestEditorFn) (*EventsClaimChannelResponse, error)
 
-	// EventsUserEventWithBodyWithResponse Send a user event to an application
+	// EventsUserEventWithBodyWithResponse: Send a user event to an application
 	//
-	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+	// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+	// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+	// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+	// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /events/user/{eventName} (the `EventsUserEvent` operationId).
 	EventsUserEventWithBodyWithResponse(ctx context.Context, eventName string, params *EventsUserEventParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EventsUserEventResponse, error)
 
-	// EventsUserEventWithResponse Send a user event to an application
+	// EventsUserEventWithResponse: Send a user event to an application
 	//
-	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+	// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+	// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+	// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+	// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+	// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+	// body format(s).
 	//
 	// Corresponds with POST /events/user/{eventName} (the `EventsUserEvent` operationId).
 	EventsUserEventWithResponse(ctx context.Context, eventName string, params *EventsUserEventParams, body EventsUserEventJSONRequestBody, reqEditors ...RequestEditorFn) (*EventsUserEventResponse, error)
 
-	// MailboxesListWithResponse List the mailboxes
+	// MailboxesListWithResponse: List the mailboxes
 	//
-	// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail; elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
+	// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on
+	// mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail;
+	// elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /mailboxes (the `MailboxesList` operationId).
 	MailboxesListWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MailboxesListResponse, error)
 
-	// MailboxesDeleteWithResponse Delete a mailbox
+	// MailboxesDeleteWithResponse: Delete a mailbox
 	//
-	// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not support external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
+	// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not
+	// support external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /mailboxes/{mailboxName} (the `MailboxesDelete` operationId).
 	MailboxesDeleteWithResponse(ctx context.Context, mailboxName string, reqEditors ...RequestEditorFn) (*MailboxesDeleteResponse, error)
 
-	// MailboxesGetWithResponse Get a mailbox
+	// MailboxesGetWithResponse: Get a mailbox
 	//
-	// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not support external mailboxes. Since Asterisk 12.1.
+	// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not
+	// support external mailboxes. Since Asterisk 12.1.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /mailboxes/{mailboxName} (the `MailboxesGet` operationId).
 	MailboxesGetWithResponse(ctx context.Context, mailboxName string, reqEditors ...RequestEditorFn) (*MailboxesGetResponse, error)
 
-	// MailboxesUpdateWithResponse Set a mailbox's message counts
+	// MailboxesUpdateWithResponse: Set a mailbox's message counts
 	//
-	// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the message lamps of the phones that watch it. Fails with 404 only if the server does not support external mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
+	// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the
+	// message lamps of the phones that watch it. Fails with 404 only if the server does not support external
+	// mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /mailboxes/{mailboxName} (the `MailboxesUpdate` operationId).
 	MailboxesUpdateWithResponse(ctx context.Context, mailboxName string, params *MailboxesUpdateParams, reqEditors ...RequestEditorFn) (*MailboxesUpdateResponse, error)
 
-	// PlaybacksStopWithResponse Stop a playback or unqueue it
+	// PlaybacksStopWithResponse: Stop a playback or unqueue it
 	//
-	// Stops a playback including the media that are still to come, or takes it out of the queue if it has not begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+	// Stops a playback including the media that are still to come, or takes it out of the queue if it has not
+	// begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn
+	// and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its
+	// medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /playbacks/{playbackId} (the `PlaybacksStop` operationId).
 	PlaybacksStopWithResponse(ctx context.Context, playbackID string, reqEditors ...RequestEditorFn) (*PlaybacksStopResponse, error)
 
-	// PlaybacksGetWithResponse Get a playback
+	// PlaybacksGetWithResponse: Get a playback
 	//
-	// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback disappears as soon as it has ended. Since Asterisk 12.
+	// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback
+	// disappears as soon as it has ended. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /playbacks/{playbackId} (the `PlaybacksGet` operationId).
 	PlaybacksGetWithResponse(ctx context.Context, playbackID string, reqEditors ...RequestEditorFn) (*PlaybacksGetResponse, error)
 
-	// PlaybacksControlWithResponse Pause, resume, rewind or restart a playback
+	// PlaybacksControlWithResponse: Pause, resume, rewind or restart a playback
 	//
-	// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+	// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if
+	// there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one
+	// can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be
+	// controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /playbacks/{playbackId}/control (the `PlaybacksControl` operationId).
 	PlaybacksControlWithResponse(ctx context.Context, playbackID string, params *PlaybacksControlParams, reqEditors ...RequestEditorFn) (*PlaybacksControlResponse, error)
 
-	// RecordingsCancelWithResponse Stop a live recording and throw it away
+	// RecordingsCancelWithResponse: Stop a live recording and throw it away
 	//
-	// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
+	// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended
+	// to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still
+	// queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after
+	// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was
+	// cancelled in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /recordings/live/{recordingName} (the `RecordingsCancel` operationId).
 	RecordingsCancelWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsCancelResponse, error)
 
-	// RecordingsGetLiveWithResponse Get a live recording
+	// RecordingsGetLiveWithResponse: Get a live recording
 	//
-	// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this name, also once it has ended. Since Asterisk 12.
+	// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this
+	// name, also once it has ended. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /recordings/live/{recordingName} (the `RecordingsGetLive` operationId).
 	RecordingsGetLiveWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsGetLiveResponse, error)
 
-	// RecordingsUnmuteWithResponse Record the audio again after muting
+	// RecordingsUnmuteWithResponse: Record the audio again after muting
 	//
-	// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be unmuted. Since Asterisk 12.
+	// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording
+	// that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet
+	// or any more, 500 if it cannot be unmuted. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /recordings/live/{recordingName}/mute (the `RecordingsUnmute` operationId).
 	RecordingsUnmuteWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsUnmuteResponse, error)
 
-	// RecordingsMuteWithResponse Record silence instead of the audio
+	// RecordingsMuteWithResponse: Record silence instead of the audio
 	//
-	// Makes a recording write silence instead of what is heard, for example while a card number is spoken; unlike pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be muted. Since Asterisk 12.
+	// Makes a recording write silence instead of what is heard, for example while a card number is spoken;
+	// unlike pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does
+	// nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it
+	// cannot be muted. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /recordings/live/{recordingName}/mute (the `RecordingsMute` operationId).
 	RecordingsMuteWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsMuteResponse, error)
 
-	// RecordingsUnpauseWithResponse Resume a paused live recording
+	// RecordingsUnpauseWithResponse: Resume a paused live recording
 	//
-	// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be resumed. Since Asterisk 12.
+	// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused
+	// does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500
+	// if it cannot be resumed. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /recordings/live/{recordingName}/pause (the `RecordingsUnpause` operationId).
 	RecordingsUnpauseWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsUnpauseResponse, error)
 
-	// RecordingsPauseWithResponse Halt a live recording for a while
+	// RecordingsPauseWithResponse: Halt a live recording for a while
 	//
-	// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be paused. Since Asterisk 12.
+	// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the
+	// maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails
+	// with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be
+	// paused. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /recordings/live/{recordingName}/pause (the `RecordingsPause` operationId).
 	RecordingsPauseWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsPauseResponse, error)
 
-	// RecordingsStopWithResponse Stop a live recording and keep it
+	// RecordingsStopWithResponse: Stop a live recording and keep it
 	//
-	// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped. Since Asterisk 12.
+	// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is
+	// still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after
+	// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was
+	// cancelled in the queue, 500 if it cannot be stopped. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /recordings/live/{recordingName}/stop (the `RecordingsStop` operationId).
 	RecordingsStopWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsStopResponse, error)
 
-	// RecordingsListStoredWithResponse List stored recordings
+	// RecordingsListStoredWithResponse: List stored recordings
 	//
-	// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500 if the directory does not exist or cannot be read. Since Asterisk 12.
+	// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500
+	// if the directory does not exist or cannot be read. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /recordings/stored (the `RecordingsListStored` operationId).
 	RecordingsListStoredWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RecordingsListStoredResponse, error)
 
-	// RecordingsDeleteStoredWithResponse Delete a recording from storage
+	// RecordingsDeleteStoredWithResponse: Delete a recording from storage
 	//
-	// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be deleted. Since Asterisk 12.
+	// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be
+	// deleted. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /recordings/stored/{recordingName} (the `RecordingsDeleteStored` operationId).
 	RecordingsDeleteStoredWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsDeleteStoredResponse, error)
 
-	// RecordingsGetStoredWithResponse Get a stored recording
+	// RecordingsGetStoredWithResponse: Get a stored recording
 	//
-	// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since Asterisk 12.
+	// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since
+	// Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /recordings/stored/{recordingName} (the `RecordingsGetStored` operationId).
 	RecordingsGetStoredWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsGetStoredResponse, error)
 
-	// RecordingsCopyStoredWithResponse Copy a recording under another name
+	// RecordingsCopyStoredWithResponse: Copy a recording under another name
 	//
-	// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied. Since Asterisk 12.5.
+	// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the
+	// destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no
+	// recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied.
+	// Since Asterisk 12.5.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /recordings/stored/{recordingName}/copy (the `RecordingsCopyStored` operationId).
 	RecordingsCopyStoredWithResponse(ctx context.Context, recordingName string, params *RecordingsCopyStoredParams, reqEditors ...RequestEditorFn) (*RecordingsCopyStoredResponse, error)
 
-	// RecordingsGetStoredFileWithResponse Download a stored recording
+	// RecordingsGetStoredFileWithResponse: Download a stored recording
 	//
-	// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format, and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket. Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
+	// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format,
+	// and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket.
+	// Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /recordings/stored/{recordingName}/file (the `RecordingsGetStoredFile` operationId).
 	RecordingsGetStoredFileWithResponse(ctx context.Context, recordingName string, reqEditors ...RequestEditorFn) (*RecordingsGetStoredFileResponse, error)
 
-	// SoundsListWithResponse List installed sounds
+	// SoundsListWithResponse: List installed sounds
 	//
-	// Returns all sounds that are installed on the server, optionally only those in one language or format. The list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of sounds is not available. Since Asterisk 12.
+	// Returns all sounds that are installed on the server, optionally only those in one language or format. The
+	// list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of
+	// sounds is not available. Since Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /sounds (the `SoundsList` operationId).
 	SoundsListWithResponse(ctx context.Context, params *SoundsListParams, reqEditors ...RequestEditorFn) (*SoundsListResponse, error)
 
-	// SoundsGetWithResponse Get an installed sound
+	// SoundsGetWithResponse: Get an installed sound
 	//
-	// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since Asterisk 12.
+	// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since
+	// Asterisk 12.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11765,7 +12998,8 @@ func (r BridgesPlayResponse) ContentType() string {
 	return ""
 }
 
-// BridgesPlayWithIDResponse201Headers the declared response headers of an HTTP 201 response for BridgesPlayWithID
+// BridgesPlayWithIDResponse201Headers the declared response headers of an HTTP 201 response for
+// BridgesPlayWithID
 type BridgesPlayWithIDResponse201Headers struct {
 	Location *string
 }
@@ -12815,7 +14049,8 @@ func (r ChannelsPlayResponse) ContentType() string {
 	return ""
 }
 
-// ChannelsPlayWithIDResponse201Headers the declared response headers of an HTTP 201 response for ChannelsPlayWithID
+// ChannelsPlayWithIDResponse201Headers the declared response headers of an HTTP 201 response for
+// ChannelsPlayWithID
 type ChannelsPlayWithIDResponse201Headers struct {
 	Location *string
 }
@@ -14676,9 +15911,10 @@ func (r SoundsGetResponse) ContentType() string {
 	return ""
 }
 
-// ApplicationsListWithResponse List the Stasis applications
+// ApplicationsListWithResponse: List the Stasis applications
 //
-// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns all registered Stasis applications with their subscriptions and event filters. Fails with 500 if
+// the server cannot build the answer. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14691,9 +15927,11 @@ func (c *ClientWithResponses) ApplicationsListWithResponse(ctx context.Context, 
 	return ParseApplicationsListResponse(rsp)
 }
 
-// ApplicationsGetWithResponse Get a Stasis application
+// ApplicationsGetWithResponse: Get a Stasis application
 //
-// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk 12.
+// Returns an application's subscriptions and event filters. An application whose WebSocket is gone still
+// exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since Asterisk
+// 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14706,11 +15944,17 @@ func (c *ClientWithResponses) ApplicationsGetWithResponse(ctx context.Context, a
 	return ParseApplicationsGetResponse(rsp)
 }
 
-// ApplicationsFilterWithBodyWithResponse Set which event types an application receives
+// ApplicationsFilterWithBodyWithResponse: Set which event types an application receives
 //
-// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong
+// form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with PUT /applications/{applicationName}/eventFilter (the `ApplicationsFilter` operationId).
 func (c *ClientWithResponses) ApplicationsFilterWithBodyWithResponse(ctx context.Context, applicationName string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplicationsFilterResponse, error) {
@@ -14721,11 +15965,17 @@ func (c *ClientWithResponses) ApplicationsFilterWithBodyWithResponse(ctx context
 	return ParseApplicationsFilterResponse(rsp)
 }
 
-// ApplicationsFilterWithResponse Set which event types an application receives
+// ApplicationsFilterWithResponse: Set which event types an application receives
 //
-// Replaces the application's list of allowed types, of disallowed types, or both, and returns the application. A list that the body does not mention stays as it is; an empty body clears both. An event is sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
+// Replaces the application's list of allowed types, of disallowed types, or both, and returns the
+// application. A list that the body does not mention stays as it is; an empty body clears both. An event is
+// sent if its type is not disallowed and either is allowed or the allowed list is empty. The filter outlives
+// a lost WebSocket as long as the application exists, and also holds back `RESTResponse` and
+// `ApplicationReplaced`, so a non-empty allowed list should name them. Fails with 400 if a list has the wrong
+// form, 404 if there is no such application. Since Asterisk 13.26, 16.3.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with PUT /applications/{applicationName}/eventFilter (the `ApplicationsFilter` operationId).
 func (c *ClientWithResponses) ApplicationsFilterWithResponse(ctx context.Context, applicationName string, body ApplicationsFilterJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplicationsFilterResponse, error) {
@@ -14736,13 +15986,19 @@ func (c *ClientWithResponses) ApplicationsFilterWithResponse(ctx context.Context
 	return ParseApplicationsFilterResponse(rsp)
 }
 
-// ApplicationsUnsubscribeWithResponse Unsubscribe an application from event sources
+// ApplicationsUnsubscribeWithResponse: Unsubscribe an application from event sources
 //
-// Takes subscriptions away from the application and returns those that are left. The sources are handled in order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device that is no error. Since Asterisk 12.
+// Takes subscriptions away from the application and returns those that are left. The sources are handled in
+// order; if one fails, those before it stay unsubscribed. A subscription to all channels, bridges or
+// endpoints cannot be removed with an empty name (Asterisk answers 501 and keeps it) but with the pseudo id
+// under which the application lists it. Fails with 400 if no source is given or its scheme is unknown, 404 if
+// there is no such application, 422 if a channel, bridge or endpoint was not subscribed to; for a device that
+// is no error. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe` operationId).
+// Corresponds with DELETE /applications/{applicationName}/subscription (the `ApplicationsUnsubscribe`
+// operationId).
 func (c *ClientWithResponses) ApplicationsUnsubscribeWithResponse(ctx context.Context, applicationName string, params *ApplicationsUnsubscribeParams, reqEditors ...RequestEditorFn) (*ApplicationsUnsubscribeResponse, error) {
 	rsp, err := c.ApplicationsUnsubscribe(ctx, applicationName, params, reqEditors...)
 	if err != nil {
@@ -14751,13 +16007,18 @@ func (c *ClientWithResponses) ApplicationsUnsubscribeWithResponse(ctx context.Co
 	return ParseApplicationsUnsubscribeResponse(rsp)
 }
 
-// ApplicationsSubscribeWithResponse Subscribe an application to event sources
+// ApplicationsSubscribeWithResponse: Subscribe an application to event sources
 //
-// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice has to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
+// Makes the application receive the events of channels, bridges, endpoints and devices, also of those that
+// are not in Stasis, and returns its subscriptions. The sources are subscribed in order; if one fails, those
+// before it stay subscribed. Subscriptions to channels, bridges and endpoints are counted: one made twice has
+// to be removed twice. Fails with 400 if no source is given or its scheme is unknown, 404 if there is no such
+// application, 422 if a channel, bridge or endpoint does not exist. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe` operationId).
+// Corresponds with POST /applications/{applicationName}/subscription (the `ApplicationsSubscribe`
+// operationId).
 func (c *ClientWithResponses) ApplicationsSubscribeWithResponse(ctx context.Context, applicationName string, params *ApplicationsSubscribeParams, reqEditors ...RequestEditorFn) (*ApplicationsSubscribeResponse, error) {
 	rsp, err := c.ApplicationsSubscribe(ctx, applicationName, params, reqEditors...)
 	if err != nil {
@@ -14766,13 +16027,16 @@ func (c *ClientWithResponses) ApplicationsSubscribeWithResponse(ctx context.Cont
 	return ParseApplicationsSubscribeResponse(rsp)
 }
 
-// AsteriskDeleteObjectWithResponse Delete a configuration object
+// AsteriskDeleteObjectWithResponse: Delete a configuration object
 //
-// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for example because it comes from a configuration file, 404 if the module, type or object does not exist. Since Asterisk 13.5.
+// Deletes an object from a writable place of the configuration. Fails with 403 if it cannot be deleted, for
+// example because it comes from a configuration file, 404 if the module, type or object does not exist. Since
+// Asterisk 13.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskDeleteObject` operationId).
+// Corresponds with DELETE /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the
+// `AsteriskDeleteObject` operationId).
 func (c *ClientWithResponses) AsteriskDeleteObjectWithResponse(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*AsteriskDeleteObjectResponse, error) {
 	rsp, err := c.AsteriskDeleteObject(ctx, configClass, objectType, id, reqEditors...)
 	if err != nil {
@@ -14781,13 +16045,17 @@ func (c *ClientWithResponses) AsteriskDeleteObjectWithResponse(ctx context.Conte
 	return ParseAsteriskDeleteObjectResponse(rsp)
 }
 
-// AsteriskGetObjectWithResponse Read a configuration object
+// AsteriskGetObjectWithResponse: Read a configuration object
 //
-// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer, for example a PJSIP endpoint, including those that have their default value and secrets such as passwords. Objects from configuration files can be read as well. Fails with 404 if the module, type or object does not exist. Since Asterisk 13.5.
+// Returns all attributes of one object of a module whose configuration is kept by Asterisk's sorcery layer,
+// for example a PJSIP endpoint, including those that have their default value and secrets such as passwords.
+// Objects from configuration files can be read as well. Fails with 404 if the module, type or object does not
+// exist. Since Asterisk 13.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject` operationId).
+// Corresponds with GET /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskGetObject`
+// operationId).
 func (c *ClientWithResponses) AsteriskGetObjectWithResponse(ctx context.Context, configClass string, objectType string, id string, reqEditors ...RequestEditorFn) (*AsteriskGetObjectResponse, error) {
 	rsp, err := c.AsteriskGetObject(ctx, configClass, objectType, id, reqEditors...)
 	if err != nil {
@@ -14796,13 +16064,19 @@ func (c *ClientWithResponses) AsteriskGetObjectWithResponse(ctx context.Context,
 	return ParseAsteriskGetObjectResponse(rsp)
 }
 
-// AsteriskUpdateObjectWithBodyWithResponse Create or change a configuration object
+// AsteriskUpdateObjectWithBodyWithResponse: Create or change a configuration object
 //
-// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
-// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+// operationId).
 func (c *ClientWithResponses) AsteriskUpdateObjectWithBodyWithResponse(ctx context.Context, configClass string, objectType string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AsteriskUpdateObjectResponse, error) {
 	rsp, err := c.AsteriskUpdateObjectWithBody(ctx, configClass, objectType, id, contentType, body, reqEditors...)
 	if err != nil {
@@ -14811,13 +16085,19 @@ func (c *ClientWithResponses) AsteriskUpdateObjectWithBodyWithResponse(ctx conte
 	return ParseAsteriskUpdateObjectResponse(rsp)
 }
 
-// AsteriskUpdateObjectWithResponse Create or change a configuration object
+// AsteriskUpdateObjectWithResponse: Create or change a configuration object
 //
-// Sets the given attributes of an object, which is created if it does not exist, and returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+// Sets the given attributes of an object, which is created if it does not exist, and returns all of its
+// attributes. It takes effect at once, without a reload. This needs a writable place for the type in
+// `sorcery.conf` (memory, the internal database or realtime); objects that come from configuration files
+// cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if the place is not
+// writable, 404 if the module or type does not exist. Since Asterisk 13.5.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
-// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject` operationId).
+// Corresponds with PUT /asterisk/config/dynamic/{configClass}/{objectType}/{id} (the `AsteriskUpdateObject`
+// operationId).
 func (c *ClientWithResponses) AsteriskUpdateObjectWithResponse(ctx context.Context, configClass string, objectType string, id string, body AsteriskUpdateObjectJSONRequestBody, reqEditors ...RequestEditorFn) (*AsteriskUpdateObjectResponse, error) {
 	rsp, err := c.AsteriskUpdateObject(ctx, configClass, objectType, id, body, reqEditors...)
 	if err != nil {
@@ -14826,9 +16106,10 @@ func (c *ClientWithResponses) AsteriskUpdateObjectWithResponse(ctx context.Conte
 	return ParseAsteriskUpdateObjectResponse(rsp)
 }
 
-// AsteriskGetInfoWithResponse Get information about the server
+// AsteriskGetInfoWithResponse: Get information about the server
 //
-// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the server's version, build, settings and start times. Fails with 500 if the server cannot build
+// the answer. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14841,9 +16122,10 @@ func (c *ClientWithResponses) AsteriskGetInfoWithResponse(ctx context.Context, p
 	return ParseAsteriskGetInfoResponse(rsp)
 }
 
-// AsteriskListLogChannelsWithResponse List the log channels
+// AsteriskListLogChannelsWithResponse: List the log channels
 //
-// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build the answer. Since Asterisk 13.6.
+// Returns the server's log channels: files, the console, syslog. Fails with 500 if the server cannot build
+// the answer. Since Asterisk 13.6.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14856,9 +16138,10 @@ func (c *ClientWithResponses) AsteriskListLogChannelsWithResponse(ctx context.Co
 	return ParseAsteriskListLogChannelsResponse(rsp)
 }
 
-// AsteriskDeleteLogWithResponse Delete a log channel
+// AsteriskDeleteLogWithResponse: Delete a log channel
 //
-// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no such channel or it comes from `logger.conf`. Since Asterisk 13.6.
+// Removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there is no
+// such channel or it comes from `logger.conf`. Since Asterisk 13.6.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14871,9 +16154,11 @@ func (c *ClientWithResponses) AsteriskDeleteLogWithResponse(ctx context.Context,
 	return ParseAsteriskDeleteLogResponse(rsp)
 }
 
-// AsteriskAddLogWithResponse Add a log channel
+// AsteriskAddLogWithResponse: Add a log channel
 //
-// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted, any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
+// Starts writing log messages to an additional file. The channel is not saved: it lasts until it is deleted,
+// any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels are
+// missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14886,9 +16171,10 @@ func (c *ClientWithResponses) AsteriskAddLogWithResponse(ctx context.Context, lo
 	return ParseAsteriskAddLogResponse(rsp)
 }
 
-// AsteriskRotateLogWithResponse Rotate a log channel
+// AsteriskRotateLogWithResponse: Rotate a log channel
 //
-// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
+// Renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log channels that
+// were added at run time vanish by this. Fails with 404 if there is no such channel. Since Asterisk 13.6.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14901,9 +16187,10 @@ func (c *ClientWithResponses) AsteriskRotateLogWithResponse(ctx context.Context,
 	return ParseAsteriskRotateLogResponse(rsp)
 }
 
-// AsteriskListModulesWithResponse List the loaded modules
+// AsteriskListModulesWithResponse: List the loaded modules
 //
-// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build the answer. Since Asterisk 13.5.
+// Returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot build the
+// answer. Since Asterisk 13.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14916,9 +16203,10 @@ func (c *ClientWithResponses) AsteriskListModulesWithResponse(ctx context.Contex
 	return ParseAsteriskListModulesResponse(rsp)
 }
 
-// AsteriskUnloadModuleWithResponse Unload a module
+// AsteriskUnloadModuleWithResponse: Unload a module
 //
-// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or cannot be unloaded. Since Asterisk 13.5.
+// Unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use or cannot
+// be unloaded. Since Asterisk 13.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14931,9 +16219,10 @@ func (c *ClientWithResponses) AsteriskUnloadModuleWithResponse(ctx context.Conte
 	return ParseAsteriskUnloadModuleResponse(rsp)
 }
 
-// AsteriskGetModuleWithResponse Get a loaded module
+// AsteriskGetModuleWithResponse: Get a loaded module
 //
-// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
+// Returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details cannot be
+// found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14946,9 +16235,10 @@ func (c *ClientWithResponses) AsteriskGetModuleWithResponse(ctx context.Context,
 	return ParseAsteriskGetModuleResponse(rsp)
 }
 
-// AsteriskLoadModuleWithResponse Load a module
+// AsteriskLoadModuleWithResponse: Load a module
 //
-// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
+// Loads a module into the running server. Fails with 409 if it is loaded already, does not exist on disk, or
+// declines to load, for example for want of a configuration or of another module. Since Asterisk 13.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14961,9 +16251,11 @@ func (c *ClientWithResponses) AsteriskLoadModuleWithResponse(ctx context.Context
 	return ParseAsteriskLoadModuleResponse(rsp)
 }
 
-// AsteriskReloadModuleWithResponse Reload a module
+// AsteriskReloadModuleWithResponse: Reload a module
 //
-// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not support reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
+// Makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only queued the
+// reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it does not support
+// reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14976,9 +16268,10 @@ func (c *ClientWithResponses) AsteriskReloadModuleWithResponse(ctx context.Conte
 	return ParseAsteriskReloadModuleResponse(rsp)
 }
 
-// AsteriskPingWithResponse Check that the server answers
+// AsteriskPingWithResponse: Check that the server answers
 //
-// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and accepts the credentials. Since Asterisk 13.25, 16.2.
+// Returns a fixed answer together with the server's id and time. It shows that Asterisk answers requests and
+// accepts the credentials. Since Asterisk 13.25, 16.2.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -14991,9 +16284,10 @@ func (c *ClientWithResponses) AsteriskPingWithResponse(ctx context.Context, reqE
 	return ParseAsteriskPingResponse(rsp)
 }
 
-// AsteriskGetGlobalVarWithResponse Get a global variable
+// AsteriskGetGlobalVarWithResponse: Get a global variable
 //
-// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
+// Returns the value of a global dialplan variable, or an empty string if it is not set. Built-in variables
+// such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15006,9 +16300,11 @@ func (c *ClientWithResponses) AsteriskGetGlobalVarWithResponse(ctx context.Conte
 	return ParseAsteriskGetGlobalVarResponse(rsp)
 }
 
-// AsteriskSetGlobalVarWithResponse Set a global variable
+// AsteriskSetGlobalVarWithResponse: Set a global variable
 //
-// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
+// Sets, changes or removes a global dialplan variable. A name that ends in `)` writes to a dialplan function
+// instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked without an error unless
+// `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15021,9 +16317,11 @@ func (c *ClientWithResponses) AsteriskSetGlobalVarWithResponse(ctx context.Conte
 	return ParseAsteriskSetGlobalVarResponse(rsp)
 }
 
-// BridgesListWithResponse List all bridges
+// BridgesListWithResponse: List all bridges
 //
-// Returns every visible bridge of the server: those made through ARI, and also those that dialplan applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns every visible bridge of the server: those made through ARI, and also those that dialplan
+// applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not
+// controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15036,11 +16334,17 @@ func (c *ClientWithResponses) BridgesListWithResponse(ctx context.Context, reqEd
 	return ParseBridgesListResponse(rsp)
 }
 
-// BridgesCreateWithBodyWithResponse Create a bridge
+// BridgesCreateWithBodyWithResponse: Create a bridge
 //
-// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails
+// with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500
+// if the types contradict each other. Since Asterisk 12.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /bridges (the `BridgesCreate` operationId).
 func (c *ClientWithResponses) BridgesCreateWithBodyWithResponse(ctx context.Context, params *BridgesCreateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BridgesCreateResponse, error) {
@@ -15051,11 +16355,17 @@ func (c *ClientWithResponses) BridgesCreateWithBodyWithResponse(ctx context.Cont
 	return ParseBridgesCreateResponse(rsp)
 }
 
-// BridgesCreateWithResponse Create a bridge
+// BridgesCreateWithResponse: Create a bridge
 //
-// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated` only reaches applications that subscribe to all bridges, and later events reach the application as soon as one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Since Asterisk 12.
+// Creates an empty bridge and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays
+// when its last channel leaves. Creation does not subscribe the application to the bridge: `BridgeCreated`
+// only reaches applications that subscribe to all bridges, and later events reach the application as soon as
+// one of its channels enters. Prefer the variant with the id in the path if the bridge needs variables. Fails
+// with 409 if `bridgeId` is taken, 400 if the variables are malformed (the bridge exists all the same), 500
+// if the types contradict each other. Since Asterisk 12.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /bridges (the `BridgesCreate` operationId).
 func (c *ClientWithResponses) BridgesCreateWithResponse(ctx context.Context, params *BridgesCreateParams, body BridgesCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*BridgesCreateResponse, error) {
@@ -15066,9 +16376,12 @@ func (c *ClientWithResponses) BridgesCreateWithResponse(ctx context.Context, par
 	return ParseBridgesCreateResponse(rsp)
 }
 
-// BridgesDestroyWithResponse Destroy a bridge
+// BridgesDestroyWithResponse: Destroy a bridge
 //
-// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 12.
+// Destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay
+// in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording of it
+// is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through ARI.
+// Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15081,9 +16394,10 @@ func (c *ClientWithResponses) BridgesDestroyWithResponse(ctx context.Context, br
 	return ParseBridgesDestroyResponse(rsp)
 }
 
-// BridgesGetWithResponse Get a bridge
+// BridgesGetWithResponse: Get a bridge
 //
-// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since Asterisk 12.
+// Returns the current state of a bridge, whoever made it. Fails with 404 if there is no such bridge. Since
+// Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15096,11 +16410,16 @@ func (c *ClientWithResponses) BridgesGetWithResponse(ctx context.Context, bridge
 	return ParseBridgesGetResponse(rsp)
 }
 
-// BridgesCreateWithIDWithBodyWithResponse Create a bridge with a chosen id
+// BridgesCreateWithIDWithBodyWithResponse: Create a bridge with a chosen id
 //
-// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of
+// the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed
+// (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409
+// but 200 with an empty body, or 500. Since Asterisk 12.2.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /bridges/{bridgeId} (the `BridgesCreateWithID` operationId).
 func (c *ClientWithResponses) BridgesCreateWithIDWithBodyWithResponse(ctx context.Context, bridgeID string, params *BridgesCreateWithIDParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BridgesCreateWithIDResponse, error) {
@@ -15111,11 +16430,16 @@ func (c *ClientWithResponses) BridgesCreateWithIDWithBodyWithResponse(ctx contex
 	return ParseBridgesCreateWithIDResponse(rsp)
 }
 
-// BridgesCreateWithIDWithResponse Create a bridge with a chosen id
+// BridgesCreateWithIDWithResponse: Create a bridge with a chosen id
 //
-// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409 but 200 with an empty body, or 500. Since Asterisk 12.2.
+// Creates an empty bridge under the given id and returns it. The bridge lives until it is destroyed or
+// Asterisk stops; it stays when its last channel leaves. The application is not subscribed to it until one of
+// the application's channels enters. Fails with 409 if the id is taken, 400 if the variables are malformed
+// (the bridge exists all the same), 500 if the types contradict each other. Older servers do not answer 409
+// but 200 with an empty body, or 500. Since Asterisk 12.2.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /bridges/{bridgeId} (the `BridgesCreateWithID` operationId).
 func (c *ClientWithResponses) BridgesCreateWithIDWithResponse(ctx context.Context, bridgeID string, params *BridgesCreateWithIDParams, body BridgesCreateWithIDJSONRequestBody, reqEditors ...RequestEditorFn) (*BridgesCreateWithIDResponse, error) {
@@ -15126,9 +16450,14 @@ func (c *ClientWithResponses) BridgesCreateWithIDWithResponse(ctx context.Contex
 	return ParseBridgesCreateWithIDResponse(rsp)
 }
 
-// BridgesAddChannelWithResponse Add channels to a bridge
+// BridgesAddChannelWithResponse: Add channels to a bridge
 //
-// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks until each channel's own thread has carried it out, which may take as long as a playback that runs on the channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or a channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a recording, channels named before it have been added. Since Asterisk 12.
+// Puts one or more channels into the bridge. A channel that is in another bridge moves over. The call blocks
+// until each channel's own thread has carried it out, which may take as long as a playback that runs on the
+// channel. All ids are checked first, so an unknown one leaves every channel where it was. Fails with 400 if
+// a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI or a
+// channel is being recorded, 422 if a channel is not in a Stasis application; in the 409 case of a recording,
+// channels named before it have been added. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15141,9 +16470,11 @@ func (c *ClientWithResponses) BridgesAddChannelWithResponse(ctx context.Context,
 	return ParseBridgesAddChannelResponse(rsp)
 }
 
-// BridgesStopMohWithResponse Stop music on hold in a bridge
+// BridgesStopMohWithResponse: Stop music on hold in a bridge
 //
-// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a holding bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it was not made through ARI or plays no music. Since Asterisk 12.
+// Stops the music that was started on the bridge itself. Music that a single channel hears, or that a holding
+// bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it was not
+// made through ARI or plays no music. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15156,9 +16487,12 @@ func (c *ClientWithResponses) BridgesStopMohWithResponse(ctx context.Context, br
 	return ParseBridgesStopMohResponse(rsp)
 }
 
-// BridgesStartMohWithResponse Start music on hold in a bridge
+// BridgesStartMohWithResponse: Start music on hold in a bridge
 //
-// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music cannot be made. Since Asterisk 12.
+// Starts music on hold that all participants of the bridge hear, mixed with what they say, or changes its
+// class if it plays already. The music plays until it is stopped or the bridge is destroyed. Fails with 404
+// if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that plays the music
+// cannot be made. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15171,9 +16505,14 @@ func (c *ClientWithResponses) BridgesStartMohWithResponse(ctx context.Context, b
 	return ParseBridgesStartMohResponse(rsp)
 }
 
-// BridgesPlayWithResponse Play media to everyone in a bridge
+// BridgesPlayWithResponse: Play media to everyone in a bridge
 //
-// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.
+// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be
+// followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative
+// offset. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15186,9 +16525,14 @@ func (c *ClientWithResponses) BridgesPlayWithResponse(ctx context.Context, bridg
 	return ParseBridgesPlayResponse(rsp)
 }
 
-// BridgesPlayWithIDWithResponse Play media to a bridge under a chosen playback id
+// BridgesPlayWithIDWithResponse: Play media to a bridge under a chosen playback id
 //
-// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing media is not an error here: the playback ends with the state `failed`, or, for a recording that does not exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative offset. Since Asterisk 12.3.
+// Plays media to all participants of the bridge and returns at once with a queued playback, which can then be
+// followed by its events, controlled and stopped. Playbacks of one bridge run one after another. Missing
+// media is not an error here: the playback ends with the state `failed`, or, for a recording that does not
+// exist, without any event. Fails with 404 if there is no such bridge, 409 if it was not made through ARI,
+// 422 if `announcer_format` is unknown, 500 if the playback cannot be made, for example because of a negative
+// offset. Since Asterisk 12.3.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15201,9 +16545,14 @@ func (c *ClientWithResponses) BridgesPlayWithIDWithResponse(ctx context.Context,
 	return ParseBridgesPlayWithIDResponse(rsp)
 }
 
-// BridgesRecordWithResponse Record a bridge
+// BridgesRecordWithResponse: Record a bridge
 //
-// Starts recording the mixed audio of all participants and returns at once with a queued live recording. `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown, 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it. Since Asterisk 12.
+// Starts recording the mixed audio of all participants and returns at once with a queued live recording.
+// `RecordingStarted` tells that it runs. It ends when it is stopped or cancelled, when a limit or a DTMF
+// digit ends it, or when the bridge is destroyed. Fails with 400 if an option is invalid, 404 if there is no
+// such bridge, 409 if the bridge was not made through ARI or the name is in use, 422 if a format is unknown,
+// 500 if the recorder cannot be made, the recordings directory does not exist or the name points outside it.
+// Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15216,9 +16565,13 @@ func (c *ClientWithResponses) BridgesRecordWithResponse(ctx context.Context, bri
 	return ParseBridgesRecordResponse(rsp)
 }
 
-// BridgesRemoveChannelWithResponse Remove channels from a bridge
+// BridgesRemoveChannelWithResponse: Remove channels from a bridge
 //
-// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application. The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a Stasis application. Since Asterisk 12.
+// Takes one or more channels out of the bridge. They are not hung up and stay in their Stasis application.
+// The call blocks until each channel's own thread has carried it out. Nothing is removed if one of the
+// channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the bridge does not
+// exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge or not in a
+// Stasis application. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15231,9 +16584,11 @@ func (c *ClientWithResponses) BridgesRemoveChannelWithResponse(ctx context.Conte
 	return ParseBridgesRemoveChannelResponse(rsp)
 }
 
-// BridgesGetBridgeVarWithResponse Get a bridge variable
+// BridgesGetBridgeVarWithResponse: Get a bridge variable
 //
-// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here. Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+// Returns the value of one variable that was set on the bridge. Dialplan functions are not evaluated here.
+// Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not set, 409 if the
+// bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15246,9 +16601,12 @@ func (c *ClientWithResponses) BridgesGetBridgeVarWithResponse(ctx context.Contex
 	return ParseBridgesGetBridgeVarResponse(rsp)
 }
 
-// BridgesSetBridgeVarWithResponse Set a bridge variable
+// BridgesSetBridgeVarWithResponse: Set a bridge variable
 //
-// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+// Sets, changes or removes one variable of the bridge. A name that looks like a dialplan function is stored
+// as an ordinary variable of that name and is not executed. Fails with 400 if the name is missing or the
+// variable cannot be set, 404 if there is no such bridge, 409 if the bridge was not made through ARI. Since
+// Asterisk 20.20, 22.10, 23.4.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15261,9 +16619,12 @@ func (c *ClientWithResponses) BridgesSetBridgeVarWithResponse(ctx context.Contex
 	return ParseBridgesSetBridgeVarResponse(rsp)
 }
 
-// BridgesGetBridgeVarsWithResponse Get several bridge variables
+// BridgesGetBridgeVarsWithResponse: Get several bridge variables
 //
-// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
+// Returns the values of several variables of the bridge in one call. It is all or nothing: one name that is
+// not set fails the whole request. A name that ends in `)` is evaluated as a dialplan function, without a
+// channel. Fails with 400 if no name is given, 404 if a variable or the bridge is unknown (also for a bridge
+// that was not made through ARI), 500 if a function cannot be evaluated. Since Asterisk 20.20, 22.10, 23.4.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15276,11 +16637,14 @@ func (c *ClientWithResponses) BridgesGetBridgeVarsWithResponse(ctx context.Conte
 	return ParseBridgesGetBridgeVarsResponse(rsp)
 }
 
-// BridgesSetBridgeVarsWithBodyWithResponse Set several bridge variables
+// BridgesSetBridgeVarsWithBodyWithResponse: Set several bridge variables
 //
-// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /bridges/{bridgeId}/variables (the `BridgesSetBridgeVars` operationId).
 func (c *ClientWithResponses) BridgesSetBridgeVarsWithBodyWithResponse(ctx context.Context, bridgeID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BridgesSetBridgeVarsResponse, error) {
@@ -15291,11 +16655,14 @@ func (c *ClientWithResponses) BridgesSetBridgeVarsWithBodyWithResponse(ctx conte
 	return ParseBridgesSetBridgeVarsResponse(rsp)
 }
 
-// BridgesSetBridgeVarsWithResponse Set several bridge variables
+// BridgesSetBridgeVarsWithResponse: Set several bridge variables
 //
-// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
+// Sets several variables of the bridge in one call. All values are checked before the first is set. Fails
+// with 400 if the map is missing or a value has the wrong form, 404 if there is no such bridge (also for one
+// that was not made through ARI). Since Asterisk 20.20, 22.10, 23.4.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /bridges/{bridgeId}/variables (the `BridgesSetBridgeVars` operationId).
 func (c *ClientWithResponses) BridgesSetBridgeVarsWithResponse(ctx context.Context, bridgeID string, body BridgesSetBridgeVarsJSONRequestBody, reqEditors ...RequestEditorFn) (*BridgesSetBridgeVarsResponse, error) {
@@ -15306,9 +16673,12 @@ func (c *ClientWithResponses) BridgesSetBridgeVarsWithResponse(ctx context.Conte
 	return ParseBridgesSetBridgeVarsResponse(rsp)
 }
 
-// BridgesClearVideoSourceWithResponse Let the video follow the talker again
+// BridgesClearVideoSourceWithResponse: Let the video follow the talker again
 //
-// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two participants or fewer this changes nothing that they see. The bridge may report the old source until its next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk 13.13, 14.2.
+// Drops the chosen video source of a mixing bridge, so that the video of whoever talks is shown. With two
+// participants or fewer this changes nothing that they see. The bridge may report the old source until its
+// next change. Fails with 404 if there is no such bridge, 409 if it was not made through ARI. Since Asterisk
+// 13.13, 14.2.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15321,13 +16691,18 @@ func (c *ClientWithResponses) BridgesClearVideoSourceWithResponse(ctx context.Co
 	return ParseBridgesClearVideoSourceResponse(rsp)
 }
 
-// BridgesSetVideoSourceWithResponse Choose the channel whose video everyone sees
+// BridgesSetVideoSourceWithResponse: Choose the channel whose video everyone sees
 //
-// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this bridge or not in a Stasis application. Since Asterisk 13.13, 14.2.
+// Makes one channel of a mixing bridge the source of the video that all others receive, until the source is
+// cleared or changed. With two participants or fewer this changes nothing that they see. The call blocks
+// until the channel's own thread has carried it out. Fails with 400 if the channel does not exist, 404 if the
+// bridge does not exist, 409 if the bridge was not made through ARI, 422 if the channel is not in this bridge
+// or not in a Stasis application. Since Asterisk 13.13, 14.2.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource` operationId).
+// Corresponds with POST /bridges/{bridgeId}/videoSource/{channelId} (the `BridgesSetVideoSource`
+// operationId).
 func (c *ClientWithResponses) BridgesSetVideoSourceWithResponse(ctx context.Context, bridgeID string, channelID string, reqEditors ...RequestEditorFn) (*BridgesSetVideoSourceResponse, error) {
 	rsp, err := c.BridgesSetVideoSource(ctx, bridgeID, channelID, reqEditors...)
 	if err != nil {
@@ -15336,9 +16711,11 @@ func (c *ClientWithResponses) BridgesSetVideoSourceWithResponse(ctx context.Cont
 	return ParseBridgesSetVideoSourceResponse(rsp)
 }
 
-// ChannelsListWithResponse List all channels
+// ChannelsListWithResponse: List all channels
 //
-// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing to do with a Stasis application. Use it to find the calls that are still alive after the event connection was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
+// Lists every channel that exists in Asterisk, including channels that run in the dialplan and have nothing
+// to do with a Stasis application. Use it to find the calls that are still alive after the event connection
+// was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15351,11 +16728,19 @@ func (c *ClientWithResponses) ChannelsListWithResponse(ctx context.Context, reqE
 	return ParseChannelsListResponse(rsp)
 }
 
-// ChannelsOriginateWithBodyWithResponse Originate a channel
+// ChannelsOriginateWithBodyWithResponse: Originate a channel
 //
-// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels (the `ChannelsOriginate` operationId).
 func (c *ClientWithResponses) ChannelsOriginateWithBodyWithResponse(ctx context.Context, params *ChannelsOriginateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsOriginateResponse, error) {
@@ -15366,11 +16751,19 @@ func (c *ClientWithResponses) ChannelsOriginateWithBodyWithResponse(ctx context.
 	return ParseChannelsOriginateResponse(rsp)
 }
 
-// ChannelsOriginateWithResponse Originate a channel
+// ChannelsOriginateWithResponse: Originate a channel
 //
-// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.
+// Creates a channel to the given endpoint, starts dialling it and returns at once, before anybody answers.
+// When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at
+// `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels (the `ChannelsOriginate` operationId).
 func (c *ClientWithResponses) ChannelsOriginateWithResponse(ctx context.Context, params *ChannelsOriginateParams, body ChannelsOriginateJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsOriginateResponse, error) {
@@ -15381,11 +16774,17 @@ func (c *ClientWithResponses) ChannelsOriginateWithResponse(ctx context.Context,
 	return ParseChannelsOriginateResponse(rsp)
 }
 
-// ChannelsCreateWithBodyWithResponse Create a channel without dialling it
+// ChannelsCreateWithBodyWithResponse: Create a channel without dialling it
 //
-// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+// made. Since Asterisk 14.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/create (the `ChannelsCreate` operationId).
 func (c *ClientWithResponses) ChannelsCreateWithBodyWithResponse(ctx context.Context, params *ChannelsCreateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsCreateResponse, error) {
@@ -15396,11 +16795,17 @@ func (c *ClientWithResponses) ChannelsCreateWithBodyWithResponse(ctx context.Con
 	return ParseChannelsCreateResponse(rsp)
 }
 
-// ChannelsCreateWithResponse Create a channel without dialling it
+// ChannelsCreateWithResponse: Create a channel without dialling it
 //
-// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel, for example bridge it, before it dials it with the dial operation. Commands for media and call state are refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be made. Since Asterisk 14.
+// Creates a channel to the given endpoint without calling it, and puts it into the Stasis application at
+// once, in state `Down`. `StasisStart` arrives immediately, so that the application can prepare the channel,
+// for example bridge it, before it dials it with the dial operation. Commands for media and call state are
+// refused until the far end has been called and has answered. Fails with 400 if a parameter is invalid, 409
+// if a channel with one of the ids exists already, 500 if the technology is unknown or the channel cannot be
+// made. Since Asterisk 14.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/create (the `ChannelsCreate` operationId).
 func (c *ClientWithResponses) ChannelsCreateWithResponse(ctx context.Context, params *ChannelsCreateParams, body ChannelsCreateJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsCreateResponse, error) {
@@ -15411,11 +16816,19 @@ func (c *ClientWithResponses) ChannelsCreateWithResponse(ctx context.Context, pa
 	return ParseChannelsCreateResponse(rsp)
 }
 
-// ChannelsExternalMediaWithBodyWithResponse Create an external media channel
+// ChannelsExternalMediaWithBodyWithResponse: Create an external media channel
 //
-// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+// Since Asterisk 16.6, 17.1.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/externalMedia (the `ChannelsExternalMedia` operationId).
 func (c *ClientWithResponses) ChannelsExternalMediaWithBodyWithResponse(ctx context.Context, params *ChannelsExternalMediaParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsExternalMediaResponse, error) {
@@ -15426,11 +16839,19 @@ func (c *ClientWithResponses) ChannelsExternalMediaWithBodyWithResponse(ctx cont
 	return ParseChannelsExternalMediaResponse(rsp)
 }
 
-// ChannelsExternalMediaWithResponse Create an external media channel
+// ChannelsExternalMediaWithResponse: Create an external media channel
 //
-// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default), AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection. Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation. Since Asterisk 16.6, 17.1.
+// Creates a channel that carries audio between Asterisk and a program of yours, over RTP, AudioSocket or a
+// websocket, and puts it into the Stasis application when it is connected. Bridge it with a call to process
+// or generate that call's audio. RTP needs transport `udp` with encapsulation `rtp` (the default),
+// AudioSocket `tcp` with `audiosocket`, a websocket `websocket` with `none`. The channel must be connected
+// within 30 seconds, or it is hung up; as a websocket server Asterisk waits that long for your connection.
+// Fails with 400 if a parameter is missing, invalid or at odds with the others, 500 if the channel cannot be
+// made, also if its id is taken, 501 if Asterisk does not support this transport with this encapsulation.
+// Since Asterisk 16.6, 17.1.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/externalMedia (the `ChannelsExternalMedia` operationId).
 func (c *ClientWithResponses) ChannelsExternalMediaWithResponse(ctx context.Context, params *ChannelsExternalMediaParams, body ChannelsExternalMediaJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsExternalMediaResponse, error) {
@@ -15441,9 +16862,12 @@ func (c *ClientWithResponses) ChannelsExternalMediaWithResponse(ctx context.Cont
 	return ParseChannelsExternalMediaResponse(rsp)
 }
 
-// ChannelsHangupWithResponse Hang up a channel
+// ChannelsHangupWithResponse: Hang up a channel
 //
-// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is requested; the end is told by `StasisEnd`, if the channel was in an application, and then `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both a reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
+// Hangs up the channel, which need not be in a Stasis application. The request returns when the hangup is
+// requested; the end is told by `StasisEnd`, if the channel was in an application, and then
+// `ChannelDestroyed`, whose cause is the authoritative one. Fails with 400 if the reason is unknown or both a
+// reason and a code are given, 404 if there is no such channel. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15456,9 +16880,10 @@ func (c *ClientWithResponses) ChannelsHangupWithResponse(ctx context.Context, ch
 	return ParseChannelsHangupResponse(rsp)
 }
 
-// ChannelsGetWithResponse Get a channel
+// ChannelsGetWithResponse: Get a channel
 //
-// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
+// Returns the present state of any channel, whether or not it is in a Stasis application. Fails with 404 if
+// there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15471,11 +16896,20 @@ func (c *ClientWithResponses) ChannelsGetWithResponse(ctx context.Context, chann
 	return ParseChannelsGetResponse(rsp)
 }
 
-// ChannelsOriginateWithIDWithBodyWithResponse Originate a channel with a given id
+// ChannelsOriginateWithIDWithBodyWithResponse: Originate a channel with a given id
 //
-// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody
+// answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan
+// at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Since you know the id beforehand, you can listen for the channel's events before you send the
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.2.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/{channelId} (the `ChannelsOriginateWithID` operationId).
 func (c *ClientWithResponses) ChannelsOriginateWithIDWithBodyWithResponse(ctx context.Context, channelID string, params *ChannelsOriginateWithIDParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsOriginateWithIDResponse, error) {
@@ -15486,11 +16920,20 @@ func (c *ClientWithResponses) ChannelsOriginateWithIDWithBodyWithResponse(ctx co
 	return ParseChannelsOriginateWithIDResponse(rsp)
 }
 
-// ChannelsOriginateWithIDWithResponse Originate a channel with a given id
+// ChannelsOriginateWithIDWithResponse: Originate a channel with a given id
 //
-// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this request. Since you know the id beforehand, you can listen for the channel's events before you send the request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be called. Since Asterisk 12.2.
+// Creates a channel with the given id to the endpoint, starts dialling it and returns at once, before anybody
+// answers. When the call is answered, the channel enters the Stasis application `app`, or runs the dialplan
+// at `context`, `extension` and `priority`; one of `app` and `extension` is required. The application is
+// subscribed to the channel right after its creation, too late for `ChannelCreated`; `StasisStart` follows
+// the answer. A call that is refused or times out ends with `ChannelDestroyed`, it is not an error of this
+// request. Since you know the id beforehand, you can listen for the channel's events before you send the
+// request. Fails with 400 if a parameter is invalid, 404 if the dialplan label does not exist, 409 if a
+// channel with one of the ids exists already, 500 if the technology is unknown or the endpoint cannot be
+// called. Since Asterisk 12.2.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/{channelId} (the `ChannelsOriginateWithID` operationId).
 func (c *ClientWithResponses) ChannelsOriginateWithIDWithResponse(ctx context.Context, channelID string, params *ChannelsOriginateWithIDParams, body ChannelsOriginateWithIDJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsOriginateWithIDResponse, error) {
@@ -15501,9 +16944,13 @@ func (c *ClientWithResponses) ChannelsOriginateWithIDWithResponse(ctx context.Co
 	return ParseChannelsOriginateWithIDResponse(rsp)
 }
 
-// ChannelsAnswerWithResponse Answer a channel
+// ChannelsAnswerWithResponse: Answer a channel
 //
-// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands it blocks until the channel has carried it out, so it waits for a running playback or recording on the channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk 12.
+// Answers the incoming call on the channel; a channel that is up already is left alone. Unlike most commands
+// it blocks until the channel has carried it out, so it waits for a running playback or recording on the
+// channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+// 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails. Since Asterisk
+// 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15516,9 +16963,14 @@ func (c *ClientWithResponses) ChannelsAnswerWithResponse(ctx context.Context, ch
 	return ParseChannelsAnswerResponse(rsp)
 }
 
-// ChannelsContinueInDialplanWithResponse Continue in the dialplan
+// ChannelsContinueInDialplanWithResponse: Continue in the dialplan
 //
-// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command cannot be queued. Since Asterisk 12.
+// Takes the channel out of its Stasis application and resumes the dialplan. Without any parameter it goes on
+// at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The request
+// returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the label is
+// not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not in a Stasis
+// application, 412 if it is an outbound channel that nobody has answered yet, 500 if the command cannot be
+// queued. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15531,9 +16983,13 @@ func (c *ClientWithResponses) ChannelsContinueInDialplanWithResponse(ctx context
 	return ParseChannelsContinueInDialplanResponse(rsp)
 }
 
-// ChannelsDialWithResponse Dial a channel that was created undialled
+// ChannelsDialWithResponse: Dial a channel that was created undialled
 //
-// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request returns when the command is queued; ringing, answer and failure are told by `Dial` and `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the create operation, 500 if the command cannot be queued. Since Asterisk 14.
+// Calls the endpoint of a channel that was made with the create operation and is still `Down`. The request
+// returns when the command is queued; ringing, answer and failure are told by `Dial` and `ChannelStateChange`
+// events, and the channel stays in its Stasis application throughout. Fails with 404 if there is no such
+// channel, 409 if it is not in a Stasis application, not `Down` any more or not made by the create operation,
+// 500 if the command cannot be queued. Since Asterisk 14.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15546,9 +17002,13 @@ func (c *ClientWithResponses) ChannelsDialWithResponse(ctx context.Context, chan
 	return ParseChannelsDialResponse(rsp)
 }
 
-// ChannelsSendDTMFWithResponse Send DTMF digits to a channel
+// ChannelsSendDTMFWithResponse: Send DTMF digits to a channel
 //
-// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request returns when the command is queued; the channel's later commands wait until the whole sequence has been sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event on the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The request
+// returns when the command is queued; the channel's later commands wait until the whole sequence has been
+// sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no such event on
+// the same channel. Fails with 400 if no digits are given, 404 if there is no such channel, 409 if it is not
+// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15561,9 +17021,11 @@ func (c *ClientWithResponses) ChannelsSendDTMFWithResponse(ctx context.Context, 
 	return ParseChannelsSendDTMFResponse(rsp)
 }
 
-// ChannelsUnholdWithResponse Signal the end of hold to a channel
+// ChannelsUnholdWithResponse: Signal the end of hold to a channel
 //
-// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Signals to the channel that the call is no longer on hold, which ends what the hold operation began. The
+// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in
+// a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15576,9 +17038,12 @@ func (c *ClientWithResponses) ChannelsUnholdWithResponse(ctx context.Context, ch
 	return ParseChannelsUnholdResponse(rsp)
 }
 
-// ChannelsHoldWithResponse Signal hold to a channel
+// ChannelsHoldWithResponse: Signal hold to a channel
 //
-// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Signals to the channel that the call is on hold. What its party notices depends on the technology: a PJSIP
+// channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The request
+// returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a
+// Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15591,9 +17056,11 @@ func (c *ClientWithResponses) ChannelsHoldWithResponse(ctx context.Context, chan
 	return ParseChannelsHoldResponse(rsp)
 }
 
-// ChannelsStopMohWithResponse Stop music on hold
+// ChannelsStopMohWithResponse: Stop music on hold
 //
-// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Stops the music on hold that plays to the channel. It does no harm if none plays. The request returns when
+// the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis
+// application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15606,9 +17073,12 @@ func (c *ClientWithResponses) ChannelsStopMohWithResponse(ctx context.Context, c
 	return ParseChannelsStopMohResponse(rsp)
 }
 
-// ChannelsStartMohWithResponse Start music on hold
+// ChannelsStartMohWithResponse: Start music on hold
 //
-// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media on the channel, such as a playback, ends the music and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Plays music on hold to the channel until it is stopped, without putting the call on hold. Any other media
+// on the channel, such as a playback, ends the music and does not bring it back. The request returns when the
+// command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+// 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15621,9 +17091,13 @@ func (c *ClientWithResponses) ChannelsStartMohWithResponse(ctx context.Context, 
 	return ParseChannelsStartMohResponse(rsp)
 }
 
-// ChannelsMoveWithResponse Move a channel to another application
+// ChannelsMoveWithResponse: Move a channel to another application
 //
-// Hands the channel over to another Stasis application without going through the dialplan: the old one gets `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application that is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since Asterisk 13.26, 16.3.
+// Hands the channel over to another Stasis application without going through the dialplan: the old one gets
+// `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An application that
+// is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with 404 if there is no
+// such channel, 409 if it is not in a Stasis application, 500 if the command cannot be queued. Since Asterisk
+// 13.26, 16.3.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15636,9 +17110,12 @@ func (c *ClientWithResponses) ChannelsMoveWithResponse(ctx context.Context, chan
 	return ParseChannelsMoveResponse(rsp)
 }
 
-// ChannelsUnmuteWithResponse Unmute a channel's audio
+// ChannelsUnmuteWithResponse: Unmute a channel's audio
 //
-// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Lets the audio of the channel pass again in one or both directions. Always send a direction, as the server
+// has no default. The request returns when the command is queued. Fails with 400 if the direction is missing
+// or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an
+// outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15651,9 +17128,13 @@ func (c *ClientWithResponses) ChannelsUnmuteWithResponse(ctx context.Context, ch
 	return ParseChannelsUnmuteResponse(rsp)
 }
 
-// ChannelsMuteWithResponse Mute a channel's audio
+// ChannelsMuteWithResponse: Mute a channel's audio
 //
-// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still pass. Always send a direction, as the server has no default. The request returns when the command is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video still
+// pass. Always send a direction, as the server has no default. The request returns when the command is
+// queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if it
+// is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since
+// Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15666,9 +17147,15 @@ func (c *ClientWithResponses) ChannelsMuteWithResponse(ctx context.Context, chan
 	return ParseChannelsMuteResponse(rsp)
 }
 
-// ChannelsPlayWithResponse Queue media to play to a channel
+// ChannelsPlayWithResponse: Queue media to play to a channel
 //
-// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.
+// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in
+// state `failed`. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not
+// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback
+// cannot be queued. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15681,9 +17168,16 @@ func (c *ClientWithResponses) ChannelsPlayWithResponse(ctx context.Context, chan
 	return ParseChannelsPlayResponse(rsp)
 }
 
-// ChannelsPlayWithIDWithResponse Queue media to play to a channel, with a given playback id
+// ChannelsPlayWithIDWithResponse: Queue media to play to a channel, with a given playback id
 //
-// Plays one or more media to the channel, one after the other, and returns a playback with which they can be paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in state `failed`. Since you know the playback's id beforehand, you can listen for its events before you send the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback cannot be queued. Since Asterisk 12.2.
+// Plays one or more media to the channel, one after the other, and returns a playback with which they can be
+// paused, skipped or stopped. The request returns when the playback is queued: it starts when earlier
+// playbacks and commands of the channel are done. `PlaybackStarted`, `PlaybackContinuing` between the media
+// and `PlaybackFinished` tell its course; media that do not exist are no error of this request, and end it in
+// state `failed`. Since you know the playback's id beforehand, you can listen for its events before you send
+// the request. Fails with 400 if an offset is negative, 404 if there is no such channel, 409 if it is not in
+// a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the playback
+// cannot be queued. Since Asterisk 12.2.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15696,9 +17190,12 @@ func (c *ClientWithResponses) ChannelsPlayWithIDWithResponse(ctx context.Context
 	return ParseChannelsPlayWithIDResponse(rsp)
 }
 
-// ChannelsProgressWithResponse Indicate call progress
+// ChannelsProgressWithResponse: Indicate call progress
 //
-// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be played before the call is answered. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 20.16, 21.11, 22.6.
+// Signals call progress to the caller on this channel (183 Session Progress with SIP), so that audio can be
+// played before the call is answered. The request returns when the command is queued. Fails with 404 if there
+// is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody
+// has answered yet. Since Asterisk 20.16, 21.11, 22.6.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15711,9 +17208,15 @@ func (c *ClientWithResponses) ChannelsProgressWithResponse(ctx context.Context, 
 	return ParseChannelsProgressResponse(rsp)
 }
 
-// ChannelsRecordWithResponse Record a channel
+// ChannelsRecordWithResponse: Record a channel
 //
-// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings directory; an unanswered incoming call is answered first. The request returns when the recording is queued; `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The channel's other queued commands wait until the recording ends. A channel in a bridge cannot be recorded this way, `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a parameter or the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis application or the name is in use, 422 if the format is unknown, 500 if the recording cannot be started. Since Asterisk 12.
+// Records what the party on the channel says, not what is sent to it, into a file in Asterisk's recordings
+// directory; an unanswered incoming call is answered first. The request returns when the recording is queued;
+// `RecordingStarted` and then `RecordingFinished` or `RecordingFailed` tell its course. The channel's other
+// queued commands wait until the recording ends. A channel in a bridge cannot be recorded this way,
+// `RecordingFailed` follows: record the bridge or a snoop channel instead. Fails with 400 if a parameter or
+// the name is invalid, 404 if there is no such channel, 409 if it is not in a Stasis application or the name
+// is in use, 422 if the format is unknown, 500 if the recording cannot be started. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15726,9 +17229,14 @@ func (c *ClientWithResponses) ChannelsRecordWithResponse(ctx context.Context, ch
 	return ParseChannelsRecordResponse(rsp)
 }
 
-// ChannelsRedirectWithResponse Redirect a channel to another endpoint
+// ChannelsRedirectWithResponse: Redirect a channel to another endpoint
 //
-// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology. The request returns when the command is queued, and does not tell whether the far end complies. Fails with 400 if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of another technology, 500 if the command cannot be queued. Since Asterisk 13.3.
+// Asks the channel's far end to place the call somewhere else, as a transfer in its own protocol: with SIP a
+// 302 response before the answer, a REFER after it. The endpoint must be of the channel's own technology. The
+// request returns when the command is queued, and does not tell whether the far end complies. Fails with 400
+// if no endpoint is given, 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if
+// it is an outbound channel that nobody has answered yet, 422 if the endpoint is malformed or of another
+// technology, 500 if the command cannot be queued. Since Asterisk 13.3.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15741,9 +17249,12 @@ func (c *ClientWithResponses) ChannelsRedirectWithResponse(ctx context.Context, 
 	return ParseChannelsRedirectResponse(rsp)
 }
 
-// ChannelsRingStopWithResponse Stop indicating ringing
+// ChannelsRingStopWithResponse: Stop indicating ringing
 //
-// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's phone shows
+// by itself cannot be taken back. The request returns when the command is queued. Fails with 404 if there is
+// no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has
+// answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15756,9 +17267,12 @@ func (c *ClientWithResponses) ChannelsRingStopWithResponse(ctx context.Context, 
 	return ParseChannelsRingStopResponse(rsp)
 }
 
-// ChannelsRingWithResponse Indicate ringing
+// ChannelsRingWithResponse: Indicate ringing
 //
-// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180 Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Tells the caller on this channel that the phone rings: before the answer as a signal of the protocol (180
+// Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command is
+// queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is
+// an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15771,9 +17285,12 @@ func (c *ClientWithResponses) ChannelsRingWithResponse(ctx context.Context, chan
 	return ParseChannelsRingResponse(rsp)
 }
 
-// ChannelsRtpstatisticsWithResponse Get RTP statistics of a channel
+// ChannelsRtpstatisticsWithResponse: Get RTP statistics of a channel
 //
-// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk 13.27, 16.4.
+// Returns counters and quality figures of the channel's audio stream, as they are now. It works on every
+// channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's technology never
+// uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session. Since Asterisk
+// 13.27, 16.4.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15786,9 +17303,11 @@ func (c *ClientWithResponses) ChannelsRtpstatisticsWithResponse(ctx context.Cont
 	return ParseChannelsRtpstatisticsResponse(rsp)
 }
 
-// ChannelsStopSilenceWithResponse Stop playing silence
+// ChannelsStopSilenceWithResponse: Stop playing silence
 //
-// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Stops the stream of silence on the channel. It does no harm if there is none. The request returns when the
+// command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application,
+// 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15801,9 +17320,12 @@ func (c *ClientWithResponses) ChannelsStopSilenceWithResponse(ctx context.Contex
 	return ParseChannelsStopSilenceResponse(rsp)
 }
 
-// ChannelsStartSilenceWithResponse Start playing silence
+// ChannelsStartSilenceWithResponse: Start playing silence
 //
-// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// Sends a steady stream of silence to the channel, which keeps the media path open where nothing else is
+// sent. Any other media on the channel, such as a playback, ends the silence and does not bring it back. The
+// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in
+// a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15816,9 +17338,14 @@ func (c *ClientWithResponses) ChannelsStartSilenceWithResponse(ctx context.Conte
 	return ParseChannelsStartSilenceResponse(rsp)
 }
 
-// ChannelsSnoopChannelWithResponse Snoop on a channel
+// ChannelsSnoopChannelWithResponse: Snoop on a channel
 //
-// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.
+// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+// Stasis application or not, and ends with it. Fails with 400 if a direction is unknown, both are `none` or
+// no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for
+// example because its id is taken. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15831,9 +17358,15 @@ func (c *ClientWithResponses) ChannelsSnoopChannelWithResponse(ctx context.Conte
 	return ParseChannelsSnoopChannelResponse(rsp)
 }
 
-// ChannelsSnoopChannelWithIDWithResponse Snoop on a channel with a given snoop id
+// ChannelsSnoopChannelWithIDWithResponse: Snoop on a channel with a given snoop id
 //
-// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis application at once. The new channel is up from the start: bridge or record it to use the audio it hears, and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can listen for its events before you send the request. Fails with 400 if a direction is unknown, both are `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be made, for example because its id is taken. Since Asterisk 12.2.
+// Creates a channel that listens to another channel, talks into it, or both, and puts it into the Stasis
+// application at once. The new channel is up from the start: bridge or record it to use the audio it hears,
+// and send it audio, for example through a bridge, to have it whispered. It works on every channel, in a
+// Stasis application or not, and ends with it. Since you know the snoop channel's id beforehand, you can
+// listen for its events before you send the request. Fails with 400 if a direction is unknown, both are
+// `none` or no application is given, 404 if there is no such channel, 500 if the snoop channel cannot be
+// made, for example because its id is taken. Since Asterisk 12.2.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15846,9 +17379,13 @@ func (c *ClientWithResponses) ChannelsSnoopChannelWithIDWithResponse(ctx context
 	return ParseChannelsSnoopChannelWithIDResponse(rsp)
 }
 
-// ChannelsTransferProgressWithResponse Report the progress of a transfer
+// ChannelsTransferProgressWithResponse: Report the progress of a transfer
 //
-// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 20.13, 21.8, 22.3.
+// Tells the party that asked for a blind or attended transfer how far it has come. It belongs to transfers
+// that the application carries out itself: when the channel is set to leave transfers to ARI, Asterisk only
+// sends `ChannelTransfer` and the application reports the outcome here. Fails with 400 if the state is
+// missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis application. Since
+// Asterisk 20.13, 21.8, 22.3.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15861,9 +17398,11 @@ func (c *ClientWithResponses) ChannelsTransferProgressWithResponse(ctx context.C
 	return ParseChannelsTransferProgressResponse(rsp)
 }
 
-// ChannelsGetChannelVarWithResponse Get a channel variable
+// ChannelsGetChannelVarWithResponse: Get a channel variable
 //
-// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not exist, 500 if the function cannot be read. Since Asterisk 12.
+// Reads a channel variable, or a dialplan function evaluated on the channel. It works on every channel, in a
+// Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the variable does not
+// exist, 500 if the function cannot be read. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15876,9 +17415,13 @@ func (c *ClientWithResponses) ChannelsGetChannelVarWithResponse(ctx context.Cont
 	return ParseChannelsGetChannelVarResponse(rsp)
 }
 
-// ChannelsSetChannelVarWithResponse Set a channel variable
+// ChannelsSetChannelVarWithResponse: Set a channel variable
 //
-// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a running playback or recording; older ones merely queue it, and a read right afterwards may return the old value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such channel, 409 if it is not in a Stasis application. Since Asterisk 12.
+// Sets a channel variable, or writes to a dialplan function such as `CALLERID(name)`, on a channel in a
+// Stasis application. Newer servers answer only when the channel has carried it out, and so wait for a
+// running playback or recording; older ones merely queue it, and a read right afterwards may return the old
+// value. Fails with 400 if no name is given or the function cannot be written, 404 if there is no such
+// channel, 409 if it is not in a Stasis application. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15891,9 +17434,12 @@ func (c *ClientWithResponses) ChannelsSetChannelVarWithResponse(ctx context.Cont
 	return ParseChannelsSetChannelVarResponse(rsp)
 }
 
-// ChannelsGetChannelVarsWithResponse Get several channel variables
+// ChannelsGetChannelVarsWithResponse: Get several channel variables
 //
-// Returns the values of several channel variables or dialplan functions at once. It works on every channel, in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20, 22.10, 23.4.
+// Returns the values of several channel variables or dialplan functions at once. It works on every channel,
+// in a Stasis application or not. It is all or nothing: fails with 400 if no name is given, 404 if the
+// channel or any of the variables does not exist, 500 if a function cannot be read. Since Asterisk 20.20,
+// 22.10, 23.4.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15906,11 +17452,16 @@ func (c *ClientWithResponses) ChannelsGetChannelVarsWithResponse(ctx context.Con
 	return ParseChannelsGetChannelVarsResponse(rsp)
 }
 
-// ChannelsSetChannelVarsWithBodyWithResponse Set several channel variables
+// ChannelsSetChannelVarsWithBodyWithResponse: Set several channel variables
 //
-// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+// answers when the channel has carried it out, and so waits for a running playback or recording on the
+// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel,
+// 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10,
+// 23.4.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/{channelId}/variables (the `ChannelsSetChannelVars` operationId).
 func (c *ClientWithResponses) ChannelsSetChannelVarsWithBodyWithResponse(ctx context.Context, channelID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChannelsSetChannelVarsResponse, error) {
@@ -15921,11 +17472,16 @@ func (c *ClientWithResponses) ChannelsSetChannelVarsWithBodyWithResponse(ctx con
 	return ParseChannelsSetChannelVarsResponse(rsp)
 }
 
-// ChannelsSetChannelVarsWithResponse Set several channel variables
+// ChannelsSetChannelVarsWithResponse: Set several channel variables
 //
-// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It answers when the channel has carried it out, and so waits for a running playback or recording on the channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10, 23.4.
+// Sets several channel variables or dialplan functions at once on a channel in a Stasis application. It
+// answers when the channel has carried it out, and so waits for a running playback or recording on the
+// channel. Fails with 400 if the variables are missing or have a wrong form, 404 if there is no such channel,
+// 409 if it is not in a Stasis application, 500 if Asterisk runs out of memory. Since Asterisk 20.20, 22.10,
+// 23.4.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /channels/{channelId}/variables (the `ChannelsSetChannelVars` operationId).
 func (c *ClientWithResponses) ChannelsSetChannelVarsWithResponse(ctx context.Context, channelID string, body ChannelsSetChannelVarsJSONRequestBody, reqEditors ...RequestEditorFn) (*ChannelsSetChannelVarsResponse, error) {
@@ -15936,9 +17492,10 @@ func (c *ClientWithResponses) ChannelsSetChannelVarsWithResponse(ctx context.Con
 	return ParseChannelsSetChannelVarsResponse(rsp)
 }
 
-// DeviceStatesListWithResponse List the device states that ARI sets
+// DeviceStatesListWithResponse: List the device states that ARI sets
 //
-// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the devices whose state was set through ARI. Devices of other kinds are not listed but can be read
+// one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15951,9 +17508,10 @@ func (c *ClientWithResponses) DeviceStatesListWithResponse(ctx context.Context, 
 	return ParseDeviceStatesListResponse(rsp)
 }
 
-// DeviceStatesDeleteWithResponse Delete a device's state
+// DeviceStatesDeleteWithResponse: Delete a device's state
 //
-// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
+// Deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such device.
+// Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15966,9 +17524,11 @@ func (c *ClientWithResponses) DeviceStatesDeleteWithResponse(ctx context.Context
 	return ParseDeviceStatesDeleteResponse(rsp)
 }
 
-// DeviceStatesGetWithResponse Get a device's state
+// DeviceStatesGetWithResponse: Get a device's state
 //
-// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the state of any device, whether ARI sets it or not. A device that does not exist is no error: its
+// state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build the answer.
+// Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15981,9 +17541,12 @@ func (c *ClientWithResponses) DeviceStatesGetWithResponse(ctx context.Context, d
 	return ParseDeviceStatesGetResponse(rsp)
 }
 
-// DeviceStatesUpdateWithResponse Set a device's state
+// DeviceStatesUpdateWithResponse: Set a device's state
 //
-// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
+// Sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and
+// subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart of
+// Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if the
+// state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15996,9 +17559,10 @@ func (c *ClientWithResponses) DeviceStatesUpdateWithResponse(ctx context.Context
 	return ParseDeviceStatesUpdateResponse(rsp)
 }
 
-// EndpointsListWithResponse List the endpoints of all technologies
+// EndpointsListWithResponse: List the endpoints of all technologies
 //
-// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// Returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP, whether they
+// are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16011,11 +17575,15 @@ func (c *ClientWithResponses) EndpointsListWithResponse(ctx context.Context, req
 	return ParseEndpointsListResponse(rsp)
 }
 
-// EndpointsReferWithBodyWithResponse Refer an endpoint or URI to another
+// EndpointsReferWithBodyWithResponse: Refer an endpoint or URI to another
 //
-// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+// endpoint is unknown. Since Asterisk 18.20, 20.5.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /endpoints/refer (the `EndpointsRefer` operationId).
 func (c *ClientWithResponses) EndpointsReferWithBodyWithResponse(ctx context.Context, params *EndpointsReferParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsReferResponse, error) {
@@ -16026,11 +17594,15 @@ func (c *ClientWithResponses) EndpointsReferWithBodyWithResponse(ctx context.Con
 	return ParseEndpointsReferResponse(rsp)
 }
 
-// EndpointsReferWithResponse Refer an endpoint or URI to another
+// EndpointsReferWithResponse: Refer an endpoint or URI to another
 //
-// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+// Asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its technology or
+// endpoint is unknown. Since Asterisk 18.20, 20.5.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /endpoints/refer (the `EndpointsRefer` operationId).
 func (c *ClientWithResponses) EndpointsReferWithResponse(ctx context.Context, params *EndpointsReferParams, body EndpointsReferJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsReferResponse, error) {
@@ -16041,11 +17613,15 @@ func (c *ClientWithResponses) EndpointsReferWithResponse(ctx context.Context, pa
 	return ParseEndpointsReferResponse(rsp)
 }
 
-// EndpointsSendMessageWithBodyWithResponse Send a text message to an endpoint or URI
+// EndpointsSendMessageWithBodyWithResponse: Send a text message to an endpoint or URI
 //
-// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+// Asterisk 12.5.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with PUT /endpoints/sendMessage (the `EndpointsSendMessage` operationId).
 func (c *ClientWithResponses) EndpointsSendMessageWithBodyWithResponse(ctx context.Context, params *EndpointsSendMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsSendMessageResponse, error) {
@@ -16056,11 +17632,15 @@ func (c *ClientWithResponses) EndpointsSendMessageWithBodyWithResponse(ctx conte
 	return ParseEndpointsSendMessageResponse(rsp)
 }
 
-// EndpointsSendMessageWithResponse Send a text message to an endpoint or URI
+// EndpointsSendMessageWithResponse: Send a text message to an endpoint or URI
 //
-// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since Asterisk 12.5.
+// Sends a text message outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk
+// has accepted the message; whether it was delivered is not reported. Fails with 400 if the destination is
+// missing or a variable is not a string, 404 if the destination's technology or endpoint is unknown. Since
+// Asterisk 12.5.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with PUT /endpoints/sendMessage (the `EndpointsSendMessage` operationId).
 func (c *ClientWithResponses) EndpointsSendMessageWithResponse(ctx context.Context, params *EndpointsSendMessageParams, body EndpointsSendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsSendMessageResponse, error) {
@@ -16071,9 +17651,10 @@ func (c *ClientWithResponses) EndpointsSendMessageWithResponse(ctx context.Conte
 	return ParseEndpointsSendMessageResponse(rsp)
 }
 
-// EndpointsListByTechWithResponse List the endpoints of a technology
+// EndpointsListByTechWithResponse: List the endpoints of a technology
 //
-// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
+// Returns the endpoints of one technology, whether they are online or not. Fails with 404 if the technology
+// is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16086,9 +17667,10 @@ func (c *ClientWithResponses) EndpointsListByTechWithResponse(ctx context.Contex
 	return ParseEndpointsListByTechResponse(rsp)
 }
 
-// EndpointsGetWithResponse Get an endpoint
+// EndpointsGetWithResponse: Get an endpoint
 //
-// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint. Since Asterisk 12.
+// Returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such endpoint.
+// Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16101,11 +17683,15 @@ func (c *ClientWithResponses) EndpointsGetWithResponse(ctx context.Context, tech
 	return ParseEndpointsGetResponse(rsp)
 }
 
-// EndpointsReferToEndpointWithBodyWithResponse Refer an endpoint to another or to a URI
+// EndpointsReferToEndpointWithBodyWithResponse: Refer an endpoint to another or to a URI
 //
-// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+// cannot refer. Since Asterisk 18.20, 20.5.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /endpoints/{tech}/{resource}/refer (the `EndpointsReferToEndpoint` operationId).
 func (c *ClientWithResponses) EndpointsReferToEndpointWithBodyWithResponse(ctx context.Context, tech string, resource string, params *EndpointsReferToEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsReferToEndpointResponse, error) {
@@ -16116,11 +17702,15 @@ func (c *ClientWithResponses) EndpointsReferToEndpointWithBodyWithResponse(ctx c
 	return ParseEndpointsReferToEndpointResponse(rsp)
 }
 
-// EndpointsReferToEndpointWithResponse Refer an endpoint to another or to a URI
+// EndpointsReferToEndpointWithResponse: Refer an endpoint to another or to a URI
 //
-// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+// Asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A success only
+// means that Asterisk has accepted the request; what the phone makes of it is reported by other means, if at
+// all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology
+// cannot refer. Since Asterisk 18.20, 20.5.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /endpoints/{tech}/{resource}/refer (the `EndpointsReferToEndpoint` operationId).
 func (c *ClientWithResponses) EndpointsReferToEndpointWithResponse(ctx context.Context, tech string, resource string, params *EndpointsReferToEndpointParams, body EndpointsReferToEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsReferToEndpointResponse, error) {
@@ -16131,13 +17721,18 @@ func (c *ClientWithResponses) EndpointsReferToEndpointWithResponse(ctx context.C
 	return ParseEndpointsReferToEndpointResponse(rsp)
 }
 
-// EndpointsSendMessageToEndpointWithBodyWithResponse Send a text message to an endpoint
+// EndpointsSendMessageToEndpointWithBodyWithResponse: Send a text message to an endpoint
 //
-// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means
+// that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a
+// variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+// Asterisk 12.5.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
-// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+// operationId).
 func (c *ClientWithResponses) EndpointsSendMessageToEndpointWithBodyWithResponse(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndpointsSendMessageToEndpointResponse, error) {
 	rsp, err := c.EndpointsSendMessageToEndpointWithBody(ctx, tech, resource, params, contentType, body, reqEditors...)
 	if err != nil {
@@ -16146,13 +17741,18 @@ func (c *ClientWithResponses) EndpointsSendMessageToEndpointWithBodyWithResponse
 	return ParseEndpointsSendMessageToEndpointResponse(rsp)
 }
 
-// EndpointsSendMessageToEndpointWithResponse Send a text message to an endpoint
+// EndpointsSendMessageToEndpointWithResponse: Send a text message to an endpoint
 //
-// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since Asterisk 12.5.
+// Sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A success only means
+// that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if a
+// variable is not a string, 404 if there is no such endpoint or its technology cannot send messages. Since
+// Asterisk 12.5.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
-// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint` operationId).
+// Corresponds with PUT /endpoints/{tech}/{resource}/sendMessage (the `EndpointsSendMessageToEndpoint`
+// operationId).
 func (c *ClientWithResponses) EndpointsSendMessageToEndpointWithResponse(ctx context.Context, tech string, resource string, params *EndpointsSendMessageToEndpointParams, body EndpointsSendMessageToEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*EndpointsSendMessageToEndpointResponse, error) {
 	rsp, err := c.EndpointsSendMessageToEndpoint(ctx, tech, resource, params, body, reqEditors...)
 	if err != nil {
@@ -16161,9 +17761,14 @@ func (c *ClientWithResponses) EndpointsSendMessageToEndpointWithResponse(ctx con
 	return ParseEndpointsSendMessageToEndpointResponse(rsp)
 }
 
-// EventsClaimChannelWithResponse Claim a channel offered by CallBroadcast
+// EventsClaimChannelWithResponse: Claim a channel offered by CallBroadcast
 //
-// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds), 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other errors. Since Asterisk 20.20, 22.10, 23.4.
+// Claims a channel that the dialplan application StasisBroadcast offers, for one application. Only the first
+// claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for that event
+// before you control the channel. Fails with 409 if another claim came first, 404 if the channel is not on
+// offer (it does not exist, was never offered, or the offer has run out, by default after 500 milliseconds),
+// 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and 500 on other
+// errors. Since Asterisk 20.20, 22.10, 23.4.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16176,11 +17781,16 @@ func (c *ClientWithResponses) EventsClaimChannelWithResponse(ctx context.Context
 	return ParseEventsClaimChannelResponse(rsp)
 }
 
-// EventsUserEventWithBodyWithResponse Send a user event to an application
+// EventsUserEventWithBodyWithResponse: Send a user event to an application
 //
-// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 //
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /events/user/{eventName} (the `EventsUserEvent` operationId).
 func (c *ClientWithResponses) EventsUserEventWithBodyWithResponse(ctx context.Context, eventName string, params *EventsUserEventParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EventsUserEventResponse, error) {
@@ -16191,11 +17801,16 @@ func (c *ClientWithResponses) EventsUserEventWithBodyWithResponse(ctx context.Co
 	return ParseEventsUserEventResponse(rsp)
 }
 
-// EventsUserEventWithResponse Send a user event to an application
+// EventsUserEventWithResponse: Send a user event to an application
 //
-// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
+// Sends a `ChannelUserevent` with this name and data to the application's websocket. The snapshots of the
+// channels, bridges and endpoints named as sources are attached to it; of each kind only the last one is
+// kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if the application is
+// missing, a source has an unknown scheme or the server refuses the data, 404 if there is no such
+// application, 422 if a source does not exist, and 500 if the event cannot be made. Since Asterisk 12.3.
 //
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response
+// body format(s).
 //
 // Corresponds with POST /events/user/{eventName} (the `EventsUserEvent` operationId).
 func (c *ClientWithResponses) EventsUserEventWithResponse(ctx context.Context, eventName string, params *EventsUserEventParams, body EventsUserEventJSONRequestBody, reqEditors ...RequestEditorFn) (*EventsUserEventResponse, error) {
@@ -16206,9 +17821,11 @@ func (c *ClientWithResponses) EventsUserEventWithResponse(ctx context.Context, e
 	return ParseEventsUserEventResponse(rsp)
 }
 
-// MailboxesListWithResponse List the mailboxes
+// MailboxesListWithResponse: List the mailboxes
 //
-// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail; elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
+// Returns the mailboxes whose message counts are fed from outside, by ARI or other means. The operations on
+// mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own voicemail;
+// elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since Asterisk 12.1.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16221,9 +17838,10 @@ func (c *ClientWithResponses) MailboxesListWithResponse(ctx context.Context, req
 	return ParseMailboxesListResponse(rsp)
 }
 
-// MailboxesDeleteWithResponse Delete a mailbox
+// MailboxesDeleteWithResponse: Delete a mailbox
 //
-// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not support external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
+// Deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does not support
+// external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16236,9 +17854,10 @@ func (c *ClientWithResponses) MailboxesDeleteWithResponse(ctx context.Context, m
 	return ParseMailboxesDeleteResponse(rsp)
 }
 
-// MailboxesGetWithResponse Get a mailbox
+// MailboxesGetWithResponse: Get a mailbox
 //
-// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not support external mailboxes. Since Asterisk 12.1.
+// Returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server does not
+// support external mailboxes. Since Asterisk 12.1.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16251,9 +17870,11 @@ func (c *ClientWithResponses) MailboxesGetWithResponse(ctx context.Context, mail
 	return ParseMailboxesGetResponse(rsp)
 }
 
-// MailboxesUpdateWithResponse Set a mailbox's message counts
+// MailboxesUpdateWithResponse: Set a mailbox's message counts
 //
-// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the message lamps of the phones that watch it. Fails with 404 only if the server does not support external mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
+// Sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk update the
+// message lamps of the phones that watch it. Fails with 404 only if the server does not support external
+// mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16266,9 +17887,12 @@ func (c *ClientWithResponses) MailboxesUpdateWithResponse(ctx context.Context, m
 	return ParseMailboxesUpdateResponse(rsp)
 }
 
-// PlaybacksStopWithResponse Stop a playback or unqueue it
+// PlaybacksStopWithResponse: Stop a playback or unqueue it
 //
-// Stops a playback including the media that are still to come, or takes it out of the queue if it has not begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+// Stops a playback including the media that are still to come, or takes it out of the queue if it has not
+// begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its turn
+// and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if its
+// medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16281,9 +17905,10 @@ func (c *ClientWithResponses) PlaybacksStopWithResponse(ctx context.Context, pla
 	return ParsePlaybacksStopResponse(rsp)
 }
 
-// PlaybacksGetWithResponse Get a playback
+// PlaybacksGetWithResponse: Get a playback
 //
-// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback disappears as soon as it has ended. Since Asterisk 12.
+// Returns the current state of a playback. Fails with 404 if there is none with this id; a playback
+// disappears as soon as it has ended. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16296,9 +17921,12 @@ func (c *ClientWithResponses) PlaybacksGetWithResponse(ctx context.Context, play
 	return ParsePlaybacksGetResponse(rsp)
 }
 
-// PlaybacksControlWithResponse Pause, resume, rewind or restart a playback
+// PlaybacksControlWithResponse: Pause, resume, rewind or restart a playback
 //
-// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+// Sends a control operation to a playback. Fails with 400 if the operation is missing or unknown, 404 if
+// there is no such playback or it has ended, 409 if the operation does not fit its state (only a playing one
+// can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its medium cannot be
+// controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16311,9 +17939,13 @@ func (c *ClientWithResponses) PlaybacksControlWithResponse(ctx context.Context, 
 	return ParsePlaybacksControlResponse(rsp)
 }
 
-// RecordingsCancelWithResponse Stop a live recording and throw it away
+// RecordingsCancelWithResponse: Stop a live recording and throw it away
 //
-// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
+// Stops a recording and deletes what was recorded. If an older recording was being overwritten or appended
+// to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is still
+// queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after
+// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled
+// in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16326,9 +17958,10 @@ func (c *ClientWithResponses) RecordingsCancelWithResponse(ctx context.Context, 
 	return ParseRecordingsCancelResponse(rsp)
 }
 
-// RecordingsGetLiveWithResponse Get a live recording
+// RecordingsGetLiveWithResponse: Get a live recording
 //
-// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this name, also once it has ended. Since Asterisk 12.
+// Returns the state of a recording that is queued or in progress. Fails with 404 if there is none of this
+// name, also once it has ended. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16341,9 +17974,11 @@ func (c *ClientWithResponses) RecordingsGetLiveWithResponse(ctx context.Context,
 	return ParseRecordingsGetLiveResponse(rsp)
 }
 
-// RecordingsUnmuteWithResponse Record the audio again after muting
+// RecordingsUnmuteWithResponse: Record the audio again after muting
 //
-// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be unmuted. Since Asterisk 12.
+// Makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a recording
+// that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet
+// or any more, 500 if it cannot be unmuted. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16356,9 +17991,12 @@ func (c *ClientWithResponses) RecordingsUnmuteWithResponse(ctx context.Context, 
 	return ParseRecordingsUnmuteResponse(rsp)
 }
 
-// RecordingsMuteWithResponse Record silence instead of the audio
+// RecordingsMuteWithResponse: Record silence instead of the audio
 //
-// Makes a recording write silence instead of what is heard, for example while a card number is spoken; unlike pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be muted. Since Asterisk 12.
+// Makes a recording write silence instead of what is heard, for example while a card number is spoken; unlike
+// pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does nothing. Fails
+// with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be
+// muted. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16371,9 +18009,11 @@ func (c *ClientWithResponses) RecordingsMuteWithResponse(ctx context.Context, re
 	return ParseRecordingsMuteResponse(rsp)
 }
 
-// RecordingsUnpauseWithResponse Resume a paused live recording
+// RecordingsUnpauseWithResponse: Resume a paused live recording
 //
-// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be resumed. Since Asterisk 12.
+// Continues a paused recording; measuring of silence starts afresh. Resuming a recording that is not paused
+// does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500
+// if it cannot be resumed. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16386,9 +18026,12 @@ func (c *ClientWithResponses) RecordingsUnpauseWithResponse(ctx context.Context,
 	return ParseRecordingsUnpauseResponse(rsp)
 }
 
-// RecordingsPauseWithResponse Halt a live recording for a while
+// RecordingsPauseWithResponse: Halt a live recording for a while
 //
-// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be paused. Since Asterisk 12.
+// Halts a recording, so that nothing is written until it is resumed. Paused time does not count towards the
+// maximum duration, and silence is not measured meanwhile. Pausing a paused recording does nothing. Fails
+// with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if it cannot be
+// paused. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16401,9 +18044,12 @@ func (c *ClientWithResponses) RecordingsPauseWithResponse(ctx context.Context, r
 	return ParseRecordingsPauseResponse(rsp)
 }
 
-// RecordingsStopWithResponse Stop a live recording and keep it
+// RecordingsStopWithResponse: Stop a live recording and keep it
 //
-// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled in the queue, 500 if it cannot be stopped. Since Asterisk 12.
+// Ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that is
+// still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after
+// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was cancelled
+// in the queue, 500 if it cannot be stopped. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16416,9 +18062,10 @@ func (c *ClientWithResponses) RecordingsStopWithResponse(ctx context.Context, re
 	return ParseRecordingsStopResponse(rsp)
 }
 
-// RecordingsListStoredWithResponse List stored recordings
+// RecordingsListStoredWithResponse: List stored recordings
 //
-// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500 if the directory does not exist or cannot be read. Since Asterisk 12.
+// Returns all finished recordings in the server's recordings directory and its sub-folders. Fails with 500 if
+// the directory does not exist or cannot be read. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16431,9 +18078,10 @@ func (c *ClientWithResponses) RecordingsListStoredWithResponse(ctx context.Conte
 	return ParseRecordingsListStoredResponse(rsp)
 }
 
-// RecordingsDeleteStoredWithResponse Delete a recording from storage
+// RecordingsDeleteStoredWithResponse: Delete a recording from storage
 //
-// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be deleted. Since Asterisk 12.
+// Deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file cannot be
+// deleted. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16446,9 +18094,10 @@ func (c *ClientWithResponses) RecordingsDeleteStoredWithResponse(ctx context.Con
 	return ParseRecordingsDeleteStoredResponse(rsp)
 }
 
-// RecordingsGetStoredWithResponse Get a stored recording
+// RecordingsGetStoredWithResponse: Get a stored recording
 //
-// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since Asterisk 12.
+// Returns the name and format of a stored recording. Fails with 404 if there is none of this name. Since
+// Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16461,9 +18110,12 @@ func (c *ClientWithResponses) RecordingsGetStoredWithResponse(ctx context.Contex
 	return ParseRecordingsGetStoredResponse(rsp)
 }
 
-// RecordingsCopyStoredWithResponse Copy a recording under another name
+// RecordingsCopyStoredWithResponse: Copy a recording under another name
 //
-// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied. Since Asterisk 12.5.
+// Copies a stored recording to another name, in the same format, and returns the copy. Fails with 400 if the
+// destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there is no
+// recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be copied.
+// Since Asterisk 12.5.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16476,9 +18128,11 @@ func (c *ClientWithResponses) RecordingsCopyStoredWithResponse(ctx context.Conte
 	return ParseRecordingsCopyStoredResponse(rsp)
 }
 
-// RecordingsGetStoredFileWithResponse Download a stored recording
+// RecordingsGetStoredFileWithResponse: Download a stored recording
 //
-// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format, and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket. Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
+// Returns the audio file of a stored recording. The content type is `audio/` followed by the file's format,
+// and the whole file is sent; ranges are not supported. Works over HTTP only, not over the events WebSocket.
+// Fails with 403 if the file cannot be opened, 404 if there is no such recording. Since Asterisk 14.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16491,9 +18145,11 @@ func (c *ClientWithResponses) RecordingsGetStoredFileWithResponse(ctx context.Co
 	return ParseRecordingsGetStoredFileResponse(rsp)
 }
 
-// SoundsListWithResponse List installed sounds
+// SoundsListWithResponse: List installed sounds
 //
-// Returns all sounds that are installed on the server, optionally only those in one language or format. The list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of sounds is not available. Since Asterisk 12.
+// Returns all sounds that are installed on the server, optionally only those in one language or format. The
+// list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the index of
+// sounds is not available. Since Asterisk 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16506,9 +18162,10 @@ func (c *ClientWithResponses) SoundsListWithResponse(ctx context.Context, params
 	return ParseSoundsListResponse(rsp)
 }
 
-// SoundsGetWithResponse Get an installed sound
+// SoundsGetWithResponse: Get an installed sound
 //
-// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since Asterisk 12.
+// Returns one sound with all its languages and formats. Fails with 404 if it is not installed. Since Asterisk
+// 12.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16611,7 +18268,8 @@ func ParseApplicationsFilterResponse(rsp *http.Response) (*ApplicationsFilterRes
 	return response, nil
 }
 
-// ParseApplicationsUnsubscribeResponse parses an HTTP response from a ApplicationsUnsubscribeWithResponse call
+// ParseApplicationsUnsubscribeResponse parses an HTTP response from a ApplicationsUnsubscribeWithResponse
+// call
 func ParseApplicationsUnsubscribeResponse(rsp *http.Response) (*ApplicationsUnsubscribeResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -16805,7 +18463,8 @@ func ParseAsteriskGetInfoResponse(rsp *http.Response) (*AsteriskGetInfoResponse,
 	return response, nil
 }
 
-// ParseAsteriskListLogChannelsResponse parses an HTTP response from a AsteriskListLogChannelsWithResponse call
+// ParseAsteriskListLogChannelsResponse parses an HTTP response from a AsteriskListLogChannelsWithResponse
+// call
 func ParseAsteriskListLogChannelsResponse(rsp *http.Response) (*AsteriskListLogChannelsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -17540,7 +19199,8 @@ func ParseBridgesSetBridgeVarsResponse(rsp *http.Response) (*BridgesSetBridgeVar
 	return response, nil
 }
 
-// ParseBridgesClearVideoSourceResponse parses an HTTP response from a BridgesClearVideoSourceWithResponse call
+// ParseBridgesClearVideoSourceResponse parses an HTTP response from a BridgesClearVideoSourceWithResponse
+// call
 func ParseBridgesClearVideoSourceResponse(rsp *http.Response) (*BridgesClearVideoSourceResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -17760,7 +19420,8 @@ func ParseChannelsGetResponse(rsp *http.Response) (*ChannelsGetResponse, error) 
 	return response, nil
 }
 
-// ParseChannelsOriginateWithIDResponse parses an HTTP response from a ChannelsOriginateWithIDWithResponse call
+// ParseChannelsOriginateWithIDResponse parses an HTTP response from a ChannelsOriginateWithIDWithResponse
+// call
 func ParseChannelsOriginateWithIDResponse(rsp *http.Response) (*ChannelsOriginateWithIDResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -17814,7 +19475,8 @@ func ParseChannelsAnswerResponse(rsp *http.Response) (*ChannelsAnswerResponse, e
 	return response, nil
 }
 
-// ParseChannelsContinueInDialplanResponse parses an HTTP response from a ChannelsContinueInDialplanWithResponse call
+// ParseChannelsContinueInDialplanResponse parses an HTTP response from a
+// ChannelsContinueInDialplanWithResponse call
 func ParseChannelsContinueInDialplanResponse(rsp *http.Response) (*ChannelsContinueInDialplanResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -18299,7 +19961,8 @@ func ParseChannelsSnoopChannelResponse(rsp *http.Response) (*ChannelsSnoopChanne
 	return response, nil
 }
 
-// ParseChannelsSnoopChannelWithIDResponse parses an HTTP response from a ChannelsSnoopChannelWithIDWithResponse call
+// ParseChannelsSnoopChannelWithIDResponse parses an HTTP response from a
+// ChannelsSnoopChannelWithIDWithResponse call
 func ParseChannelsSnoopChannelWithIDResponse(rsp *http.Response) (*ChannelsSnoopChannelWithIDResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -18334,7 +19997,8 @@ func ParseChannelsSnoopChannelWithIDResponse(rsp *http.Response) (*ChannelsSnoop
 	return response, nil
 }
 
-// ParseChannelsTransferProgressResponse parses an HTTP response from a ChannelsTransferProgressWithResponse call
+// ParseChannelsTransferProgressResponse parses an HTTP response from a ChannelsTransferProgressWithResponse
+// call
 func ParseChannelsTransferProgressResponse(rsp *http.Response) (*ChannelsTransferProgressResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -18676,7 +20340,8 @@ func ParseEndpointsGetResponse(rsp *http.Response) (*EndpointsGetResponse, error
 	return response, nil
 }
 
-// ParseEndpointsReferToEndpointResponse parses an HTTP response from a EndpointsReferToEndpointWithResponse call
+// ParseEndpointsReferToEndpointResponse parses an HTTP response from a EndpointsReferToEndpointWithResponse
+// call
 func ParseEndpointsReferToEndpointResponse(rsp *http.Response) (*EndpointsReferToEndpointResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -18692,7 +20357,8 @@ func ParseEndpointsReferToEndpointResponse(rsp *http.Response) (*EndpointsReferT
 	return response, nil
 }
 
-// ParseEndpointsSendMessageToEndpointResponse parses an HTTP response from a EndpointsSendMessageToEndpointWithResponse call
+// ParseEndpointsSendMessageToEndpointResponse parses an HTTP response from a
+// EndpointsSendMessageToEndpointWithResponse call
 func ParseEndpointsSendMessageToEndpointResponse(rsp *http.Response) (*EndpointsSendMessageToEndpointResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
@@ -19143,7 +20809,8 @@ func ParseRecordingsCopyStoredResponse(rsp *http.Response) (*RecordingsCopyStore
 	return response, nil
 }
 
-// ParseRecordingsGetStoredFileResponse parses an HTTP response from a RecordingsGetStoredFileWithResponse call
+// ParseRecordingsGetStoredFileResponse parses an HTTP response from a RecordingsGetStoredFileWithResponse
+// call
 func ParseRecordingsGetStoredFileResponse(rsp *http.Response) (*RecordingsGetStoredFileResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()

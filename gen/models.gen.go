@@ -372,7 +372,8 @@ const (
 	ChannelsExternalMediaJSONBodyConnectionTypeServer ChannelsExternalMediaJSONBodyConnectionType = "server"
 )
 
-// Valid indicates whether the value is a known member of the ChannelsExternalMediaJSONBodyConnectionType enum.
+// Valid indicates whether the value is a known member of the ChannelsExternalMediaJSONBodyConnectionType
+// enum.
 func (e ChannelsExternalMediaJSONBodyConnectionType) Valid() bool {
 	switch e {
 	case ChannelsExternalMediaJSONBodyConnectionTypeClient:
@@ -744,1769 +745,2214 @@ func (e PlaybacksControlParamsOperation) Valid() bool {
 	}
 }
 
-// AdditionalParam One detail of a transfer request that is specific to its technology, as a name and a value. Since Asterisk 20.13, 21.8, 22.3.
+// AdditionalParam: One detail of a transfer request that is specific to its technology, as a name and a
+// value. Since Asterisk 20.13, 21.8, 22.3.
 type AdditionalParam struct {
-	// ParameterName The detail's name.
+	// ParameterName: The detail's name.
 	ParameterName string `json:"parameter_name"`
 
-	// ParameterValue The detail's content, as text.
+	// ParameterValue: The detail's content, as text.
 	ParameterValue string `json:"parameter_value"`
 }
 
-// Application A registered Stasis application with what it is subscribed to and which event types it lets through. Since Asterisk 12.
+// Application: A registered Stasis application with what it is subscribed to and which event types it lets
+// through. Since Asterisk 12.
 type Application struct {
-	// BridgeIDs Ids of the subscribed bridges. The pseudo id `__AST_BRIDGE_ALL_TOPIC` stands for all bridges.
+	// BridgeIDs: Ids of the subscribed bridges. The pseudo id `__AST_BRIDGE_ALL_TOPIC` stands for all bridges.
 	BridgeIDs []string `json:"bridge_ids"`
 
-	// ChannelIDs Ids of the subscribed channels. The pseudo id `__AST_CHANNEL_ALL_TOPIC` stands for all channels.
+	// ChannelIDs: Ids of the subscribed channels. The pseudo id `__AST_CHANNEL_ALL_TOPIC` stands for all
+	// channels.
 	ChannelIDs []string `json:"channel_ids"`
 
-	// DeviceNames Names of the subscribed devices. The pseudo name `__AST_DEVICE_STATE_ALL_TOPIC` stands for all devices.
+	// DeviceNames: Names of the subscribed devices. The pseudo name `__AST_DEVICE_STATE_ALL_TOPIC` stands for
+	// all devices.
 	DeviceNames []string `json:"device_names"`
 
-	// EndpointIDs Subscribed endpoints, such as `PJSIP/alice`, or whole technologies, such as `PJSIP`. The pseudo id `__AST_ENDPOINT_ALL_TOPIC` stands for all endpoints.
+	// EndpointIDs: Subscribed endpoints, such as `PJSIP/alice`, or whole technologies, such as `PJSIP`. The
+	// pseudo id `__AST_ENDPOINT_ALL_TOPIC` stands for all endpoints.
 	EndpointIDs []string `json:"endpoint_ids"`
 
-	// EventsAllowed Event types that are sent, each as an object with the member `type`. Empty means all types. Since Asterisk 13.26, 16.3.
+	// EventsAllowed: Event types that are sent, each as an object with the member `type`. Empty means all types.
+	// Since Asterisk 13.26, 16.3.
 	EventsAllowed []EventTypeName `json:"events_allowed"`
 
-	// EventsDisallowed Event types that are held back, each as an object with the member `type`. They win over allowed ones. Since Asterisk 13.26, 16.3.
+	// EventsDisallowed: Event types that are held back, each as an object with the member `type`. They win over
+	// allowed ones. Since Asterisk 13.26, 16.3.
 	EventsDisallowed []EventTypeName `json:"events_disallowed"`
 
-	// Name Name of the application.
+	// Name: Name of the application.
 	Name string `json:"name"`
 }
 
-// ApplicationMoveFailed Sent when a channel that was to be moved to another Stasis application could not be, because that application is not registered. The move request itself was answered with success, so this event is the only sign of the failure. Since Asterisk 13.26, 16.3.
+// ApplicationMoveFailed: Sent when a channel that was to be moved to another Stasis application could not be,
+// because that application is not registered. The move request itself was answered with success, so this
+// event is the only sign of the failure. Since Asterisk 13.26, 16.3.
 type ApplicationMoveFailed struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// Args Arguments that were given for the destination application; empty if there were none.
+	// Args: Arguments that were given for the destination application; empty if there were none.
 	Args []string `json:"args"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel that was to be moved.
+	// Channel: The channel that was to be moved.
 	Channel Channel `json:"channel"`
 
-	// Destination Name of the application it was to be moved to.
+	// Destination: Name of the application it was to be moved to.
 	Destination string `json:"destination"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ApplicationRegistered Sent when Asterisk has connected an outbound websocket and registered the application on it, once per application and connection. Applications on websockets that the client opened do not get it. Since Asterisk 20.15, 21.10, 22.5.
+// ApplicationRegistered: Sent when Asterisk has connected an outbound websocket and registered the
+// application on it, once per application and connection. Applications on websockets that the client opened
+// do not get it. Since Asterisk 20.15, 21.10, 22.5.
 type ApplicationRegistered struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ApplicationReplaced Sent when another websocket registers the same application name and takes it over. The websocket that receives this stays open but gets no more events of that application. Do not reconnect automatically, or two programs take the application from each other for ever. Since Asterisk 12.
+// ApplicationReplaced: Sent when another websocket registers the same application name and takes it over. The
+// websocket that receives this stays open but gets no more events of that application. Do not reconnect
+// automatically, or two programs take the application from each other for ever. Since Asterisk 12.
 type ApplicationReplaced struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ApplicationUnregistered Sent when an application of a persistent outbound websocket is taken off it, for example because the configuration no longer names it. It is not sent on websockets that serve a single call, nor on those that the client opened. Since Asterisk 20.15, 21.10, 22.5.
+// ApplicationUnregistered: Sent when an application of a persistent outbound websocket is taken off it, for
+// example because the configuration no longer names it. It is not sent on websockets that serve a single
+// call, nor on those that the client opened. Since Asterisk 20.15, 21.10, 22.5.
 type ApplicationUnregistered struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// AsteriskInfo Information about the server. Sections that were not asked for are absent. Since Asterisk 12.
+// AsteriskInfo: Information about the server. Sections that were not asked for are absent. Since Asterisk 12.
 type AsteriskInfo struct {
-	// Build How Asterisk was compiled.
+	// Build: How Asterisk was compiled.
 	Build *BuildInfo `json:"build,omitempty"`
 
-	// Config Settings from `asterisk.conf`.
+	// Config: Settings from `asterisk.conf`.
 	Config *ConfigInfo `json:"config,omitempty"`
 
-	// Status Start and reload times.
+	// Status: Start and reload times.
 	Status *StatusInfo `json:"status,omitempty"`
 
-	// System Version and identity of the server.
+	// System: Version and identity of the server.
 	System *SystemInfo `json:"system,omitempty"`
 }
 
-// AsteriskPing The answer to a ping. Since Asterisk 13.25, 16.2.
+// AsteriskPing: The answer to a ping. Since Asterisk 13.25, 16.2.
 type AsteriskPing struct {
-	// AsteriskID Id of the server, the same as `asterisk_id` of events.
+	// AsteriskID: Id of the server, the same as `asterisk_id` of events.
 	AsteriskID string `json:"asterisk_id"`
 
-	// Ping Always `pong`.
+	// Ping: Always `pong`.
 	Ping string `json:"ping"`
 
-	// Timestamp Server time of the answer, as text in the form of event timestamps, such as `2026-11-23T02:05:45.410+0000`.
+	// Timestamp: Server time of the answer, as text in the form of event timestamps, such as
+	// `2026-11-23T02:05:45.410+0000`.
 	Timestamp Time `json:"timestamp"`
 }
 
-// Bridge A meeting point of channels that exchange audio and video, or that wait together in the case of a holding bridge. Since Asterisk 12.
+// Bridge: A meeting point of channels that exchange audio and video, or that wait together in the case of a
+// holding bridge. Since Asterisk 12.
 type Bridge struct {
-	// BridgeClass Which part of Asterisk the bridge belongs to: `stasis` if it was made through ARI, otherwise for example `basic` for a plain call.
+	// BridgeClass: Which part of Asterisk the bridge belongs to: `stasis` if it was made through ARI, otherwise
+	// for example `basic` for a plain call.
 	BridgeClass string `json:"bridge_class"`
 
-	// BridgeType Kind of bridge: `mixing` (the channels hear each other) or `holding` (the channels wait).
+	// BridgeType: Kind of bridge: `mixing` (the channels hear each other) or `holding` (the channels wait).
 	BridgeType BridgeBridgeType `json:"bridge_type"`
 
-	// BridgeVars Values by name of those bridge variables that were set with `report_events`. Absent if there are none. Since Asterisk 20.20, 22.10, 23.4.
+	// BridgeVars: Values by name of those bridge variables that were set with `report_events`. Absent if there
+	// are none. Since Asterisk 20.20, 22.10, 23.4.
 	BridgeVars map[string]string `json:"bridgevars,omitempty"`
 
-	// Channels Ids of the channels in the bridge. Internal channels that play or record are left out.
+	// Channels: Ids of the channels in the bridge. Internal channels that play or record are left out.
 	Channels []string `json:"channels"`
 
-	// CreationTime When the bridge was made. Since Asterisk 13.26, 16.3.
+	// CreationTime: When the bridge was made. Since Asterisk 13.26, 16.3.
 	CreationTime Time `json:"creationtime"`
 
-	// Creator What made the bridge: `Stasis` for ARI, the name of an application such as `ConfBridge`, or empty.
+	// Creator: What made the bridge: `Stasis` for ARI, the name of an application such as `ConfBridge`, or
+	// empty.
 	Creator string `json:"creator"`
 
-	// ID The bridge's unique id.
+	// ID: The bridge's unique id.
 	ID string `json:"id"`
 
-	// Name Display name given at creation. It may be empty and need not be unique.
+	// Name: Display name given at creation. It may be empty and need not be unique.
 	Name string `json:"name"`
 
-	// Technology Module that mixes the media at the moment, such as `simple_bridge`, `native_rtp`, `softmix` or `holding_bridge`. It changes as channels come and go and while media is played or recorded.
+	// Technology: Module that mixes the media at the moment, such as `simple_bridge`, `native_rtp`, `softmix` or
+	// `holding_bridge`. It changes as channels come and go and while media is played or recorded.
 	Technology string `json:"technology"`
 
-	// VideoMode How video is distributed: `none` not at all, `talker` that of whoever talks, `single` that of one chosen channel, `sfu` that of all participants to all. Since Asterisk 13.13, 14.2.
+	// VideoMode: How video is distributed: `none` not at all, `talker` that of whoever talks, `single` that of
+	// one chosen channel, `sfu` that of all participants to all. Since Asterisk 13.13, 14.2.
 	VideoMode string `json:"video_mode,omitempty"`
 
-	// VideoSourceID Id of the channel whose video is shown. Absent if no source is set. Since Asterisk 13.13, 14.2.
+	// VideoSourceID: Id of the channel whose video is shown. Absent if no source is set. Since Asterisk 13.13,
+	// 14.2.
 	VideoSourceID string `json:"video_source_id,omitempty"`
 }
 
-// BridgeBridgeType Kind of bridge: `mixing` (the channels hear each other) or `holding` (the channels wait).
+// BridgeBridgeType: Kind of bridge: `mixing` (the channels hear each other) or `holding` (the channels wait).
 type BridgeBridgeType string
 
-// BridgeAttendedTransfer Sent when an attended transfer that Asterisk itself carries out is attempted, whether it succeeds or not. Which of the `destination_` members are present depends on `destination_type`. Since Asterisk 12.1.
+// BridgeAttendedTransfer: Sent when an attended transfer that Asterisk itself carries out is attempted,
+// whether it succeeds or not. Which of the `destination_` members are present depends on `destination_type`.
+// Since Asterisk 12.1.
 type BridgeAttendedTransfer struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// DestinationApplication Name of the dialplan application that the transferee now runs or is connected to. Present for type `application`.
+	// DestinationApplication: Name of the dialplan application that the transferee now runs or is connected to.
+	// Present for type `application`.
 	DestinationApplication string `json:"destination_application,omitempty"`
 
-	// DestinationBridge Id of the bridge that holds the parties afterwards. Present for type `bridge`.
+	// DestinationBridge: Id of the bridge that holds the parties afterwards. Present for type `bridge`.
 	DestinationBridge string `json:"destination_bridge,omitempty"`
 
-	// DestinationLinkFirstLeg First of the two Local channels that join the bridges. Present for type `link`.
+	// DestinationLinkFirstLeg: First of the two Local channels that join the bridges. Present for type `link`.
 	DestinationLinkFirstLeg *Channel `json:"destination_link_first_leg,omitempty"`
 
-	// DestinationLinkSecondLeg Second of the two Local channels that join the bridges. Present for type `link`.
+	// DestinationLinkSecondLeg: Second of the two Local channels that join the bridges. Present for type `link`.
 	DestinationLinkSecondLeg *Channel `json:"destination_link_second_leg,omitempty"`
 
-	// DestinationThreewayBridge Bridge in which all three parties are afterwards. Present for type `threeway`.
+	// DestinationThreewayBridge: Bridge in which all three parties are afterwards. Present for type `threeway`.
 	DestinationThreewayBridge *Bridge `json:"destination_threeway_bridge,omitempty"`
 
-	// DestinationThreewayChannel The transferer's channel that stays in the call. Present for type `threeway`.
+	// DestinationThreewayChannel: The transferer's channel that stays in the call. Present for type `threeway`.
 	DestinationThreewayChannel *Channel `json:"destination_threeway_channel,omitempty"`
 
-	// DestinationType How the parties were brought together: `bridge` (into one bridge), `application` (a dialplan application took over), `link` (two bridges joined by a pair of Local channels), `threeway` (the transferer stayed in the call) or `fail` (not at all).
+	// DestinationType: How the parties were brought together: `bridge` (into one bridge), `application` (a
+	// dialplan application took over), `link` (two bridges joined by a pair of Local channels), `threeway` (the
+	// transferer stayed in the call) or `fail` (not at all).
 	DestinationType string `json:"destination_type"`
 
-	// IsExternal True if the request came from outside the bridges, such as by a SIP REFER or a management command; false if the user dialled a transfer feature code.
+	// IsExternal: True if the request came from outside the bridges, such as by a SIP REFER or a management
+	// command; false if the user dialled a transfer feature code.
 	IsExternal bool `json:"is_external"`
 
-	// ReplaceChannel Channel that takes the place of `transferer_first_leg`. Present only for some transfers into an application. Since Asterisk 12.5.
+	// ReplaceChannel: Channel that takes the place of `transferer_first_leg`. Present only for some transfers
+	// into an application. Since Asterisk 12.5.
 	ReplaceChannel *Channel `json:"replace_channel,omitempty"`
 
-	// Result Outcome: `Success`, `Fail` (an error inside Asterisk), `Invalid` (the channels are in no state for it) or `Not Permitted` (a bridge forbids it).
+	// Result: Outcome: `Success`, `Fail` (an error inside Asterisk), `Invalid` (the channels are in no state for
+	// it) or `Not Permitted` (a bridge forbids it).
 	Result string `json:"result"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// TransferTarget The party that the transferee is connected to. Absent if unknown or if there are several. Since Asterisk 12.5.
+	// TransferTarget: The party that the transferee is connected to. Absent if unknown or if there are several.
+	// Since Asterisk 12.5.
 	TransferTarget *Channel `json:"transfer_target,omitempty"`
 
-	// Transferee The party to be transferred. Absent if unknown or if there are several. Since Asterisk 12.5.
+	// Transferee: The party to be transferred. Absent if unknown or if there are several. Since Asterisk 12.5.
 	Transferee *Channel `json:"transferee,omitempty"`
 
-	// TransfererFirstLeg The transferer's channel to the party that is to be transferred.
+	// TransfererFirstLeg: The transferer's channel to the party that is to be transferred.
 	TransfererFirstLeg Channel `json:"transferer_first_leg"`
 
-	// TransfererFirstLegBridge Bridge that the first leg was in. Absent if it was in none.
+	// TransfererFirstLegBridge: Bridge that the first leg was in. Absent if it was in none.
 	TransfererFirstLegBridge *Bridge `json:"transferer_first_leg_bridge,omitempty"`
 
-	// TransfererSecondLeg The transferer's channel to the transfer's target.
+	// TransfererSecondLeg: The transferer's channel to the transfer's target.
 	TransfererSecondLeg Channel `json:"transferer_second_leg"`
 
-	// TransfererSecondLegBridge Bridge that the second leg was in. Absent if it was in none.
+	// TransfererSecondLegBridge: Bridge that the second leg was in. Absent if it was in none.
 	TransfererSecondLegBridge *Bridge `json:"transferer_second_leg_bridge,omitempty"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// BridgeBlindTransfer Sent when a channel in a bridge attempts a blind transfer that Asterisk itself carries out, whether it succeeds or not. Since Asterisk 12.1.
+// BridgeBlindTransfer: Sent when a channel in a bridge attempts a blind transfer that Asterisk itself carries
+// out, whether it succeeds or not. Since Asterisk 12.1.
 type BridgeBlindTransfer struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge The bridge that the transferer was in. Absent if it was in none.
+	// Bridge: The bridge that the transferer was in. Absent if it was in none.
 	Bridge *Bridge `json:"bridge,omitempty"`
 
-	// Channel The transferer: the channel that asked for the transfer.
+	// Channel: The transferer: the channel that asked for the transfer.
 	Channel Channel `json:"channel"`
 
-	// Context Dialplan context of the target extension.
+	// Context: Dialplan context of the target extension.
 	Context string `json:"context"`
 
-	// Exten Dialplan extension that is the target.
+	// Exten: Dialplan extension that is the target.
 	Exten string `json:"exten"`
 
-	// IsExternal True if the request came from outside the bridge, such as by a SIP REFER or a management command; false if the user dialled a transfer feature code.
+	// IsExternal: True if the request came from outside the bridge, such as by a SIP REFER or a management
+	// command; false if the user dialled a transfer feature code.
 	IsExternal bool `json:"is_external"`
 
-	// ReplaceChannel Channel that is put in the transferer's place, when several parties are transferred together and none can be redirected alone. Absent otherwise. Since Asterisk 12.6.
+	// ReplaceChannel: Channel that is put in the transferer's place, when several parties are transferred
+	// together and none can be redirected alone. Absent otherwise. Since Asterisk 12.6.
 	ReplaceChannel *Channel `json:"replace_channel,omitempty"`
 
-	// Result Outcome: `Success`, `Fail` (an error inside Asterisk), `Invalid` (the channel is in no state for it, such as not bridged) or `Not Permitted` (the bridge forbids it).
+	// Result: Outcome: `Success`, `Fail` (an error inside Asterisk), `Invalid` (the channel is in no state for
+	// it, such as not bridged) or `Not Permitted` (the bridge forbids it).
 	Result string `json:"result"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Transferee The party that is sent to the new extension. Absent if it is not a single channel. Since Asterisk 12.5.
+	// Transferee: The party that is sent to the new extension. Absent if it is not a single channel. Since
+	// Asterisk 12.5.
 	Transferee *Channel `json:"transferee,omitempty"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// BridgeCreated Sent when a bridge is created. As nobody can be subscribed to a bridge before it exists, only applications that are subscribed to all bridges get it. Since Asterisk 12.
+// BridgeCreated: Sent when a bridge is created. As nobody can be subscribed to a bridge before it exists,
+// only applications that are subscribed to all bridges get it. Since Asterisk 12.
 type BridgeCreated struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge The new bridge.
+	// Bridge: The new bridge.
 	Bridge Bridge `json:"bridge"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// BridgeDestroyed Sent when a bridge is destroyed. Channels that were in it live on unless something else hangs them up. Since Asterisk 12.
+// BridgeDestroyed: Sent when a bridge is destroyed. Channels that were in it live on unless something else
+// hangs them up. Since Asterisk 12.
 type BridgeDestroyed struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge The bridge as it was last; its id is no longer valid.
+	// Bridge: The bridge as it was last; its id is no longer valid.
 	Bridge Bridge `json:"bridge"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// BridgeMerged Sent when one bridge hands its channels over to another, as an attended transfer may do. Since Asterisk 12.
+// BridgeMerged: Sent when one bridge hands its channels over to another, as an attended transfer may do.
+// Since Asterisk 12.
 type BridgeMerged struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge The bridge that takes over the channels.
+	// Bridge: The bridge that takes over the channels.
 	Bridge Bridge `json:"bridge"`
 
-	// BridgeFrom The bridge that gives up its channels.
+	// BridgeFrom: The bridge that gives up its channels.
 	BridgeFrom Bridge `json:"bridge_from"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// BridgeVideoSourceChanged Sent when another channel becomes the source of the video that a bridge shows, or when there is no source any more. Since Asterisk 13.13, 14.2.
+// BridgeVideoSourceChanged: Sent when another channel becomes the source of the video that a bridge shows, or
+// when there is no source any more. Since Asterisk 13.13, 14.2.
 type BridgeVideoSourceChanged struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge The bridge; its `video_source_id` is the new source and is absent if there is none.
+	// Bridge: The bridge; its `video_source_id` is the new source and is absent if there is none.
 	Bridge Bridge `json:"bridge"`
 
-	// OldVideoSourceID Id of the channel that was the source before. Absent if there was none.
+	// OldVideoSourceID: Id of the channel that was the source before. Absent if there was none.
 	OldVideoSourceID string `json:"old_video_source_id,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// BuildInfo How, when and where the server's Asterisk was compiled. The values are free text. Since Asterisk 12.
+// BuildInfo: How, when and where the server's Asterisk was compiled. The values are free text. Since Asterisk
+// 12.
 type BuildInfo struct {
-	// Date When it was compiled, as text such as `2026-07-20 21:35:32 UTC`.
+	// Date: When it was compiled, as text such as `2026-07-20 21:35:32 UTC`.
 	Date string `json:"date"`
 
-	// Kernel Kernel release of the build machine, or `unknown`.
+	// Kernel: Kernel release of the build machine, or `unknown`.
 	Kernel string `json:"kernel"`
 
-	// Machine Processor architecture of the build machine, such as `x86_64`, or `unknown`.
+	// Machine: Processor architecture of the build machine, such as `x86_64`, or `unknown`.
 	Machine string `json:"machine"`
 
-	// Options Compile-time options, separated by commas. Empty if none differ from the defaults.
+	// Options: Compile-time options, separated by commas. Empty if none differ from the defaults.
 	Options string `json:"options"`
 
-	// Os Operating system of the build machine, such as `Linux`.
+	// Os: Operating system of the build machine, such as `Linux`.
 	Os string `json:"os"`
 
-	// User Name of the user who compiled it.
+	// User: Name of the user who compiled it.
 	User string `json:"user"`
 }
 
-// CallBroadcast Sent to all applications, or to those whose names match its filter, when a channel runs the dialplan application StasisBroadcast. The first to call the operation claimChannel gets the channel; no subscription is needed for this event. If nobody claims it in time, by default within 500 milliseconds, the channel goes on in the dialplan. Since Asterisk 20.20, 22.10, 23.4.
+// CallBroadcast: Sent to all applications, or to those whose names match its filter, when a channel runs the
+// dialplan application StasisBroadcast. The first to call the operation claimChannel gets the channel; no
+// subscription is needed for this event. If nobody claims it in time, by default within 500 milliseconds, the
+// channel goes on in the dialplan. Since Asterisk 20.20, 22.10, 23.4.
 type CallBroadcast struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Called Dialplan extension that the channel is in, normally the dialled number; empty if unknown.
+	// Called: Dialplan extension that the channel is in, normally the dialled number; empty if unknown.
 	Called string `json:"called,omitempty"`
 
-	// Caller Caller id number of the channel; empty if unknown.
+	// Caller: Caller id number of the channel; empty if unknown.
 	Caller string `json:"caller,omitempty"`
 
-	// Channel The channel on offer. It is not in a Stasis application yet, so most channel operations fail on it until the winner has its `StasisStart`.
+	// Channel: The channel on offer. It is not in a Stasis application yet, so most channel operations fail on
+	// it until the winner has its `StasisStart`.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// CallClaimed Sent to the applications that were offered a channel by `CallBroadcast` when one of them has claimed it. Off by default: the StasisBroadcast call in the dialplan must ask for it. Since Asterisk 20.20, 22.10, 23.4.
+// CallClaimed: Sent to the applications that were offered a channel by `CallBroadcast` when one of them has
+// claimed it. Off by default: the StasisBroadcast call in the dialplan must ask for it. Since Asterisk 20.20,
+// 22.10, 23.4.
 type CallClaimed struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel that now has an owner.
+	// Channel: The channel that now has an owner.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 
-	// WinnerApp Name of the application whose claim won; the channel enters it next.
+	// WinnerApp: Name of the application whose claim won; the channel enters it next.
 	WinnerApp string `json:"winner_app"`
 }
 
-// CallerID Name and number of a party of a call. Since Asterisk 12.
+// CallerID: Name and number of a party of a call. Since Asterisk 12.
 type CallerID struct {
-	// Name Display name of the party. Empty if unknown.
+	// Name: Display name of the party. Empty if unknown.
 	Name string `json:"name"`
 
-	// Number Telephone number or extension of the party. Empty if unknown.
+	// Number: Telephone number or extension of the party. Empty if unknown.
 	Number string `json:"number"`
 }
 
-// Channel A call leg: one connection between Asterisk and a phone, a trunk, another program or the dialplan itself. It is a snapshot of the moment when it was made. Since Asterisk 12.
+// Channel: A call leg: one connection between Asterisk and a phone, a trunk, another program or the dialplan
+// itself. It is a snapshot of the moment when it was made. Since Asterisk 12.
 type Channel struct {
-	// AccountCode Account code for billing records. Empty if none is set.
+	// AccountCode: Account code for billing records. Empty if none is set.
 	AccountCode string `json:"accountcode"`
 
-	// Caller Identity of the party on this channel. For an incoming call it is the caller.
+	// Caller: Identity of the party on this channel. For an incoming call it is the caller.
 	Caller CallerID `json:"caller"`
 
-	// CallerRDNIS Number that the call was redirected from. Absent if the call was not redirected, and from older servers. Since Asterisk 18.21, 20.6, 21.1.
+	// CallerRDNIS: Number that the call was redirected from. Absent if the call was not redirected, and from
+	// older servers. Since Asterisk 18.21, 20.6, 21.1.
 	CallerRDNIS string `json:"caller_rdnis,omitempty"`
 
-	// ChannelVars Values of channel variables by name. Present only if ari.conf names variables to report or some are flagged to be reported; each variable named there is included, as an empty string if it is not set. In the answer to an external media request all variables of the channel are here. Since Asterisk 14.2.
+	// ChannelVars: Values of channel variables by name. Present only if ari.conf names variables to report or
+	// some are flagged to be reported; each variable named there is included, as an empty string if it is not
+	// set. In the answer to an external media request all variables of the channel are here. Since Asterisk
+	// 14.2.
 	ChannelVars map[string]string `json:"channelvars,omitempty"`
 
-	// Connected Identity of the party at the other end, as shown to the party on this channel. Empty until it is known.
+	// Connected: Identity of the party at the other end, as shown to the party on this channel. Empty until it
+	// is known.
 	Connected CallerID `json:"connected"`
 
-	// CreationTime When the channel was made.
+	// CreationTime: When the channel was made.
 	CreationTime Time `json:"creationtime"`
 
-	// Dialplan Where in the dialplan the channel is, or was when it entered the Stasis application.
+	// Dialplan: Where in the dialplan the channel is, or was when it entered the Stasis application.
 	Dialplan DialplanCEP `json:"dialplan"`
 
-	// ID The channel's unique id. It stays the same for the channel's whole life, and all operations take it; manager (AMI) events call it Uniqueid.
+	// ID: The channel's unique id. It stays the same for the channel's whole life, and all operations take it;
+	// manager (AMI) events call it Uniqueid.
 	ID string `json:"id"`
 
-	// Language Language in which prompts are played to the channel, such as `en`. Since Asterisk 13.2.
+	// Language: Language in which prompts are played to the channel, such as `en`. Since Asterisk 13.2.
 	Language string `json:"language"`
 
-	// Name The channel's name, made of technology, resource and a suffix, such as `PJSIP/alice-00000001`. It can change during a transfer.
+	// Name: The channel's name, made of technology, resource and a suffix, such as `PJSIP/alice-00000001`. It
+	// can change during a transfer.
 	Name string `json:"name"`
 
-	// ProtocolID Id of the call in the channel's own protocol, such as the SIP Call-ID of a PJSIP channel. Empty for other technologies, and absent from older servers. Since Asterisk 16.27, 18.13, 19.5.
+	// ProtocolID: Id of the call in the channel's own protocol, such as the SIP Call-ID of a PJSIP channel.
+	// Empty for other technologies, and absent from older servers. Since Asterisk 16.27, 18.13, 19.5.
 	ProtocolID string `json:"protocol_id"`
 
-	// State State of the channel: `Down` (made, not dialled), `Rsrvd` (a line is reserved), `OffHook`, `Dialing` (digits are sent), `Ring` (an incoming call that is not answered), `Ringing` (an outgoing call whose far end rings), `Up` (answered), `Busy`, `Dialing Offhook`, `Pre-ring`, `Mute` or `Unknown`, which may be followed by a number in parentheses. Expect other values.
+	// State: State of the channel: `Down` (made, not dialled), `Rsrvd` (a line is reserved), `OffHook`,
+	// `Dialing` (digits are sent), `Ring` (an incoming call that is not answered), `Ringing` (an outgoing call
+	// whose far end rings), `Up` (answered), `Busy`, `Dialing Offhook`, `Pre-ring`, `Mute` or `Unknown`, which
+	// may be followed by a number in parentheses. Expect other values.
 	State ChannelState `json:"state"`
 
-	// TenantID Tenant id of the channel. Absent if none is set, and from older servers. Since Asterisk 18.25, 20.10, 21.5.
+	// TenantID: Tenant id of the channel. Absent if none is set, and from older servers. Since Asterisk 18.25,
+	// 20.10, 21.5.
 	TenantID string `json:"tenantid,omitempty"`
 }
 
-// ChannelState State of the channel: `Down` (made, not dialled), `Rsrvd` (a line is reserved), `OffHook`, `Dialing` (digits are sent), `Ring` (an incoming call that is not answered), `Ringing` (an outgoing call whose far end rings), `Up` (answered), `Busy`, `Dialing Offhook`, `Pre-ring`, `Mute` or `Unknown`, which may be followed by a number in parentheses. Expect other values.
+// ChannelState: State of the channel: `Down` (made, not dialled), `Rsrvd` (a line is reserved), `OffHook`,
+// `Dialing` (digits are sent), `Ring` (an incoming call that is not answered), `Ringing` (an outgoing call
+// whose far end rings), `Up` (answered), `Busy`, `Dialing Offhook`, `Pre-ring`, `Mute` or `Unknown`, which
+// may be followed by a number in parentheses. Expect other values.
 type ChannelState string
 
-// ChannelCallerID Sent when the name, number or presentation of a channel's caller id changes. Since Asterisk 12.
+// ChannelCallerID: Sent when the name, number or presentation of a channel's caller id changes. Since
+// Asterisk 12.
 type ChannelCallerID struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// CallerPresentation Presentation as Asterisk's number for it: it combines whether the number may be shown (0 allowed, 32 restricted, 64 unavailable) with how it was screened (0 to 3).
+	// CallerPresentation: Presentation as Asterisk's number for it: it combines whether the number may be shown
+	// (0 allowed, 32 restricted, 64 unavailable) with how it was screened (0 to 3).
 	CallerPresentation int `json:"caller_presentation"`
 
-	// CallerPresentationTxt The presentation in English words, such as `Presentation Allowed, Not Screened`.
+	// CallerPresentationTxt: The presentation in English words, such as `Presentation Allowed, Not Screened`.
 	CallerPresentationTxt string `json:"caller_presentation_txt"`
 
-	// Channel The channel, with the new caller id in `caller`.
+	// Channel: The channel, with the new caller id in `caller`.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelConnectedLine Sent when the connected line of a channel changes, that is the name or number of the party it is connected to. Since Asterisk 13.1.
+// ChannelConnectedLine: Sent when the connected line of a channel changes, that is the name or number of the
+// party it is connected to. Since Asterisk 13.1.
 type ChannelConnectedLine struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel, with the new party in `connected`.
+	// Channel: The channel, with the new party in `connected`.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ChannelCreated Sent when a channel comes into being. An application that is not subscribed to all channels does not get it, not even for channels that it originates itself, because its subscription begins after the creation. Since Asterisk 12.
+// ChannelCreated: Sent when a channel comes into being. An application that is not subscribed to all channels
+// does not get it, not even for channels that it originates itself, because its subscription begins after the
+// creation. Since Asterisk 12.
 type ChannelCreated struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The new channel.
+	// Channel: The new channel.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelDestroyed Sent when a channel has been hung up and no longer exists. It is the last event of a channel, comes after its `StasisEnd`, and is the one whose cause counts. An application whose only subscription to the channel came with `StasisStart` may not get it, since that subscription ends with `StasisEnd`. Since Asterisk 12.
+// ChannelDestroyed: Sent when a channel has been hung up and no longer exists. It is the last event of a
+// channel, comes after its `StasisEnd`, and is the one whose cause counts. An application whose only
+// subscription to the channel came with `StasisStart` may not get it, since that subscription ends with
+// `StasisEnd`. Since Asterisk 12.
 type ChannelDestroyed struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Cause Final hangup cause as a Q.850 number, such as 16 (normal clearing), 17 (user busy) or 19 (no answer); 0 if unknown.
+	// Cause: Final hangup cause as a Q.850 number, such as 16 (normal clearing), 17 (user busy) or 19 (no
+	// answer); 0 if unknown.
 	Cause int `json:"cause"`
 
-	// CauseTxt The hangup cause in English words, such as `Normal Clearing`.
+	// CauseTxt: The hangup cause in English words, such as `Normal Clearing`.
 	CauseTxt string `json:"cause_txt"`
 
-	// Channel The channel as it was last; its id is no longer valid.
+	// Channel: The channel as it was last; its id is no longer valid.
 	Channel Channel `json:"channel"`
 
-	// TechCause Status of the channel's own technology when the call did not end normally, such as a SIP response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
+	// TechCause: Status of the channel's own technology when the call did not end normally, such as a SIP
+	// response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
 	TechCause *int `json:"tech_cause,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelDialplan Sent when a channel moves to a new place in the dialplan and is about to run the application there. Since Asterisk 12.
+// ChannelDialplan: Sent when a channel moves to a new place in the dialplan and is about to run the
+// application there. Since Asterisk 12.
 type ChannelDialplan struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel, with its new place in `dialplan`.
+	// Channel: The channel, with its new place in `dialplan`.
 	Channel Channel `json:"channel"`
 
-	// DialplanApp Name of the dialplan application, such as `Stasis` or `Dial`.
+	// DialplanApp: Name of the dialplan application, such as `Stasis` or `Dial`.
 	DialplanApp string `json:"dialplan_app"`
 
-	// DialplanAppData Arguments of the dialplan application as one string; may be empty.
+	// DialplanAppData: Arguments of the dialplan application as one string; may be empty.
 	DialplanAppData string `json:"dialplan_app_data"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelDtmfReceived Sent when a DTMF digit from the remote party has ended; there is no event for its beginning. Since Asterisk 12.
+// ChannelDtmfReceived: Sent when a DTMF digit from the remote party has ended; there is no event for its
+// beginning. Since Asterisk 12.
 type ChannelDtmfReceived struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel that the digit came in on.
+	// Channel: The channel that the digit came in on.
 	Channel Channel `json:"channel"`
 
-	// Digit The digit: `0` to `9`, `A` to `D`, `#` or `*`.
+	// Digit: The digit: `0` to `9`, `A` to `D`, `#` or `*`.
 	Digit string `json:"digit"`
 
-	// DurationMs How long the digit was pressed, in milliseconds.
+	// DurationMs: How long the digit was pressed, in milliseconds.
 	DurationMs int `json:"duration_ms"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelEnteredBridge Sent when a channel has joined a bridge. Since Asterisk 12.
+// ChannelEnteredBridge: Sent when a channel has joined a bridge. Since Asterisk 12.
 type ChannelEnteredBridge struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge The bridge, with the channel among its members.
+	// Bridge: The bridge, with the channel among its members.
 	Bridge Bridge `json:"bridge"`
 
-	// Channel The channel that joined.
+	// Channel: The channel that joined.
 	Channel *Channel `json:"channel,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelHangupRequest Sent when someone asks for a channel to be hung up: the remote party, the dialplan or a command. A channel may get several of these before its `ChannelDestroyed`, which has the authoritative cause. Since Asterisk 12.
+// ChannelHangupRequest: Sent when someone asks for a channel to be hung up: the remote party, the dialplan or
+// a command. A channel may get several of these before its `ChannelDestroyed`, which has the authoritative
+// cause. Since Asterisk 12.
 type ChannelHangupRequest struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Cause Q.850 cause that came with the request, such as 16 (normal clearing). If `soft` is true it can be a flag internal to Asterisk instead, such as 32 for an explicit request, so do not take it for the call's cause. Absent if none was given.
+	// Cause: Q.850 cause that came with the request, such as 16 (normal clearing). If `soft` is true it can be a
+	// flag internal to Asterisk instead, such as 32 for an explicit request, so do not take it for the call's
+	// cause. Absent if none was given.
 	Cause *int `json:"cause,omitempty"`
 
-	// Channel The channel to be hung up; it still exists.
+	// Channel: The channel to be hung up; it still exists.
 	Channel Channel `json:"channel"`
 
-	// Soft True if Asterisk itself, a command or the dialplan asks the channel to end. Usually absent when the request comes from the remote party.
+	// Soft: True if Asterisk itself, a command or the dialplan asks the channel to end. Usually absent when the
+	// request comes from the remote party.
 	Soft *bool `json:"soft,omitempty"`
 
-	// TechCause Status of the channel's own technology when the call did not end normally, such as a SIP response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
+	// TechCause: Status of the channel's own technology when the call did not end normally, such as a SIP
+	// response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
 	TechCause *int `json:"tech_cause,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelHold Sent when the party on a channel puts the call on hold. Since Asterisk 13.4.
+// ChannelHold: Sent when the party on a channel puts the call on hold. Since Asterisk 13.4.
 type ChannelHold struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel whose party asked for the hold.
+	// Channel: The channel whose party asked for the hold.
 	Channel Channel `json:"channel"`
 
-	// MusicClass Music-on-hold class that the party suggests for the other side, or the text `N/A` if it suggests none.
+	// MusicClass: Music-on-hold class that the party suggests for the other side, or the text `N/A` if it
+	// suggests none.
 	MusicClass string `json:"musicclass,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ChannelLeftBridge Sent when a channel has left a bridge, for any reason: removed, hung up, moved to another bridge, or the bridge was destroyed. Since Asterisk 12.
+// ChannelLeftBridge: Sent when a channel has left a bridge, for any reason: removed, hung up, moved to
+// another bridge, or the bridge was destroyed. Since Asterisk 12.
 type ChannelLeftBridge struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge The bridge, as it is after the departure.
+	// Bridge: The bridge, as it is after the departure.
 	Bridge Bridge `json:"bridge"`
 
-	// Channel The channel that left.
+	// Channel: The channel that left.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelStateChange Sent when the call state of a channel changes, such as from `Ring` or `Ringing` to `Up` on answer. Since Asterisk 12.
+// ChannelStateChange: Sent when the call state of a channel changes, such as from `Ring` or `Ringing` to `Up`
+// on answer. Since Asterisk 12.
 type ChannelStateChange struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel with its new state.
+	// Channel: The channel with its new state.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ChannelTalkingFinished Sent when the party on a channel has fallen silent after talking. The dialplan function `TALK_DETECT` must have been set on the channel first. Since Asterisk 12.4.
+// ChannelTalkingFinished: Sent when the party on a channel has fallen silent after talking. The dialplan
+// function `TALK_DETECT` must have been set on the channel first. Since Asterisk 12.4.
 type ChannelTalkingFinished struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel whose party fell silent.
+	// Channel: The channel whose party fell silent.
 	Channel Channel `json:"channel"`
 
-	// Duration How long the party talked, in milliseconds.
+	// Duration: How long the party talked, in milliseconds.
 	Duration int `json:"duration"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ChannelTalkingStarted Sent when the party on a channel begins to talk. The dialplan function `TALK_DETECT` must have been set on the channel first. Since Asterisk 12.4.
+// ChannelTalkingStarted: Sent when the party on a channel begins to talk. The dialplan function `TALK_DETECT`
+// must have been set on the channel first. Since Asterisk 12.4.
 type ChannelTalkingStarted struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel whose party talks.
+	// Channel: The channel whose party talks.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ChannelToneDetected Sent when the tone detector that the dialplan function `TONE_DETECT` has set up on a channel recognises its tone. The event does not say which tone that is. Since Asterisk 22.
+// ChannelToneDetected: Sent when the tone detector that the dialplan function `TONE_DETECT` has set up on a
+// channel recognises its tone. The event does not say which tone that is. Since Asterisk 22.
 type ChannelToneDetected struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel that carries the tone.
+	// Channel: The channel that carries the tone.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ChannelTransfer Sent when a phone asks for a transfer by SIP REFER on a PJSIP channel whose transfers are left to ARI, which the dialplan function `PJSIP_TRANSFER_HANDLING` with the value `ari-only` brings about. Asterisk then merely acknowledges the request: the application connects the parties and reports back with the operation transfer_progress. There is no top-level channel; see `referred_by`. Since Asterisk 20.13, 21.8, 22.3.
+// ChannelTransfer: Sent when a phone asks for a transfer by SIP REFER on a PJSIP channel whose transfers are
+// left to ARI, which the dialplan function `PJSIP_TRANSFER_HANDLING` with the value `ari-only` brings about.
+// Asterisk then merely acknowledges the request: the application connects the parties and reports back with
+// the operation transfer_progress. There is no top-level channel; see `referred_by`. Since Asterisk 20.13,
+// 21.8, 22.3.
 type ChannelTransfer struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// ReferTo What the phone wants to be connected to, with the channels and bridge involved as far as this server knows them.
+	// ReferTo: What the phone wants to be connected to, with the channels and bridge involved as far as this
+	// server knows them.
 	ReferTo ReferTo `json:"refer_to"`
 
-	// ReferredBy Where the request came from: the requesting phone's channel and the party it talks to.
+	// ReferredBy: Where the request came from: the requesting phone's channel and the party it talks to.
 	ReferredBy ReferredBy `json:"referred_by"`
 
-	// State State of the transfer: `channel_progress`, `channel_answered`, `channel_declined` (also if the target is unavailable) or `invalid` (none of these).
+	// State: State of the transfer: `channel_progress`, `channel_answered`, `channel_declined` (also if the
+	// target is unavailable) or `invalid` (none of these).
 	State string `json:"state,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ChannelUnhold Sent when the party on a channel takes the call off hold. Since Asterisk 13.4.
+// ChannelUnhold: Sent when the party on a channel takes the call off hold. Since Asterisk 13.4.
 type ChannelUnhold struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel whose party ended the hold.
+	// Channel: The channel whose party ended the hold.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// ChannelUserevent Sent when someone generates a user event for the application, with the operation userEvent or, for a channel that the application is subscribed to, with the dialplan application UserEvent. Since Asterisk 12.
+// ChannelUserevent: Sent when someone generates a user event for the application, with the operation
+// userEvent or, for a channel that the application is subscribed to, with the dialplan application UserEvent.
+// Since Asterisk 12.
 type ChannelUserevent struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Bridge Bridge that was named as a source. Absent if none was; the last one if several were. Since Asterisk 12.3.
+	// Bridge: Bridge that was named as a source. Absent if none was; the last one if several were. Since
+	// Asterisk 12.3.
 	Bridge *Bridge `json:"bridge,omitempty"`
 
-	// Channel Channel that was named as a source. Absent if none was; the last one if several were.
+	// Channel: Channel that was named as a source. Absent if none was; the last one if several were.
 	Channel *Channel `json:"channel,omitempty"`
 
-	// Endpoint Endpoint that was named as a source. Absent if none was; the last one if several were. Since Asterisk 12.3.
+	// Endpoint: Endpoint that was named as a source. Absent if none was; the last one if several were. Since
+	// Asterisk 12.3.
 	Endpoint *Endpoint `json:"endpoint,omitempty"`
 
-	// EventName Name that was given to the event.
+	// EventName: Name that was given to the event.
 	EventName string `json:"eventname"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 
-	// UserEvent The event's own data as a JSON object. It always has the member `eventname` too.
+	// UserEvent: The event's own data as a JSON object. It always has the member `eventname` too.
 	UserEvent map[string]interface{} `json:"userevent"`
 }
 
-// ChannelVarset Sent when a variable is set on a channel, or when a global variable is set. Asterisk itself sets many variables, so expect several of these per call. Since Asterisk 12.
+// ChannelVarset: Sent when a variable is set on a channel, or when a global variable is set. Asterisk itself
+// sets many variables, so expect several of these per call. Since Asterisk 12.
 type ChannelVarset struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel that has the variable. Absent for global variables.
+	// Channel: The channel that has the variable. Absent for global variables.
 	Channel *Channel `json:"channel,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 
-	// Value The new value; empty if the variable was cleared.
+	// Value: The new value; empty if the variable was cleared.
 	Value string `json:"value"`
 
-	// Variable Name of the variable.
+	// Variable: Name of the variable.
 	Variable string `json:"variable"`
 }
 
-// ConfigInfo Settings of the server from `asterisk.conf`. Since Asterisk 12.
+// ConfigInfo: Settings of the server from `asterisk.conf`. Since Asterisk 12.
 type ConfigInfo struct {
-	// DefaultLanguage Language of prompts where nothing else is set, such as `en`.
+	// DefaultLanguage: Language of prompts where nothing else is set, such as `en`.
 	DefaultLanguage string `json:"default_language"`
 
-	// MaxChannels How many channels may exist at the same time. Absent if there is no limit.
+	// MaxChannels: How many channels may exist at the same time. Absent if there is no limit.
 	MaxChannels *int `json:"max_channels,omitempty"`
 
-	// MaxLoad System load average above which Asterisk refuses new calls. Absent if there is no limit.
+	// MaxLoad: System load average above which Asterisk refuses new calls. Absent if there is no limit.
 	MaxLoad *float64 `json:"max_load,omitempty"`
 
-	// MaxOpenFiles How many files and sockets Asterisk may have open. Absent if not configured.
+	// MaxOpenFiles: How many files and sockets Asterisk may have open. Absent if not configured.
 	MaxOpenFiles *int `json:"max_open_files,omitempty"`
 
-	// Name Name of the system. Empty if none is configured.
+	// Name: Name of the system. Empty if none is configured.
 	Name string `json:"name"`
 
-	// Setid User and group that Asterisk was told to run as.
+	// Setid: User and group that Asterisk was told to run as.
 	Setid SetID `json:"setid"`
 }
 
-// ConfigTuple One attribute of a configuration object. Since Asterisk 13.5.
+// ConfigTuple: One attribute of a configuration object. Since Asterisk 13.5.
 type ConfigTuple struct {
-	// Attribute Name of the attribute, such as `direct_media`.
+	// Attribute: Name of the attribute, such as `direct_media`.
 	Attribute string `json:"attribute"`
 
-	// Value Value of the attribute as text, as it would be written in a configuration file.
+	// Value: Value of the attribute as text, as it would be written in a configuration file.
 	Value string `json:"value"`
 }
 
-// ContactInfo One contact of an endpoint, that is an address at which a device is registered or configured, and whether it can be reached. Since Asterisk 13.6.
+// ContactInfo: One contact of an endpoint, that is an address at which a device is registered or configured,
+// and whether it can be reached. Since Asterisk 13.6.
 type ContactInfo struct {
-	// Aor Name of the address of record (AOR) that the contact is bound to.
+	// Aor: Name of the address of record (AOR) that the contact is bound to.
 	Aor string `json:"aor"`
 
-	// ContactStatus Reachability: `Reachable` (answers qualify requests), `Unreachable` (does not answer them), `Unknown` (not yet checked), `NonQualified` (is never checked, since qualifying is off) or `Removed` (unregistered, expired or deleted). Treat it as open: some servers have further values.
+	// ContactStatus: Reachability: `Reachable` (answers qualify requests), `Unreachable` (does not answer them),
+	// `Unknown` (not yet checked), `NonQualified` (is never checked, since qualifying is off) or `Removed`
+	// (unregistered, expired or deleted). Treat it as open: some servers have further values.
 	ContactStatus ContactInfoContactStatus `json:"contact_status"`
 
-	// RoundtripUsec Round-trip time of the last qualify request in microseconds, as decimal digits in a string. Absent if none was measured.
+	// RoundtripUsec: Round-trip time of the last qualify request in microseconds, as decimal digits in a string.
+	// Absent if none was measured.
 	RoundtripUsec string `json:"roundtrip_usec,omitempty"`
 
-	// URI URI of the contact, such as `sip:alice@192.0.2.10:5060`.
+	// URI: URI of the contact, such as `sip:alice@192.0.2.10:5060`.
 	URI string `json:"uri"`
 }
 
-// ContactInfoContactStatus Reachability: `Reachable` (answers qualify requests), `Unreachable` (does not answer them), `Unknown` (not yet checked), `NonQualified` (is never checked, since qualifying is off) or `Removed` (unregistered, expired or deleted). Treat it as open: some servers have further values.
+// ContactInfoContactStatus: Reachability: `Reachable` (answers qualify requests), `Unreachable` (does not
+// answer them), `Unknown` (not yet checked), `NonQualified` (is never checked, since qualifying is off) or
+// `Removed` (unregistered, expired or deleted). Treat it as open: some servers have further values.
 type ContactInfoContactStatus string
 
-// ContactStatusChange Sent when a contact of an endpoint is added or removed or its reachability changes. Since Asterisk 13.6.
+// ContactStatusChange: Sent when a contact of an endpoint is added or removed or its reachability changes.
+// Since Asterisk 13.6.
 type ContactStatusChange struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// ContactInfo The contact and its new status.
+	// ContactInfo: The contact and its new status.
 	ContactInfo ContactInfo `json:"contact_info"`
 
-	// Endpoint The endpoint that the contact belongs to.
+	// Endpoint: The endpoint that the contact belongs to.
 	Endpoint Endpoint `json:"endpoint"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// DeviceState The state of a device, as used for hints and lamps of phones. Since Asterisk 12.
+// DeviceState: The state of a device, as used for hints and lamps of phones. Since Asterisk 12.
 type DeviceState struct {
-	// Name Name of the device, such as `PJSIP/alice` or `Stasis:door`.
+	// Name: Name of the device, such as `PJSIP/alice` or `Stasis:door`.
 	Name string `json:"name"`
 
-	// State State of the device. `UNKNOWN`: not known. `NOT_INUSE`: free. `INUSE`: in a call. `BUSY`: takes no more calls. `INVALID`: does not exist. `UNAVAILABLE`: not reachable. `RINGING`: is being called. `RINGINUSE`: is being called while in a call. `ONHOLD`: has its call on hold.
+	// State: State of the device. `UNKNOWN`: not known. `NOT_INUSE`: free. `INUSE`: in a call. `BUSY`: takes no
+	// more calls. `INVALID`: does not exist. `UNAVAILABLE`: not reachable. `RINGING`: is being called.
+	// `RINGINUSE`: is being called while in a call. `ONHOLD`: has its call on hold.
 	State DeviceStateState `json:"state"`
 }
 
-// DeviceStateState State of the device. `UNKNOWN`: not known. `NOT_INUSE`: free. `INUSE`: in a call. `BUSY`: takes no more calls. `INVALID`: does not exist. `UNAVAILABLE`: not reachable. `RINGING`: is being called. `RINGINUSE`: is being called while in a call. `ONHOLD`: has its call on hold.
+// DeviceStateState: State of the device. `UNKNOWN`: not known. `NOT_INUSE`: free. `INUSE`: in a call. `BUSY`:
+// takes no more calls. `INVALID`: does not exist. `UNAVAILABLE`: not reachable. `RINGING`: is being called.
+// `RINGINUSE`: is being called while in a call. `ONHOLD`: has its call on hold.
 type DeviceStateState string
 
-// DeviceStateChanged Sent when the state of a device changes that the application is subscribed to with an event source `deviceState:`. It may be out of order relative to channel and bridge events. Since Asterisk 12.
+// DeviceStateChanged: Sent when the state of a device changes that the application is subscribed to with an
+// event source `deviceState:`. It may be out of order relative to channel and bridge events. Since Asterisk
+// 12.
 type DeviceStateChanged struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// DeviceState The device's name and its new state.
+	// DeviceState: The device's name and its new state.
 	DeviceState DeviceState `json:"device_state"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// Dial Sent when a dial attempt begins, makes progress or ends. The first one has an empty `dialstatus`; later ones tell how the dialled channel fares. Since Asterisk 12.
+// Dial: Sent when a dial attempt begins, makes progress or ends. The first one has an empty `dialstatus`;
+// later ones tell how the dialled channel fares. Since Asterisk 12.
 type Dial struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Caller The channel that dials. Absent if no channel does, as when a call is originated.
+	// Caller: The channel that dials. Absent if no channel does, as when a call is originated.
 	Caller *Channel `json:"caller,omitempty"`
 
-	// DialStatus State of the attempt: empty at its start, then for example `RINGING` or `PROGRESS`, and at its end `ANSWER`, `BUSY`, `CONGESTION`, `CHANUNAVAIL`, `NOANSWER` or `CANCEL`. Treat it as open.
+	// DialStatus: State of the attempt: empty at its start, then for example `RINGING` or `PROGRESS`, and at its
+	// end `ANSWER`, `BUSY`, `CONGESTION`, `CHANUNAVAIL`, `NOANSWER` or `CANCEL`. Treat it as open.
 	DialStatus string `json:"dialstatus"`
 
-	// DialString What was dialled, without the technology, such as `alice` or `100@trunk`. Absent if unknown.
+	// DialString: What was dialled, without the technology, such as `alice` or `100@trunk`. Absent if unknown.
 	DialString string `json:"dialstring,omitempty"`
 
-	// Forward Where the dialled party asked to have the call forwarded, as a dial string; empty if it did not.
+	// Forward: Where the dialled party asked to have the call forwarded, as a dial string; empty if it did not.
 	Forward string `json:"forward,omitempty"`
 
-	// Forwarded New channel that replaces the dialled one after a forward. Absent if there was no forward.
+	// Forwarded: New channel that replaces the dialled one after a forward. Absent if there was no forward.
 	Forwarded *Channel `json:"forwarded,omitempty"`
 
-	// Peer The dialled party's channel.
+	// Peer: The dialled party's channel.
 	Peer Channel `json:"peer"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// Dialed A type without members that belongs to a dialled channel. No operation and no event uses it. Since Asterisk 12.
+// Dialed: A type without members that belongs to a dialled channel. No operation and no event uses it. Since
+// Asterisk 12.
 type Dialed = map[string]interface{}
 
-// DialplanCEP A place in the dialplan, and the dialplan application that runs there. Since Asterisk 12.
+// DialplanCEP: A place in the dialplan, and the dialplan application that runs there. Since Asterisk 12.
 type DialplanCEP struct {
-	// AppData Argument string of that application. Empty or null if none. Since Asterisk 13.27, 16.4.
+	// AppData: Argument string of that application. Empty or null if none. Since Asterisk 13.27, 16.4.
 	AppData string `json:"app_data"`
 
-	// AppName Name of the dialplan application that the channel executes, such as `Stasis`. Empty or null if none. Since Asterisk 13.27, 16.4.
+	// AppName: Name of the dialplan application that the channel executes, such as `Stasis`. Empty or null if
+	// none. Since Asterisk 13.27, 16.4.
 	AppName string `json:"app_name"`
 
-	// Context Name of the context. Empty, rarely null, if the channel is not in the dialplan.
+	// Context: Name of the context. Empty, rarely null, if the channel is not in the dialplan.
 	Context string `json:"context"`
 
-	// Exten Extension within the context. Empty, rarely null, if the channel is not in the dialplan.
+	// Exten: Extension within the context. Empty, rarely null, if the channel is not in the dialplan.
 	Exten string `json:"exten"`
 
-	// Priority Priority, that is the step, within the extension, counted from 1. The server sends null if there is none.
+	// Priority: Priority, that is the step, within the extension, counted from 1. The server sends null if there
+	// is none.
 	Priority int64 `json:"priority"`
 }
 
-// Endpoint A phone, trunk or other peer that is known to one of the channel technologies. Technology and resource together identify it. Since Asterisk 12.
+// Endpoint: A phone, trunk or other peer that is known to one of the channel technologies. Technology and
+// resource together identify it. Since Asterisk 12.
 type Endpoint struct {
-	// ChannelIds Ids of the endpoint's channels. Empty if it has no calls.
+	// ChannelIds: Ids of the endpoint's channels. Empty if it has no calls.
 	ChannelIds []string `json:"channel_ids"`
 
-	// Resource Name of the endpoint within its technology, such as `alice`.
+	// Resource: Name of the endpoint within its technology, such as `alice`.
 	Resource string `json:"resource"`
 
-	// State `online` if the endpoint can be reached, `offline` if not, `unknown` if the technology does not tell.
+	// State: `online` if the endpoint can be reached, `offline` if not, `unknown` if the technology does not
+	// tell.
 	State EndpointState `json:"state,omitempty"`
 
-	// Technology Technology of the endpoint, such as `PJSIP`.
+	// Technology: Technology of the endpoint, such as `PJSIP`.
 	Technology string `json:"technology"`
 }
 
-// EndpointState `online` if the endpoint can be reached, `offline` if not, `unknown` if the technology does not tell.
+// EndpointState: `online` if the endpoint can be reached, `offline` if not, `unknown` if the technology does
+// not tell.
 type EndpointState string
 
-// EndpointStateChange Sent when an endpoint goes online or offline, and also when its list of channels changes. Since Asterisk 12.
+// EndpointStateChange: Sent when an endpoint goes online or offline, and also when its list of channels
+// changes. Since Asterisk 12.
 type EndpointStateChange struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Endpoint The endpoint with its new state and its present channels.
+	// Endpoint: The endpoint with its new state and its present channels.
 	Endpoint Endpoint `json:"endpoint"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// Event Part that all events share: what `Message` has, the application that the event is for, and its time. Applications get events only for what they are subscribed to, unless an event's own description says otherwise. Since Asterisk 12.
+// Event: Part that all events share: what `Message` has, the application that the event is for, and its time.
+// Applications get events only for what they are subscribed to, unless an event's own description says
+// otherwise. Since Asterisk 12.
 type Event struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
-	Timestamp Time   `json:"timestamp"`
-	Type      string `json:"type"`
-}
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	Timestamp Time `json:"timestamp"`
 
-// EventTypeName An item of an event filter.
-type EventTypeName struct {
-	// Type The event type's name.
+	// Type: Type of the message: the name of its schema.
 	Type string `json:"type"`
 }
 
-// FormatLangPair One file of a sound, told apart by its language and format. Since Asterisk 12.
+// EventTypeName: An item of an event filter.
+type EventTypeName struct {
+	// Type: The event type's name.
+	Type string `json:"type"`
+}
+
+// FormatLangPair: One file of a sound, told apart by its language and format. Since Asterisk 12.
 type FormatLangPair struct {
-	// Format Audio format of the file, such as `gsm` or `slin16`.
+	// Format: Audio format of the file, such as `gsm` or `slin16`.
 	Format string `json:"format"`
 
-	// Language Language of the file, which is the name of its sounds directory, such as `en`.
+	// Language: Language of the file, which is the name of its sounds directory, such as `en`.
 	Language string `json:"language"`
 }
 
-// LiveRecording A recording that is queued or in progress, or, in an event, one that has just ended. Since Asterisk 12.
+// LiveRecording: A recording that is queued or in progress, or, in an event, one that has just ended. Since
+// Asterisk 12.
 type LiveRecording struct {
-	// Cause Text that says why the recording failed. Absent in all other states.
+	// Cause: Text that says why the recording failed. Absent in all other states.
 	Cause string `json:"cause,omitempty"`
 
-	// Duration Length in seconds, without paused time. Absent until the recording has ended. Since Asterisk 12.5.
+	// Duration: Length in seconds, without paused time. Absent until the recording has ended. Since Asterisk
+	// 12.5.
 	Duration *int `json:"duration,omitempty"`
 
-	// Format File format, which is also the file's extension, such as `wav`.
+	// Format: File format, which is also the file's extension, such as `wav`.
 	Format string `json:"format"`
 
-	// Name The recording's name: its path below the recordings directory, without extension.
+	// Name: The recording's name: its path below the recordings directory, without extension.
 	Name string `json:"name"`
 
-	// SilenceDuration Seconds of silence, which is the duration minus the talking time; rounding can make it -1. Present only when the recording has ended and `maxSilenceSeconds` was above 0. Since Asterisk 12.5.
+	// SilenceDuration: Seconds of silence, which is the duration minus the talking time; rounding can make it
+	// -1. Present only when the recording has ended and `maxSilenceSeconds` was above 0. Since Asterisk 12.5.
 	SilenceDuration *int `json:"silence_duration,omitempty"`
 
-	// State State of the recording. `queued`: not begun. `recording`: runs, muted or not. `paused`: halted. `done`: ended, also if its file was thrown away. `failed`: could not be made; `cause` tells why. `canceled`: stopped or cancelled while it was queued; it starts all the same when its turn comes.
+	// State: State of the recording. `queued`: not begun. `recording`: runs, muted or not. `paused`: halted.
+	// `done`: ended, also if its file was thrown away. `failed`: could not be made; `cause` tells why.
+	// `canceled`: stopped or cancelled while it was queued; it starts all the same when its turn comes.
 	State LiveRecordingState `json:"state"`
 
-	// TalkingDuration Seconds in which somebody talked. Present only when the recording has ended and `maxSilenceSeconds` was above 0. Since Asterisk 12.5.
+	// TalkingDuration: Seconds in which somebody talked. Present only when the recording has ended and
+	// `maxSilenceSeconds` was above 0. Since Asterisk 12.5.
 	TalkingDuration *int `json:"talking_duration,omitempty"`
 
-	// TargetURI What is being recorded: `channel:` or `bridge:`, followed by the id. Since Asterisk 12.2.
+	// TargetURI: What is being recorded: `channel:` or `bridge:`, followed by the id. Since Asterisk 12.2.
 	TargetURI string `json:"target_uri"`
 }
 
-// LiveRecordingState State of the recording. `queued`: not begun. `recording`: runs, muted or not. `paused`: halted. `done`: ended, also if its file was thrown away. `failed`: could not be made; `cause` tells why. `canceled`: stopped or cancelled while it was queued; it starts all the same when its turn comes.
+// LiveRecordingState: State of the recording. `queued`: not begun. `recording`: runs, muted or not. `paused`:
+// halted. `done`: ended, also if its file was thrown away. `failed`: could not be made; `cause` tells why.
+// `canceled`: stopped or cancelled while it was queued; it starts all the same when its turn comes.
 type LiveRecordingState string
 
-// LogChannel A place to which Asterisk writes log messages. Since Asterisk 13.6.
+// LogChannel: A place to which Asterisk writes log messages. Since Asterisk 13.6.
 type LogChannel struct {
-	// Channel Full path of the log file or name of the target. Empty for the console.
+	// Channel: Full path of the log file or name of the target. Empty for the console.
 	Channel string `json:"channel"`
 
-	// Configuration Levels that are written, in upper case, each followed by a space, such as `NOTICE WARNING ERROR `.
+	// Configuration: Levels that are written, in upper case, each followed by a space, such as `NOTICE WARNING
+	// ERROR `.
 	Configuration string `json:"configuration"`
 
-	// Status `Enabled` or `Disabled`.
+	// Status: `Enabled` or `Disabled`.
 	Status string `json:"status"`
 
-	// Type Kind of target: `File`, `Console` or `Syslog`.
+	// Type: Kind of target: `File`, `Console` or `Syslog`.
 	Type string `json:"type"`
 }
 
-// Mailbox Message counts of a mailbox that is kept outside of Asterisk. Since Asterisk 12.1.
+// Mailbox: Message counts of a mailbox that is kept outside of Asterisk. Since Asterisk 12.1.
 type Mailbox struct {
-	// Name Name of the mailbox, usually of the form `1000@default`.
+	// Name: Name of the mailbox, usually of the form `1000@default`.
 	Name string `json:"name"`
 
-	// NewMessages Number of messages that wait to be heard.
+	// NewMessages: Number of messages that wait to be heard.
 	NewMessages int `json:"new_messages"`
 
-	// OldMessages Number of messages that have been heard.
+	// OldMessages: Number of messages that have been heard.
 	OldMessages int `json:"old_messages"`
 }
 
-// Message Part that all messages on the event websocket share. The member `type` tells which concrete message it is; members may arrive in any order, so `type` need not come first. Since Asterisk 12.
+// Message: Part that all messages on the event websocket share. The member `type` tells which concrete
+// message it is; members may arrive in any order, so `type` need not come first. Since Asterisk 12.
 type Message struct {
-	// AsteriskID Unique id of the Asterisk server that sent the message; tells servers apart when one program serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// MissingParams Sent when the websocket was opened without a parameter it needs; the server then closes it. Only very old servers do so: others refuse the websocket with HTTP status 400 instead. Since Asterisk 12.
+// MissingParams: Sent when the websocket was opened without a parameter it needs; the server then closes it.
+// Only very old servers do so: others refuse the websocket with HTTP status 400 instead. Since Asterisk 12.
 type MissingParams struct {
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Params Names of the parameters that were not given, such as `app`.
+	// Params: Names of the parameters that were not given, such as `app`.
 	Params []string `json:"params"`
-	Type   string   `json:"type"`
+
+	// Type: Type of the message: the name of its schema.
+	Type string `json:"type"`
 }
 
-// Module A module that Asterisk has loaded. Since Asterisk 13.5.
+// Module: A module that Asterisk has loaded. Since Asterisk 13.5.
 type Module struct {
-	// Description What the module says about itself.
+	// Description: What the module says about itself.
 	Description string `json:"description"`
 
-	// Name File name of the module, such as `res_ari.so`.
+	// Name: File name of the module, such as `res_ari.so`.
 	Name string `json:"name"`
 
-	// Status `Running`, or `Not Running` if the module is loaded but did not start.
+	// Status: `Running`, or `Not Running` if the module is loaded but did not start.
 	Status string `json:"status"`
 
-	// SupportLevel Who maintains the module: `core`, `extended`, `deprecated` or `unknown`.
+	// SupportLevel: Who maintains the module: `core`, `extended`, `deprecated` or `unknown`.
 	SupportLevel string `json:"support_level"`
 
-	// UseCount How many users the module has at the moment. While it is above 0 the module cannot be unloaded.
+	// UseCount: How many users the module has at the moment. While it is above 0 the module cannot be unloaded.
 	UseCount int `json:"use_count"`
 }
 
-// Peer State of a remote device or server as its channel driver reports it. Which members and values occur depends on the technology. Since Asterisk 13.6.
+// Peer: State of a remote device or server as its channel driver reports it. Which members and values occur
+// depends on the technology. Since Asterisk 13.6.
 type Peer struct {
-	// Address IP address from which the peer was last seen. Absent if the driver does not report it.
+	// Address: IP address from which the peer was last seen. Absent if the driver does not report it.
 	Address string `json:"address,omitempty"`
 
-	// Cause Why the state changed, as text of the channel driver. Absent if it gives no reason.
+	// Cause: Why the state changed, as text of the channel driver. Absent if it gives no reason.
 	Cause string `json:"cause,omitempty"`
 
-	// PeerStatus New state of the peer. PJSIP reports `Reachable` and `Unreachable`; IAX2 also `Registered`, `Unregistered`, `Rejected` and `Lagged`.
+	// PeerStatus: New state of the peer. PJSIP reports `Reachable` and `Unreachable`; IAX2 also `Registered`,
+	// `Unregistered`, `Rejected` and `Lagged`.
 	PeerStatus string `json:"peer_status"`
 
-	// Port Network port that belongs to the address. Described as a string, but chan_iax2 sends a number. Absent if the driver does not report it.
+	// Port: Network port that belongs to the address. Described as a string, but chan_iax2 sends a number.
+	// Absent if the driver does not report it.
 	Port TextOrNumber `json:"port,omitempty"`
 
-	// Time Time that the peer took to answer the last check, in milliseconds. Described as a string, but chan_iax2 sends a number. Absent if the driver does not report it.
+	// Time: Time that the peer took to answer the last check, in milliseconds. Described as a string, but
+	// chan_iax2 sends a number. Absent if the driver does not report it.
 	Time TextOrNumber `json:"time,omitempty"`
 }
 
-// PeerStatusChange Sent when a channel driver reports that the peer behind an endpoint was registered, was lost, or can be reached again. Since Asterisk 13.6.
+// PeerStatusChange: Sent when a channel driver reports that the peer behind an endpoint was registered, was
+// lost, or can be reached again. Since Asterisk 13.6.
 type PeerStatusChange struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Endpoint The endpoint that stands for the peer.
+	// Endpoint: The endpoint that stands for the peer.
 	Endpoint Endpoint `json:"endpoint"`
 
-	// Peer The peer's new state and what its channel driver tells about it.
+	// Peer: The peer's new state and what its channel driver tells about it.
 	Peer Peer `json:"peer"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// Playback The playing of one or more media to a channel or a bridge. It exists until the last medium has ended. Since Asterisk 12.
+// Playback: The playing of one or more media to a channel or a bridge. It exists until the last medium has
+// ended. Since Asterisk 12.
 type Playback struct {
-	// ID The playback's id.
+	// ID: The playback's id.
 	ID string `json:"id"`
 
-	// Language Language in which sounds are looked up and numbers are spoken.
+	// Language: Language in which sounds are looked up and numbers are spoken.
 	Language string `json:"language,omitempty"`
 
-	// MediaURI URI of the medium that is playing, or of the first while the playback is queued.
+	// MediaURI: URI of the medium that is playing, or of the first while the playback is queued.
 	MediaURI string `json:"media_uri"`
 
-	// NextMediaURI URI of the medium that comes next. Absent on the last one. Since Asterisk 14.
+	// NextMediaURI: URI of the medium that comes next. Absent on the last one. Since Asterisk 14.
 	NextMediaURI string `json:"next_media_uri,omitempty"`
 
-	// State State of the playback. `queued`: waits for its turn. `playing`: runs. `paused`: halted by a control operation. `continuing`: between two media of a list. `done`: ended or was stopped. `failed`: ended and a medium could not be played, for example because its file is missing.
+	// State: State of the playback. `queued`: waits for its turn. `playing`: runs. `paused`: halted by a control
+	// operation. `continuing`: between two media of a list. `done`: ended or was stopped. `failed`: ended and a
+	// medium could not be played, for example because its file is missing.
 	State PlaybackState `json:"state"`
 
-	// TargetURI Where the media are played: `channel:` or `bridge:`, followed by the id.
+	// TargetURI: Where the media are played: `channel:` or `bridge:`, followed by the id.
 	TargetURI string `json:"target_uri"`
 }
 
-// PlaybackState State of the playback. `queued`: waits for its turn. `playing`: runs. `paused`: halted by a control operation. `continuing`: between two media of a list. `done`: ended or was stopped. `failed`: ended and a medium could not be played, for example because its file is missing.
+// PlaybackState: State of the playback. `queued`: waits for its turn. `playing`: runs. `paused`: halted by a
+// control operation. `continuing`: between two media of a list. `done`: ended or was stopped. `failed`: ended
+// and a medium could not be played, for example because its file is missing.
 type PlaybackState string
 
-// PlaybackContinuing Sent when a playback with several media has finished one of them and goes on to the next. Since Asterisk 14.
+// PlaybackContinuing: Sent when a playback with several media has finished one of them and goes on to the
+// next. Since Asterisk 14.
 type PlaybackContinuing struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Playback The playback; its `media_uri` is the medium that begins now.
+	// Playback: The playback; its `media_uri` is the medium that begins now.
 	Playback Playback `json:"playback"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// PlaybackFinished Sent when a playback has ended: played to its end, stopped, cut off by a hangup, or failed. It can come without a `PlaybackStarted`, if the playback is removed while it waits in the queue, and it can stay away when the last medium is a missing recording or has an unsupported URI. Since Asterisk 12.
+// PlaybackFinished: Sent when a playback has ended: played to its end, stopped, cut off by a hangup, or
+// failed. It can come without a `PlaybackStarted`, if the playback is removed while it waits in the queue,
+// and it can stay away when the last medium is a missing recording or has an unsupported URI. Since Asterisk
+// 12.
 type PlaybackFinished struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Playback The playback in its last state: `done`, or `failed` if a medium could not be played. It no longer exists on the server.
+	// Playback: The playback in its last state: `done`, or `failed` if a medium could not be played. It no
+	// longer exists on the server.
 	Playback Playback `json:"playback"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// PlaybackStarted Sent when a playback begins to play its first medium, and again each time it is resumed after a pause. Since Asterisk 12.
+// PlaybackStarted: Sent when a playback begins to play its first medium, and again each time it is resumed
+// after a pause. Since Asterisk 12.
 type PlaybackStarted struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Playback The playback, with its id and the URI of what it plays on.
+	// Playback: The playback, with its id and the URI of what it plays on.
 	Playback Playback `json:"playback"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// RESTHeader Name and value of an HTTP header. No message uses it: requests over the websocket cannot carry headers. Since Asterisk 20.14, 21.9, 22.4.
+// RESTHeader: Name and value of an HTTP header. No message uses it: requests over the websocket cannot carry
+// headers. Since Asterisk 20.14, 21.9, 22.4.
 type RESTHeader struct {
-	// Name The header's name.
+	// Name: The header's name.
 	Name string `json:"name"`
 
-	// Value The header's content.
+	// Value: The header's content.
 	Value string `json:"value"`
 }
 
-// RESTQueryStringParameter One query parameter of a request over the websocket. Since Asterisk 20.14, 21.9, 22.4.
+// RESTQueryStringParameter: One query parameter of a request over the websocket. Since Asterisk 20.14, 21.9,
+// 22.4.
 type RESTQueryStringParameter struct {
-	// Name The parameter's name, not percent-encoded.
+	// Name: The parameter's name, not percent-encoded.
 	Name string `json:"name"`
 
-	// Value What the parameter is set to: always a string, not percent-encoded.
+	// Value: What the parameter is set to: always a string, not percent-encoded.
 	Value string `json:"value"`
 }
 
-// RESTRequest Request that a client sends as one text message over the event websocket instead of over HTTP; `RESTResponse` answers it. A websocket's requests are executed one after another, so a slow one delays those behind it. The message may have at most 65535 bytes including its frame header. Since Asterisk 20.14, 21.9, 22.4.
+// RESTRequest: Request that a client sends as one text message over the event websocket instead of over HTTP;
+// `RESTResponse` answers it. A websocket's requests are executed one after another, so a slow one delays
+// those behind it. The message may have at most 65535 bytes including its frame header. Since Asterisk 20.14,
+// 21.9, 22.4.
 type RESTRequest struct {
-	// ContentType Media type of `message_body`, needed if there is one: exactly `application/json` or `application/x-www-form-urlencoded`, without parameters such as a charset.
+	// ContentType: Media type of `message_body`, needed if there is one: exactly `application/json` or
+	// `application/x-www-form-urlencoded`, without parameters such as a charset.
 	ContentType string `json:"content_type,omitempty"`
 
-	// MessageBody Request body as text. JSON goes in as an encoded string: an object in its place is silently ignored.
+	// MessageBody: Request body as text. JSON goes in as an encoded string: an object in its place is silently
+	// ignored.
 	MessageBody string `json:"message_body,omitempty"`
 
-	// Method HTTP method in upper case: `GET`, `POST`, `PUT` or `DELETE`.
+	// Method: HTTP method in upper case: `GET`, `POST`, `PUT` or `DELETE`.
 	Method string `json:"method"`
 
-	// QueryStrings Query parameters, as an alternative to a query in `uri`. If a parameter is given in several places, these win over the query of `uri`, and the message body wins over both.
+	// QueryStrings: Query parameters, as an alternative to a query in `uri`. If a parameter is given in several
+	// places, these win over the query of `uri`, and the message body wins over both.
 	QueryStrings []RESTQueryStringParameter `json:"query_strings,omitempty"`
 
-	// RequestID Free text that the response repeats, to match it with its request. May be left out, but make it unique, since the server does not look at it. Must be a string.
+	// RequestID: Free text that the response repeats, to match it with its request. May be left out, but make it
+	// unique, since the server does not look at it. Must be a string.
 	RequestID *string `json:"request_id,omitempty"`
 
-	// TransactionID Free text that the response repeats, to group requests that belong together. May be left out, need not be unique, and must be a string.
+	// TransactionID: Free text that the response repeats, to group requests that belong together. May be left
+	// out, need not be unique, and must be a string.
 	TransactionID *string `json:"transaction_id,omitempty"`
 
-	// Type Always `RESTRequest`.
+	// Type: Always `RESTRequest`.
 	Type string `json:"type"`
 
-	// URI Path relative to `/ari/`, without a leading slash, such as `channels/c1/answer`. It may have a query, and is percent-encoded like any URL.
+	// URI: Path relative to `/ari/`, without a leading slash, such as `channels/c1/answer`. It may have a query,
+	// and is percent-encoded like any URL.
 	URI string `json:"uri"`
 }
 
-// RESTResponse Sent to answer a `RESTRequest`, on the websocket that it came by and in the order of the requests, mixed with other events. Operations that return a file cannot be used this way and give status 406. An event filter that does not allow this type suppresses it. Since Asterisk 20.14, 21.9, 22.4.
+// RESTResponse: Sent to answer a `RESTRequest`, on the websocket that it came by and in the order of the
+// requests, mixed with other events. Operations that return a file cannot be used this way and give status
+// 406. An event filter that does not allow this type suppresses it. Since Asterisk 20.14, 21.9, 22.4.
 type RESTResponse struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// ContentType Media type of `message_body`: `application/json`. Absent if there is no body.
+	// ContentType: Media type of `message_body`: `application/json`. Absent if there is no body.
 	ContentType string `json:"content_type,omitempty"`
 
-	// MessageBody Response body as text, JSON encoded in a string; for errors an object with the member `message` or `error`. Absent if there is none, as with status 204.
+	// MessageBody: Response body as text, JSON encoded in a string; for errors an object with the member
+	// `message` or `error`. Absent if there is none, as with status 204.
 	MessageBody string `json:"message_body,omitempty"`
 
-	// ReasonPhrase Text of the status, such as `OK`. Not always the standard one, so do not compare it.
+	// ReasonPhrase: Text of the status, such as `OK`. Not always the standard one, so do not compare it.
 	ReasonPhrase string `json:"reason_phrase"`
 
-	// RequestID The request's `request_id`; empty if it had none or if the request was not valid JSON.
+	// RequestID: The request's `request_id`; empty if it had none or if the request was not valid JSON.
 	RequestID string `json:"request_id"`
 
-	// StatusCode HTTP status code of the result, such as 200, 204 or 404.
+	// StatusCode: HTTP status code of the result, such as 200, 204 or 404.
 	StatusCode int `json:"status_code"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// TransactionID The request's `transaction_id`; empty if it had none or if the request was not valid JSON.
+	// TransactionID: The request's `transaction_id`; empty if it had none or if the request was not valid JSON.
 	TransactionID string `json:"transaction_id"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 
-	// URI The request's `uri` without its query.
+	// URI: The request's `uri` without its query.
 	URI string `json:"uri"`
 }
 
-// RTPstat Statistics of a channel's RTP stream since it began. Here `local` means measured by Asterisk on what it receives, and `remote` means reported by the far end, over RTCP, on what Asterisk sends. Times are in seconds; a value whose source is RTCP stays 0 until the first report arrives. Since Asterisk 13.27, 16.4.
+// RTPstat: Statistics of a channel's RTP stream since it began. Here `local` means measured by Asterisk on
+// what it receives, and `remote` means reported by the far end, over RTCP, on what Asterisk sends. Times are
+// in seconds; a value whose source is RTCP stays 0 until the first report arrives. Since Asterisk 13.27,
+// 16.4.
 type RTPstat struct {
-	// ChannelUniqueid Unique id of the channel that the stream belongs to.
+	// ChannelUniqueid: Unique id of the channel that the stream belongs to.
 	ChannelUniqueid string `json:"channel_uniqueid"`
 
-	// LocalMaxjitter Highest jitter that Asterisk measured, in seconds.
+	// LocalMaxjitter: Highest jitter that Asterisk measured, in seconds.
 	LocalMaxjitter *float64 `json:"local_maxjitter,omitempty"`
 
-	// LocalMaxmes Highest media experience score measured here. Since Asterisk 18.17, 20.2, 21.
+	// LocalMaxmes: Highest media experience score measured here. Since Asterisk 18.17, 20.2, 21.
 	LocalMaxmes *float64 `json:"local_maxmes,omitempty"`
 
-	// LocalMaxrxploss Most packets that Asterisk missed between two of its own reports.
+	// LocalMaxrxploss: Most packets that Asterisk missed between two of its own reports.
 	LocalMaxrxploss *float64 `json:"local_maxrxploss,omitempty"`
 
-	// LocalMinjitter Lowest jitter that Asterisk measured, in seconds.
+	// LocalMinjitter: Lowest jitter that Asterisk measured, in seconds.
 	LocalMinjitter *float64 `json:"local_minjitter,omitempty"`
 
-	// LocalMinmes Lowest media experience score measured here. Since Asterisk 18.17, 20.2, 21.
+	// LocalMinmes: Lowest media experience score measured here. Since Asterisk 18.17, 20.2, 21.
 	LocalMinmes *float64 `json:"local_minmes,omitempty"`
 
-	// LocalMinrxploss Fewest packets that Asterisk missed between two of its own reports.
+	// LocalMinrxploss: Fewest packets that Asterisk missed between two of its own reports.
 	LocalMinrxploss *float64 `json:"local_minrxploss,omitempty"`
 
-	// LocalNormdevjitter Mean of the jitter values that Asterisk measured, in seconds.
+	// LocalNormdevjitter: Mean of the jitter values that Asterisk measured, in seconds.
 	LocalNormdevjitter *float64 `json:"local_normdevjitter,omitempty"`
 
-	// LocalNormdevmes Mean of the media experience scores measured here. Since Asterisk 18.17, 20.2, 21.
+	// LocalNormdevmes: Mean of the media experience scores measured here. Since Asterisk 18.17, 20.2, 21.
 	LocalNormdevmes *float64 `json:"local_normdevmes,omitempty"`
 
-	// LocalNormdevrxploss Mean count of packets that Asterisk missed between two of its own reports.
+	// LocalNormdevrxploss: Mean count of packets that Asterisk missed between two of its own reports.
 	LocalNormdevrxploss *float64 `json:"local_normdevrxploss,omitempty"`
 
-	// LocalSSRC Synchronisation source (SSRC) of the stream that Asterisk sends, an unsigned 32-bit number.
+	// LocalSSRC: Synchronisation source (SSRC) of the stream that Asterisk sends, an unsigned 32-bit number.
 	LocalSSRC int `json:"local_ssrc"`
 
-	// LocalStdevjitter Standard deviation of the jitter values that Asterisk measured, in seconds.
+	// LocalStdevjitter: Standard deviation of the jitter values that Asterisk measured, in seconds.
 	LocalStdevjitter *float64 `json:"local_stdevjitter,omitempty"`
 
-	// LocalStdevmes Standard deviation of the media experience scores measured here. Since Asterisk 18.17, 20.2, 21.
+	// LocalStdevmes: Standard deviation of the media experience scores measured here. Since Asterisk 18.17,
+	// 20.2, 21.
 	LocalStdevmes *float64 `json:"local_stdevmes,omitempty"`
 
-	// LocalStdevrxploss Standard deviation of the count of packets that Asterisk missed between two of its own reports.
+	// LocalStdevrxploss: Standard deviation of the count of packets that Asterisk missed between two of its own
+	// reports.
 	LocalStdevrxploss *float64 `json:"local_stdevrxploss,omitempty"`
 
-	// Maxrtt Longest round trip time so far, in seconds.
+	// Maxrtt: Longest round trip time so far, in seconds.
 	Maxrtt *float64 `json:"maxrtt,omitempty"`
 
-	// Minrtt Shortest round trip time so far, in seconds.
+	// Minrtt: Shortest round trip time so far, in seconds.
 	Minrtt *float64 `json:"minrtt,omitempty"`
 
-	// Normdevrtt Mean round trip time, in seconds.
+	// Normdevrtt: Mean round trip time, in seconds.
 	Normdevrtt *float64 `json:"normdevrtt,omitempty"`
 
-	// RemoteMaxjitter Highest jitter that the far end reported, in seconds.
+	// RemoteMaxjitter: Highest jitter that the far end reported, in seconds.
 	RemoteMaxjitter *float64 `json:"remote_maxjitter,omitempty"`
 
-	// RemoteMaxmes Highest media experience score that the other side reported. Since Asterisk 18.17, 20.2, 21.
+	// RemoteMaxmes: Highest media experience score that the other side reported. Since Asterisk 18.17, 20.2, 21.
 	RemoteMaxmes *float64 `json:"remote_maxmes,omitempty"`
 
-	// RemoteMaxrxploss Highest packet loss among the far end's reports, in packets.
+	// RemoteMaxrxploss: Highest packet loss among the far end's reports, in packets.
 	RemoteMaxrxploss *float64 `json:"remote_maxrxploss,omitempty"`
 
-	// RemoteMinjitter Lowest jitter that the far end reported, in seconds.
+	// RemoteMinjitter: Lowest jitter that the far end reported, in seconds.
 	RemoteMinjitter *float64 `json:"remote_minjitter,omitempty"`
 
-	// RemoteMinmes Lowest media experience score that the other side reported. Since Asterisk 18.17, 20.2, 21.
+	// RemoteMinmes: Lowest media experience score that the other side reported. Since Asterisk 18.17, 20.2, 21.
 	RemoteMinmes *float64 `json:"remote_minmes,omitempty"`
 
-	// RemoteMinrxploss Lowest packet loss among the far end's reports, in packets.
+	// RemoteMinrxploss: Lowest packet loss among the far end's reports, in packets.
 	RemoteMinrxploss *float64 `json:"remote_minrxploss,omitempty"`
 
-	// RemoteNormdevjitter Mean of the jitter values that the far end reported, in seconds.
+	// RemoteNormdevjitter: Mean of the jitter values that the far end reported, in seconds.
 	RemoteNormdevjitter *float64 `json:"remote_normdevjitter,omitempty"`
 
-	// RemoteNormdevmes Mean of the media experience scores that the other side reported. Since Asterisk 18.17, 20.2, 21.
+	// RemoteNormdevmes: Mean of the media experience scores that the other side reported. Since Asterisk 18.17,
+	// 20.2, 21.
 	RemoteNormdevmes *float64 `json:"remote_normdevmes,omitempty"`
 
-	// RemoteNormdevrxploss Mean of the packet losses in the far end's reports, in packets.
+	// RemoteNormdevrxploss: Mean of the packet losses in the far end's reports, in packets.
 	RemoteNormdevrxploss *float64 `json:"remote_normdevrxploss,omitempty"`
 
-	// RemoteSSRC Synchronisation source (SSRC) of the stream that Asterisk receives, an unsigned 32-bit number.
+	// RemoteSSRC: Synchronisation source (SSRC) of the stream that Asterisk receives, an unsigned 32-bit number.
 	RemoteSSRC int `json:"remote_ssrc"`
 
-	// RemoteStdevjitter Standard deviation of the jitter values that the far end reported, in seconds.
+	// RemoteStdevjitter: Standard deviation of the jitter values that the far end reported, in seconds.
 	RemoteStdevjitter *float64 `json:"remote_stdevjitter,omitempty"`
 
-	// RemoteStdevmes Standard deviation of the media experience scores that the other side reported. Since Asterisk 18.17, 20.2, 21.
+	// RemoteStdevmes: Standard deviation of the media experience scores that the other side reported. Since
+	// Asterisk 18.17, 20.2, 21.
 	RemoteStdevmes *float64 `json:"remote_stdevmes,omitempty"`
 
-	// RemoteStdevrxploss Standard deviation of the packet losses in the far end's reports, in packets.
+	// RemoteStdevrxploss: Standard deviation of the packet losses in the far end's reports, in packets.
 	RemoteStdevrxploss *float64 `json:"remote_stdevrxploss,omitempty"`
 
-	// RTT Latest round trip time to the far end and back, in seconds.
+	// RTT: Latest round trip time to the far end and back, in seconds.
 	RTT *float64 `json:"rtt,omitempty"`
 
-	// Rxcount Count of RTP packets that Asterisk received.
+	// Rxcount: Count of RTP packets that Asterisk received.
 	Rxcount int `json:"rxcount"`
 
-	// Rxjitter Latest interarrival jitter, in seconds, that the far end reported for what it receives from Asterisk. Mind that the name suggests the other direction.
+	// Rxjitter: Latest interarrival jitter, in seconds, that the far end reported for what it receives from
+	// Asterisk. Mind that the name suggests the other direction.
 	Rxjitter *float64 `json:"rxjitter,omitempty"`
 
-	// Rxmes Media experience score that the other side reports, 0 to 100. Since Asterisk 18.17, 20.2, 21.
+	// Rxmes: Media experience score that the other side reports, 0 to 100. Since Asterisk 18.17, 20.2, 21.
 	Rxmes *int `json:"rxmes,omitempty"`
 
-	// Rxoctetcount Count of payload bytes that Asterisk received.
+	// Rxoctetcount: Count of payload bytes that Asterisk received.
 	Rxoctetcount int `json:"rxoctetcount"`
 
-	// Rxploss Packets sent by the far end that Asterisk misses, in total, as of its own latest report.
+	// Rxploss: Packets sent by the far end that Asterisk misses, in total, as of its own latest report.
 	Rxploss int `json:"rxploss"`
 
-	// Stdevrtt Standard deviation of the round trip time, in seconds.
+	// Stdevrtt: Standard deviation of the round trip time, in seconds.
 	Stdevrtt *float64 `json:"stdevrtt,omitempty"`
 
-	// Txcount Count of RTP packets that Asterisk sent.
+	// Txcount: Count of RTP packets that Asterisk sent.
 	Txcount int `json:"txcount"`
 
-	// Txjitter Latest interarrival jitter, in seconds, that Asterisk measured on what it receives, that is on what the far end sends. Mind that the name suggests the other direction.
+	// Txjitter: Latest interarrival jitter, in seconds, that Asterisk measured on what it receives, that is on
+	// what the far end sends. Mind that the name suggests the other direction.
 	Txjitter *float64 `json:"txjitter,omitempty"`
 
-	// Txmes Media experience score of what was received from the other side, 0 to 100. Since Asterisk 18.17, 20.2, 21.
+	// Txmes: Media experience score of what was received from the other side, 0 to 100. Since Asterisk 18.17,
+	// 20.2, 21.
 	Txmes *int `json:"txmes,omitempty"`
 
-	// Txoctetcount Count of payload bytes that Asterisk sent.
+	// Txoctetcount: Count of payload bytes that Asterisk sent.
 	Txoctetcount int `json:"txoctetcount"`
 
-	// Txploss Packets sent by Asterisk that the far end misses, in total, according to its latest report.
+	// Txploss: Packets sent by Asterisk that the far end misses, in total, according to its latest report.
 	Txploss int `json:"txploss"`
 }
 
-// RecordingFailed Sent when a recording cannot be made or breaks off with an error, for instance because the channel to be recorded is in a bridge. Since Asterisk 12.
+// RecordingFailed: Sent when a recording cannot be made or breaks off with an error, for instance because the
+// channel to be recorded is in a bridge. Since Asterisk 12.
 type RecordingFailed struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Recording The recording that failed; its `cause` says why.
+	// Recording: The recording that failed; its `cause` says why.
 	Recording LiveRecording `json:"recording"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// RecordingFinished Sent when a recording has ended normally, whether stopped by request, silence, a time limit, a DTMF digit or hangup. The file is then stored under the recording's name, unless the recording was cancelled. Since Asterisk 12.
+// RecordingFinished: Sent when a recording has ended normally, whether stopped by request, silence, a time
+// limit, a DTMF digit or hangup. The file is then stored under the recording's name, unless the recording was
+// cancelled. Since Asterisk 12.
 type RecordingFinished struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Recording The recording with its `duration` in seconds; its state is `done`, or `canceled` if it was discarded. The talking and silence durations are present only if a silence limit was set.
+	// Recording: The recording with its `duration` in seconds; its state is `done`, or `canceled` if it was
+	// discarded. The talking and silence durations are present only if a silence limit was set.
 	Recording LiveRecording `json:"recording"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// RecordingStarted Sent when a recording of a channel or bridge begins. Since Asterisk 12.
+// RecordingStarted: Sent when a recording of a channel or bridge begins. Since Asterisk 12.
 type RecordingStarted struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Recording The live recording, with its name, format and target.
+	// Recording: The live recording, with its name, format and target.
 	Recording LiveRecording `json:"recording"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// ReferTo Target of a transfer that is left to ARI. In an attended transfer it also tells which channels and bridge the target call consists of, if that call is on the same server. Since Asterisk 20.13, 21.8, 22.3.
+// ReferTo: Target of a transfer that is left to ARI. In an attended transfer it also tells which channels and
+// bridge the target call consists of, if that call is on the same server. Since Asterisk 20.13, 21.8, 22.3.
 type ReferTo struct {
-	// Bridge The bridge that holds both of these channels. Absent if there is none.
+	// Bridge: The bridge that holds both of these channels. Absent if there is none.
 	Bridge *Bridge `json:"bridge,omitempty"`
 
-	// ConnectedChannel Channel that `destination_channel` is bridged with. Absent if there is none.
+	// ConnectedChannel: Channel that `destination_channel` is bridged with. Absent if there is none.
 	ConnectedChannel *Channel `json:"connected_channel,omitempty"`
 
-	// DestinationChannel Channel of the call that the phone wants replaced, in an attended transfer. Absent in a blind transfer or if the call is not on this server.
+	// DestinationChannel: Channel of the call that the phone wants replaced, in an attended transfer. Absent in
+	// a blind transfer or if the call is not on this server.
 	DestinationChannel *Channel `json:"destination_channel,omitempty"`
 
-	// RequestedDestination The target as the phone gave it.
+	// RequestedDestination: The target as the phone gave it.
 	RequestedDestination RequiredDestination `json:"requested_destination"`
 }
 
-// ReferredBy Origin of a transfer request that is left to ARI: the channel of the phone that made it and the call it was made in. Since Asterisk 20.13, 21.8, 22.3.
+// ReferredBy: Origin of a transfer request that is left to ARI: the channel of the phone that made it and the
+// call it was made in. Since Asterisk 20.13, 21.8, 22.3.
 type ReferredBy struct {
-	// Bridge The bridge that holds both of these channels. Absent if there is none.
+	// Bridge: The bridge that holds both of these channels. Absent if there is none.
 	Bridge *Bridge `json:"bridge,omitempty"`
 
-	// ConnectedChannel The other party of the requesting phone's call, usually the one to be transferred. Absent if it is not bridged with anyone.
+	// ConnectedChannel: The other party of the requesting phone's call, usually the one to be transferred.
+	// Absent if it is not bridged with anyone.
 	ConnectedChannel *Channel `json:"connected_channel,omitempty"`
 
-	// SourceChannel Channel of the phone that sent the request. Pass its id to transfer_progress.
+	// SourceChannel: Channel of the phone that sent the request. Pass its id to transfer_progress.
 	SourceChannel Channel `json:"source_channel"`
 }
 
-// RequiredDestination Target of a transfer as the phone asked for it: an existing call by `protocol_id` (attended) or something to dial by `destination` (blind). Only one of the two is present. Since Asterisk 20.13, 21.8, 22.3.
+// RequiredDestination: Target of a transfer as the phone asked for it: an existing call by `protocol_id`
+// (attended) or something to dial by `destination` (blind). Only one of the two is present. Since Asterisk
+// 20.13, 21.8, 22.3.
 type RequiredDestination struct {
-	// AdditionalProtocolParams Further details of the request that belong to its technology, as names and values. Absent if there are none.
+	// AdditionalProtocolParams: Further details of the request that belong to its technology, as names and
+	// values. Absent if there are none.
 	AdditionalProtocolParams []AdditionalParam `json:"additional_protocol_params,omitempty"`
 
-	// Destination User part of the URI to call, usually the number that was dialled. Present in a blind transfer.
+	// Destination: User part of the URI to call, usually the number that was dialled. Present in a blind
+	// transfer.
 	Destination string `json:"destination,omitempty"`
 
-	// ProtocolID Identifies the call to be replaced in the terms of its technology, for SIP its Call-ID. Present in an attended transfer.
+	// ProtocolID: Identifies the call to be replaced in the terms of its technology, for SIP its Call-ID.
+	// Present in an attended transfer.
 	ProtocolID string `json:"protocol_id,omitempty"`
 }
 
-// SetID User and group that Asterisk was told to run as. Since Asterisk 12.
+// SetID: User and group that Asterisk was told to run as. Since Asterisk 12.
 type SetID struct {
-	// Group Name of the group. Empty if none is configured.
+	// Group: Name of the group. Empty if none is configured.
 	Group string `json:"group"`
 
-	// User Name of the user. Empty if none is configured.
+	// User: Name of the user. Empty if none is configured.
 	User string `json:"user"`
 }
 
-// Sound A prompt that is installed on the server. It can be played with a `sound:` URI. Since Asterisk 12.
+// Sound: A prompt that is installed on the server. It can be played with a `sound:` URI. Since Asterisk 12.
 type Sound struct {
-	// Formats The languages and formats that are installed.
+	// Formats: The languages and formats that are installed.
 	Formats []FormatLangPair `json:"formats"`
 
-	// ID The sound's id, such as `hello-world` or `digits/1`.
+	// ID: The sound's id, such as `hello-world` or `digits/1`.
 	ID string `json:"id"`
 
-	// Text What is said, in English, if the sound package describes it; otherwise absent.
+	// Text: What is said, in English, if the sound package describes it; otherwise absent.
 	Text string `json:"text,omitempty"`
 }
 
-// StasisEnd Sent when a channel leaves the application: hung up, continued in the dialplan, moved to another application, or replaced in a transfer. The subscription that came with `StasisStart` ends here, so that later events of the channel, `ChannelDestroyed` included, may not follow unless the application subscribed in another way too. Since Asterisk 12.
+// StasisEnd: Sent when a channel leaves the application: hung up, continued in the dialplan, moved to another
+// application, or replaced in a transfer. The subscription that came with `StasisStart` ends here, so that
+// later events of the channel, `ChannelDestroyed` included, may not follow unless the application subscribed
+// in another way too. Since Asterisk 12.
 type StasisEnd struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel that left. It may live on in the dialplan or in another application.
+	// Channel: The channel that left. It may live on in the dialplan or in another application.
 	Channel Channel `json:"channel"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// StasisStart Sent when a channel enters the application, which may control it from now on. It is not repeated for channels that are already inside when a websocket reconnects. Since Asterisk 12.
+// StasisStart: Sent when a channel enters the application, which may control it from now on. It is not
+// repeated for channels that are already inside when a websocket reconnects. Since Asterisk 12.
 type StasisStart struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// Args Arguments of the Stasis call, split at commas, or those given when the channel was originated or moved. Empty if there are none.
+	// Args: Arguments of the Stasis call, split at commas, or those given when the channel was originated or
+	// moved. Empty if there are none.
 	Args []string `json:"args"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Channel The channel that entered.
+	// Channel: The channel that entered.
 	Channel Channel `json:"channel"`
 
-	// ReplaceChannel Channel whose place the entering one takes, in a transfer or pickup; a `StasisEnd` for it follows. Absent otherwise. Since Asterisk 12.5.
+	// ReplaceChannel: Channel whose place the entering one takes, in a transfer or pickup; a `StasisEnd` for it
+	// follows. Absent otherwise. Since Asterisk 12.5.
 	ReplaceChannel *Channel `json:"replace_channel,omitempty"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
-// StatusInfo When the server was started and last reloaded. Since Asterisk 12.
+// StatusInfo: When the server was started and last reloaded. Since Asterisk 12.
 type StatusInfo struct {
-	// LastReloadTime When the configuration was last reloaded; the start time if it never was.
+	// LastReloadTime: When the configuration was last reloaded; the start time if it never was.
 	LastReloadTime Time `json:"last_reload_time"`
 
-	// StartupTime When Asterisk was started.
+	// StartupTime: When Asterisk was started.
 	StartupTime Time `json:"startup_time"`
 }
 
-// StoredRecording A finished recording in the server's recordings directory. It can be played with a `recording:` URI. Since Asterisk 12.
+// StoredRecording: A finished recording in the server's recordings directory. It can be played with a
+// `recording:` URI. Since Asterisk 12.
 type StoredRecording struct {
-	// Format File format, which is also the file's extension, such as `wav`.
+	// Format: File format, which is also the file's extension, such as `wav`.
 	Format string `json:"format"`
 
-	// Name The recording's name: its path below the recordings directory, without extension.
+	// Name: The recording's name: its path below the recordings directory, without extension.
 	Name string `json:"name"`
 }
 
-// SystemInfo Version and identity of the server. Since Asterisk 12.
+// SystemInfo: Version and identity of the server. Since Asterisk 12.
 type SystemInfo struct {
-	// EntityID Id of this server, written like a MAC address unless configured otherwise. It is the same as `asterisk_id` of events.
+	// EntityID: Id of this server, written like a MAC address unless configured otherwise. It is the same as
+	// `asterisk_id` of events.
 	EntityID string `json:"entity_id"`
 
-	// Version Asterisk's version, such as `22.10.1`; distributions may add a suffix.
+	// Version: Asterisk's version, such as `22.10.1`; distributions may add a suffix.
 	Version string `json:"version"`
 }
 
-// TextMessage A text message that was received outside of any call. Since Asterisk 12.5.
+// TextMessage: A text message that was received outside of any call. Since Asterisk 12.5.
 type TextMessage struct {
-	// Body Text of the message.
+	// Body: Text of the message.
 	Body string `json:"body"`
 
-	// From Sender in the form of the technology, such as a SIP URI.
+	// From: Sender in the form of the technology, such as a SIP URI.
 	From string `json:"from"`
 
-	// To Recipient in the form that the technology uses for it.
+	// To: Recipient in the form that the technology uses for it.
 	To string `json:"to"`
 
-	// Variables Additional data by name, with strings as values; for SIP these come from the message's headers. May be absent.
+	// Variables: Additional data by name, with strings as values; for SIP these come from the message's headers.
+	// May be absent.
 	Variables map[string]string `json:"variables,omitempty"`
 }
 
-// TextMessageReceived Sent when a text message, such as a SIP MESSAGE outside a call, comes from an endpoint that the application is subscribed to. It may be out of order relative to other events. Since Asterisk 12.5.
+// TextMessageReceived: Sent when a text message, such as a SIP MESSAGE outside a call, comes from an endpoint
+// that the application is subscribed to. It may be out of order relative to other events. Since Asterisk
+// 12.5.
 type TextMessageReceived struct {
-	// Application Name of the Stasis application that this copy of the event is for. One websocket can serve several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
+	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
+	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
 	Application string `json:"application"`
 
-	// AsteriskID Unique id of the Asterisk server that sent this; tells servers apart when one program serves several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
+	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Endpoint The endpoint that sent the message. Absent if Asterisk cannot tell which it is.
+	// Endpoint: The endpoint that sent the message. Absent if Asterisk cannot tell which it is.
 	Endpoint *Endpoint `json:"endpoint,omitempty"`
 
-	// Message The message: its sender, recipient, text and variables.
+	// Message: The message: its sender, recipient, text and variables.
 	Message TextMessage `json:"message"`
 
-	// Timestamp When the event happened, by the server's clock. On the wire it has milliseconds and a numeric zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
+	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
 	Timestamp Time `json:"timestamp"`
 
-	// Type Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has extra modules, may send types that are not described here. Since Asterisk 12.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here. Since Asterisk 12.
 	Type string `json:"type"`
 }
 
-// Variable The value of a variable of a channel or bridge, or of a global variable. Since Asterisk 12.
+// Variable: The value of a variable of a channel or bridge, or of a global variable. Since Asterisk 12.
 type Variable struct {
-	// Value The variable's value. Empty if a channel's or global variable is not set.
+	// Value: The variable's value. Empty if a channel's or global variable is not set.
 	Value string `json:"value"`
 }
 
-// Variables The values of several variables of a channel or bridge. Since Asterisk 20.20, 22.10, 23.4.
+// Variables: The values of several variables of a channel or bridge. Since Asterisk 20.20, 22.10, 23.4.
 type Variables struct {
-	// Variables Values by the names that were asked for. All values are strings.
+	// Variables: Values by the names that were asked for. All values are strings.
 	Variables map[string]string `json:"variables"`
 }
 
 // ApplicationsFilterJSONBody defines parameters for ApplicationsFilter.
 type ApplicationsFilterJSONBody struct {
-	// Allowed The only event types to send, each as an object with the member `type`, for example `{"type": "StasisStart"}`. Names are case-sensitive and not checked. An empty list allows all types; leaving it out keeps the present list.
+	// Allowed: The only event types to send, each as an object with the member `type`, for example `{"type":
+	// "StasisStart"}`. Names are case-sensitive and not checked. An empty list allows all types; leaving it out
+	// keeps the present list.
 	Allowed []EventTypeName `json:"allowed,omitempty"`
 
-	// Disallowed Event types to hold back, each as an object with the member `type`. They win over allowed ones. An empty list holds nothing back; leaving it out keeps the present list.
+	// Disallowed: Event types to hold back, each as an object with the member `type`. They win over allowed
+	// ones. An empty list holds nothing back; leaving it out keeps the present list.
 	Disallowed []EventTypeName `json:"disallowed,omitempty"`
 }
 
 // ApplicationsUnsubscribeParams defines parameters for ApplicationsUnsubscribe.
 type ApplicationsUnsubscribeParams struct {
-	// EventSource Sources to unsubscribe from, written as for subscribing: `channel:`, `bridge:`, `endpoint:` or `deviceState:`, followed by the name. To undo a subscription to all objects of a kind use `channel:__AST_CHANNEL_ALL_TOPIC`, `bridge:__AST_BRIDGE_ALL_TOPIC`, `endpoint:__AST_ENDPOINT_ALL_TOPIC` or just `deviceState:`.
+	// EventSource: Sources to unsubscribe from, written as for subscribing: `channel:`, `bridge:`, `endpoint:`
+	// or `deviceState:`, followed by the name. To undo a subscription to all objects of a kind use
+	// `channel:__AST_CHANNEL_ALL_TOPIC`, `bridge:__AST_BRIDGE_ALL_TOPIC`, `endpoint:__AST_ENDPOINT_ALL_TOPIC` or
+	// just `deviceState:`.
 	EventSource []string `form:"eventSource" json:"eventSource"`
 }
 
 // ApplicationsSubscribeParams defines parameters for ApplicationsSubscribe.
 type ApplicationsSubscribeParams struct {
-	// EventSource Sources to subscribe to: `channel:` with a channel's id, `bridge:` with a bridge's id, `endpoint:` with a technology or an endpoint (`endpoint:PJSIP`, `endpoint:PJSIP/alice`; case matters), `deviceState:` with a device's name. A scheme without a name, such as `channel:`, stands for all objects of the kind.
+	// EventSource: Sources to subscribe to: `channel:` with a channel's id, `bridge:` with a bridge's id,
+	// `endpoint:` with a technology or an endpoint (`endpoint:PJSIP`, `endpoint:PJSIP/alice`; case matters),
+	// `deviceState:` with a device's name. A scheme without a name, such as `channel:`, stands for all objects
+	// of the kind.
 	EventSource []string `form:"eventSource" json:"eventSource"`
 }
 
 // AsteriskUpdateObjectJSONBody defines parameters for AsteriskUpdateObject.
 type AsteriskUpdateObjectJSONBody struct {
-	// Fields Attributes to set, in order. Attributes that are not named keep their values, or get their defaults in a new object. May be left out only for a new object.
+	// Fields: Attributes to set, in order. Attributes that are not named keep their values, or get their
+	// defaults in a new object. May be left out only for a new object.
 	Fields []ConfigTuple `json:"fields,omitempty"`
 }
 
 // AsteriskGetInfoParams defines parameters for AsteriskGetInfo.
 type AsteriskGetInfoParams struct {
-	// Only Sections to return: `build`, `system`, `config`, `status`. All of them if none is given; other words are ignored, so that the answer may be empty.
+	// Only: Sections to return: `build`, `system`, `config`, `status`. All of them if none is given; other words
+	// are ignored, so that the answer may be empty.
 	Only []AsteriskGetInfoParamsOnly `form:"only,omitempty" json:"only,omitempty"`
 }
 
@@ -2515,160 +2961,214 @@ type AsteriskGetInfoParamsOnly string
 
 // AsteriskAddLogParams defines parameters for AsteriskAddLog.
 type AsteriskAddLogParams struct {
-	// Configuration Comma-separated levels to write, as in `logger.conf`: `notice`, `warning`, `error`, `verbose`, `debug`, `dtmf`, `fax`, `security` and so on, or `*` for all. Unknown levels are ignored.
+	// Configuration: Comma-separated levels to write, as in `logger.conf`: `notice`, `warning`, `error`,
+	// `verbose`, `debug`, `dtmf`, `fax`, `security` and so on, or `*` for all. Unknown levels are ignored.
 	Configuration string `form:"configuration" json:"configuration"`
 }
 
 // AsteriskGetGlobalVarParams defines parameters for AsteriskGetGlobalVar.
 type AsteriskGetGlobalVarParams struct {
-	// Variable Name of the global variable, without `GLOBAL()` around it.
+	// Variable: Name of the global variable, without `GLOBAL()` around it.
 	Variable string `form:"variable" json:"variable"`
 }
 
 // AsteriskSetGlobalVarParams defines parameters for AsteriskSetGlobalVar.
 type AsteriskSetGlobalVarParams struct {
-	// Variable Name of the global variable.
+	// Variable: Name of the global variable.
 	Variable string `form:"variable" json:"variable"`
 
-	// Value New value. Leaving it out removes the variable.
+	// Value: New value. Leaving it out removes the variable.
 	Value *string `form:"value,omitempty" json:"value,omitempty"`
 }
 
 // BridgesCreateJSONBody defines parameters for BridgesCreate.
 type BridgesCreateJSONBody struct {
-	// BridgeID Same as the query parameter `bridgeId`, and wins over it.
+	// BridgeID: Same as the query parameter `bridgeId`, and wins over it.
 	BridgeID *string `json:"bridgeId,omitempty"`
 
-	// Name Same as the query parameter `name`, and wins over it.
+	// Name: Same as the query parameter `name`, and wins over it.
 	Name *string `json:"name,omitempty"`
 
-	// Type Same as the query parameter `type`, and wins over it.
+	// Type: Same as the query parameter `type`, and wins over it.
 	Type *string `json:"type,omitempty"`
 
-	// Variables Variables to set on the new bridge. Servers do not accept this wrapped form in this operation: they answer 400, yet leave the bridge behind. Create the bridge under a chosen id instead, or set the variables afterwards. Since Asterisk 20.20, 22.10, 23.4.
+	// Variables: Variables to set on the new bridge. Servers do not accept this wrapped form in this operation:
+	// they answer 400, yet leave the bridge behind. Create the bridge under a chosen id instead, or set the
+	// variables afterwards. Since Asterisk 20.20, 22.10, 23.4.
 	Variables map[string]VariableValue `json:"variables,omitempty"`
 }
 
 // BridgesCreateParams defines parameters for BridgesCreate.
 type BridgesCreateParams struct {
-	// Type Comma-separated list of the bridge's traits; `mixing` if left out. `mixing`: everybody hears everybody. `holding`: participants hear hold music and the announcers, never each other; cannot be combined with `mixing`. `dtmf_events`: keeps media in Asterisk so that DTMF digits are reported while two parties are bridged. `proxy_media`: keeps media flowing through Asterisk, never directly between the phones. `video_sfu`: each participant receives the video of all others. `video_single`: one chosen channel's video goes to everyone. `sdp_label`: marks forwarded video streams in the SDP so that a client can tell whose they are. Unknown words are ignored.
+	// Type: Comma-separated list of the bridge's traits; `mixing` if left out. `mixing`: everybody hears
+	// everybody. `holding`: participants hear hold music and the announcers, never each other; cannot be
+	// combined with `mixing`. `dtmf_events`: keeps media in Asterisk so that DTMF digits are reported while two
+	// parties are bridged. `proxy_media`: keeps media flowing through Asterisk, never directly between the
+	// phones. `video_sfu`: each participant receives the video of all others. `video_single`: one chosen
+	// channel's video goes to everyone. `sdp_label`: marks forwarded video streams in the SDP so that a client
+	// can tell whose they are. Unknown words are ignored.
 	Type *string `form:"type,omitempty" json:"type,omitempty"`
 
-	// BridgeID Id that the new bridge will get. Asterisk makes up a UUID if it is left out. An id chosen by the client lets one register for the bridge's events before it exists. Since Asterisk 12.2.
+	// BridgeID: Id that the new bridge will get. Asterisk makes up a UUID if it is left out. An id chosen by the
+	// client lets one register for the bridge's events before it exists. Since Asterisk 12.2.
 	BridgeID *string `form:"bridgeId,omitempty" json:"bridgeId,omitempty"`
 
-	// Name Display name of the new bridge, empty by default. Names need not be unique and cannot be used to address the bridge.
+	// Name: Display name of the new bridge, empty by default. Names need not be unique and cannot be used to
+	// address the bridge.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 }
 
 // BridgesCreateWithIDJSONBody defines parameters for BridgesCreateWithID.
 type BridgesCreateWithIDJSONBody struct {
-	// Name Same as the query parameter `name`, and wins over it.
+	// Name: Same as the query parameter `name`, and wins over it.
 	Name *string `json:"name,omitempty"`
 
-	// Type Same as the query parameter `type`, and wins over it.
+	// Type: Same as the query parameter `type`, and wins over it.
 	Type *string `json:"type,omitempty"`
 
-	// Variables Variables to set on the new bridge, by name. A value is either a string, or an object with the string `value` and the boolean `report_events`; with the latter set to true the variable appears in `bridgevars` of the bridge and of its events. Any other kind of value is refused with 400. Since Asterisk 20.20, 22.10, 23.4.
+	// Variables: Variables to set on the new bridge, by name. A value is either a string, or an object with the
+	// string `value` and the boolean `report_events`; with the latter set to true the variable appears in
+	// `bridgevars` of the bridge and of its events. Any other kind of value is refused with 400. Since Asterisk
+	// 20.20, 22.10, 23.4.
 	Variables map[string]VariableValue `json:"variables,omitempty"`
 }
 
 // BridgesCreateWithIDParams defines parameters for BridgesCreateWithID.
 type BridgesCreateWithIDParams struct {
-	// Type Comma-separated list of the bridge's traits; `mixing` if left out. `mixing`: everybody hears everybody. `holding`: participants hear hold music and the announcers, never each other; cannot be combined with `mixing`. `dtmf_events`: keeps media in Asterisk so that DTMF digits are reported while two parties are bridged. `proxy_media`: keeps media flowing through Asterisk, never directly between the phones. `video_sfu`: each participant receives the video of all others. `video_single`: one chosen channel's video goes to everyone. `sdp_label`: marks forwarded video streams in the SDP so that a client can tell whose they are. Unknown words are ignored.
+	// Type: Comma-separated list of the bridge's traits; `mixing` if left out. `mixing`: everybody hears
+	// everybody. `holding`: participants hear hold music and the announcers, never each other; cannot be
+	// combined with `mixing`. `dtmf_events`: keeps media in Asterisk so that DTMF digits are reported while two
+	// parties are bridged. `proxy_media`: keeps media flowing through Asterisk, never directly between the
+	// phones. `video_sfu`: each participant receives the video of all others. `video_single`: one chosen
+	// channel's video goes to everyone. `sdp_label`: marks forwarded video streams in the SDP so that a client
+	// can tell whose they are. Unknown words are ignored.
 	Type *string `form:"type,omitempty" json:"type,omitempty"`
 
-	// Name Display name of the new bridge, empty by default. Names need not be unique and cannot be used to address the bridge.
+	// Name: Display name of the new bridge, empty by default. Names need not be unique and cannot be used to
+	// address the bridge.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 }
 
 // BridgesAddChannelParams defines parameters for BridgesAddChannel.
 type BridgesAddChannelParams struct {
-	// Channel Ids of the channels to add, at most 127. They must be in a Stasis application.
+	// Channel: Ids of the channels to add, at most 127. They must be in a Stasis application.
 	Channel []string `form:"channel" json:"channel"`
 
-	// Role Part that the channels play in a holding bridge. `announcer`: all participants hear the channel. `participant`, the default: the channel hears hold music and the announcers. Mixing bridges make no difference. A role given earlier to a channel is dropped.
+	// Role: Part that the channels play in a holding bridge. `announcer`: all participants hear the channel.
+	// `participant`, the default: the channel hears hold music and the announcers. Mixing bridges make no
+	// difference. A role given earlier to a channel is dropped.
 	Role *string `form:"role,omitempty" json:"role,omitempty"`
 
-	// AbsorbDTMF Whether DTMF digits sent by the channels are kept from the other participants. The application still gets them as events. The default is false. Since Asterisk 16.
+	// AbsorbDTMF: Whether DTMF digits sent by the channels are kept from the other participants. The application
+	// still gets them as events. The default is false. Since Asterisk 16.
 	AbsorbDTMF *bool `form:"absorbDTMF,omitempty" json:"absorbDTMF,omitempty"`
 
-	// Mute Whether the other participants do not hear the channels. The default is false. Since Asterisk 16.
+	// Mute: Whether the other participants do not hear the channels. The default is false. Since Asterisk 16.
 	Mute *bool `form:"mute,omitempty" json:"mute,omitempty"`
 
-	// InhibitConnectedLineUpdates Whether the other participants' phones are not told who has joined (no connected line update). The default is false. Since Asterisk 18.
+	// InhibitConnectedLineUpdates: Whether the other participants' phones are not told who has joined (no
+	// connected line update). The default is false. Since Asterisk 18.
 	InhibitConnectedLineUpdates *bool `form:"inhibitConnectedLineUpdates,omitempty" json:"inhibitConnectedLineUpdates,omitempty"`
 }
 
 // BridgesStartMohParams defines parameters for BridgesStartMoh.
 type BridgesStartMohParams struct {
-	// MohClass Music class to play, a section of `musiconhold.conf`. The default class if left out; an unknown class is not reported as an error.
+	// MohClass: Music class to play, a section of `musiconhold.conf`. The default class if left out; an unknown
+	// class is not reported as an error.
 	MohClass *string `form:"mohClass,omitempty" json:"mohClass,omitempty"`
 }
 
 // BridgesPlayParams defines parameters for BridgesPlay.
 type BridgesPlayParams struct {
-	// Media URIs of the media, played one after another as one playback. `sound:` a sound file (`sound:hello-world`), `recording:` a stored recording by name, `number:` a number spoken as a quantity, `digits:` digits spoken one by one, `characters:` spelt letters, `tone:` a tone of `indications.conf` (`tone:ring`) or a tone definition, which goes on until it is stopped. `number:`, `digits:` and `characters:` cannot be paused, wound or stopped once they are being spoken.
+	// Media: URIs of the media, played one after another as one playback. `sound:` a sound file
+	// (`sound:hello-world`), `recording:` a stored recording by name, `number:` a number spoken as a quantity,
+	// `digits:` digits spoken one by one, `characters:` spelt letters, `tone:` a tone of `indications.conf`
+	// (`tone:ring`) or a tone definition, which goes on until it is stopped. `number:`, `digits:` and
+	// `characters:` cannot be paused, wound or stopped once they are being spoken.
 	Media []string `form:"media" json:"media"`
 
-	// AnnouncerFormat Audio format, such as `slin16`, of the internal channel that speaks to the bridge. By default it is the format of the only participant, or signed linear at the highest sample rate of the participants. It is ignored, even if unknown, while an earlier playback keeps that channel in the bridge. Since Asterisk 20.17, 22.7, 23.1.
+	// AnnouncerFormat: Audio format, such as `slin16`, of the internal channel that speaks to the bridge. By
+	// default it is the format of the only participant, or signed linear at the highest sample rate of the
+	// participants. It is ignored, even if unknown, while an earlier playback keeps that channel in the bridge.
+	// Since Asterisk 20.17, 22.7, 23.1.
 	AnnouncerFormat *string `form:"announcer_format,omitempty" json:"announcer_format,omitempty"`
 
-	// Lang Language of the sounds and spoken numbers, such as `en` or `fr`. The server's default language if left out.
+	// Lang: Language of the sounds and spoken numbers, such as `en` or `fr`. The server's default language if
+	// left out.
 	Lang *string `form:"lang,omitempty" json:"lang,omitempty"`
 
-	// Offsetms Where to start in the first medium, in milliseconds from its beginning. The default is 0; a negative value fails with 500.
+	// Offsetms: Where to start in the first medium, in milliseconds from its beginning. The default is 0; a
+	// negative value fails with 500.
 	Offsetms *int `form:"offsetms,omitempty" json:"offsetms,omitempty"`
 
-	// Skipms How far the control operations `forward` and `reverse` jump, in milliseconds. 0 or nothing means 3000; a negative value fails with 500.
+	// Skipms: How far the control operations `forward` and `reverse` jump, in milliseconds. 0 or nothing means
+	// 3000; a negative value fails with 500.
 	Skipms *int `form:"skipms,omitempty" json:"skipms,omitempty"`
 
-	// PlaybackID Id that the playback will get. Asterisk makes up a UUID if it is left out. It is not checked for being unique, so choose one that is not in use. Since Asterisk 12.3.
+	// PlaybackID: Id that the playback will get. Asterisk makes up a UUID if it is left out. It is not checked
+	// for being unique, so choose one that is not in use. Since Asterisk 12.3.
 	PlaybackID *string `form:"playbackId,omitempty" json:"playbackId,omitempty"`
 }
 
 // BridgesPlayWithIDParams defines parameters for BridgesPlayWithID.
 type BridgesPlayWithIDParams struct {
-	// Media URIs of the media, played one after another as one playback. `sound:` a sound file (`sound:hello-world`), `recording:` a stored recording by name, `number:` a number spoken as a quantity, `digits:` digits spoken one by one, `characters:` spelt letters, `tone:` a tone of `indications.conf` (`tone:ring`) or a tone definition, which goes on until it is stopped. `number:`, `digits:` and `characters:` cannot be paused, wound or stopped once they are being spoken.
+	// Media: URIs of the media, played one after another as one playback. `sound:` a sound file
+	// (`sound:hello-world`), `recording:` a stored recording by name, `number:` a number spoken as a quantity,
+	// `digits:` digits spoken one by one, `characters:` spelt letters, `tone:` a tone of `indications.conf`
+	// (`tone:ring`) or a tone definition, which goes on until it is stopped. `number:`, `digits:` and
+	// `characters:` cannot be paused, wound or stopped once they are being spoken.
 	Media []string `form:"media" json:"media"`
 
-	// AnnouncerFormat Audio format, such as `slin16`, of the internal channel that speaks to the bridge. By default it is the format of the only participant, or signed linear at the highest sample rate of the participants. It is ignored, even if unknown, while an earlier playback keeps that channel in the bridge. Since Asterisk 20.17, 22.7, 23.1.
+	// AnnouncerFormat: Audio format, such as `slin16`, of the internal channel that speaks to the bridge. By
+	// default it is the format of the only participant, or signed linear at the highest sample rate of the
+	// participants. It is ignored, even if unknown, while an earlier playback keeps that channel in the bridge.
+	// Since Asterisk 20.17, 22.7, 23.1.
 	AnnouncerFormat *string `form:"announcer_format,omitempty" json:"announcer_format,omitempty"`
 
-	// Lang Language of the sounds and spoken numbers, such as `en` or `fr`. The server's default language if left out.
+	// Lang: Language of the sounds and spoken numbers, such as `en` or `fr`. The server's default language if
+	// left out.
 	Lang *string `form:"lang,omitempty" json:"lang,omitempty"`
 
-	// Offsetms Where to start in the first medium, in milliseconds from its beginning. The default is 0; a negative value fails with 500.
+	// Offsetms: Where to start in the first medium, in milliseconds from its beginning. The default is 0; a
+	// negative value fails with 500.
 	Offsetms *int `form:"offsetms,omitempty" json:"offsetms,omitempty"`
 
-	// Skipms How far the control operations `forward` and `reverse` jump, in milliseconds. 0 or nothing means 3000; a negative value fails with 500.
+	// Skipms: How far the control operations `forward` and `reverse` jump, in milliseconds. 0 or nothing means
+	// 3000; a negative value fails with 500.
 	Skipms *int `form:"skipms,omitempty" json:"skipms,omitempty"`
 }
 
 // BridgesRecordParams defines parameters for BridgesRecord.
 type BridgesRecordParams struct {
-	// Name Name of the recording: a file name without extension, relative to the server's recordings directory. Sub-folders, as in `support/call-17`, are made when needed; a way out of the directory with `..` is refused.
+	// Name: Name of the recording: a file name without extension, relative to the server's recordings directory.
+	// Sub-folders, as in `support/call-17`, are made when needed; a way out of the directory with `..` is
+	// refused.
 	Name string `form:"name" json:"name"`
 
-	// Format File format and extension, such as `wav`, `gsm` or `ulaw`.
+	// Format: File format and extension, such as `wav`, `gsm` or `ulaw`.
 	Format string `form:"format" json:"format"`
 
-	// RecorderFormat Audio format, such as `slin16`, of the internal channel that listens to the bridge. By default the one that suits the file format. Since Asterisk 20.17, 22.7, 23.1.
+	// RecorderFormat: Audio format, such as `slin16`, of the internal channel that listens to the bridge. By
+	// default the one that suits the file format. Since Asterisk 20.17, 22.7, 23.1.
 	RecorderFormat *string `form:"recorder_format,omitempty" json:"recorder_format,omitempty"`
 
-	// MaxDurationSeconds Length in seconds after which the recording ends by itself, not counting paused time. 0, the default, means no limit.
+	// MaxDurationSeconds: Length in seconds after which the recording ends by itself, not counting paused time.
+	// 0, the default, means no limit.
 	MaxDurationSeconds *int `form:"maxDurationSeconds,omitempty" json:"maxDurationSeconds,omitempty"`
 
-	// MaxSilenceSeconds Seconds of uninterrupted silence after which the recording ends by itself. 0, the default, means never. Only with a value above 0 does Asterisk measure how long was talked.
+	// MaxSilenceSeconds: Seconds of uninterrupted silence after which the recording ends by itself. 0, the
+	// default, means never. Only with a value above 0 does Asterisk measure how long was talked.
 	MaxSilenceSeconds *int `form:"maxSilenceSeconds,omitempty" json:"maxSilenceSeconds,omitempty"`
 
-	// IfExists What happens if a recording of this name, in any format, is stored already. `fail`, the default: the request is answered with 409. `overwrite`: the old one is replaced. `append`: the new audio is added to its end. A recording in progress under the name gives 409 in all cases.
+	// IfExists: What happens if a recording of this name, in any format, is stored already. `fail`, the default:
+	// the request is answered with 409. `overwrite`: the old one is replaced. `append`: the new audio is added
+	// to its end. A recording in progress under the name gives 409 in all cases.
 	IfExists *BridgesRecordParamsIfExists `form:"ifExists,omitempty" json:"ifExists,omitempty"`
 
-	// Beep Whether a beep is played to the bridge when the recording starts. The default is false.
+	// Beep: Whether a beep is played to the bridge when the recording starts. The default is false.
 	Beep *bool `form:"beep,omitempty" json:"beep,omitempty"`
 
-	// TerminateOn DTMF digit that ends the recording: `none`, the default, `any`, `*` or `#`.
+	// TerminateOn: DTMF digit that ends the recording: `none`, the default, `any`, `*` or `#`.
 	TerminateOn *BridgesRecordParamsTerminateOn `form:"terminateOn,omitempty" json:"terminateOn,omitempty"`
 }
 
@@ -2680,244 +3180,281 @@ type BridgesRecordParamsTerminateOn string
 
 // BridgesRemoveChannelParams defines parameters for BridgesRemoveChannel.
 type BridgesRemoveChannelParams struct {
-	// Channel Ids of the channels to remove, at most 127.
+	// Channel: Ids of the channels to remove, at most 127.
 	Channel []string `form:"channel" json:"channel"`
 }
 
 // BridgesGetBridgeVarParams defines parameters for BridgesGetBridgeVar.
 type BridgesGetBridgeVarParams struct {
-	// Variable Name of the variable to read.
+	// Variable: Name of the variable to read.
 	Variable string `form:"variable" json:"variable"`
 }
 
 // BridgesSetBridgeVarParams defines parameters for BridgesSetBridgeVar.
 type BridgesSetBridgeVarParams struct {
-	// Variable Name of the variable. White space around it is dropped.
+	// Variable: Name of the variable. White space around it is dropped.
 	Variable string `form:"variable" json:"variable"`
 
-	// Value New value. Leaving it out removes the variable.
+	// Value: New value. Leaving it out removes the variable.
 	Value *string `form:"value,omitempty" json:"value,omitempty"`
 
-	// ReportEvents Whether the variable appears in `bridgevars` of the bridge and of its events. The default is false, and setting a reported variable again without this flag hides it again.
+	// ReportEvents: Whether the variable appears in `bridgevars` of the bridge and of its events. The default is
+	// false, and setting a reported variable again without this flag hides it again.
 	ReportEvents *bool `form:"report_events,omitempty" json:"report_events,omitempty"`
 }
 
 // BridgesGetBridgeVarsParams defines parameters for BridgesGetBridgeVars.
 type BridgesGetBridgeVarsParams struct {
-	// Variables Names of the variables to read, at most 127.
+	// Variables: Names of the variables to read, at most 127.
 	Variables []string `form:"variables" json:"variables"`
 }
 
 // BridgesSetBridgeVarsJSONBody defines parameters for BridgesSetBridgeVars.
 type BridgesSetBridgeVarsJSONBody struct {
-	// Variables Values by variable name. A value is either a string, or an object with the string `value` and the boolean `report_events` (false by default), which decides whether the variable appears in `bridgevars` of the bridge and of its events.
+	// Variables: Values by variable name. A value is either a string, or an object with the string `value` and
+	// the boolean `report_events` (false by default), which decides whether the variable appears in `bridgevars`
+	// of the bridge and of its events.
 	Variables map[string]VariableValue `json:"variables"`
 }
 
 // ChannelsOriginateJSONBody defines parameters for ChannelsOriginate.
 type ChannelsOriginateJSONBody struct {
-	// App Same as the query parameter `app`, and wins over it.
+	// App: Same as the query parameter `app`, and wins over it.
 	App *string `json:"app,omitempty"`
 
-	// AppArgs Same as the query parameter `appArgs`, and wins over it.
+	// AppArgs: Same as the query parameter `appArgs`, and wins over it.
 	AppArgs *string `json:"appArgs,omitempty"`
 
-	// CallerID Same as the query parameter `callerId`, and wins over it.
+	// CallerID: Same as the query parameter `callerId`, and wins over it.
 	CallerID *string `json:"callerId,omitempty"`
 
-	// ChannelID Same as the query parameter `channelId`, and wins over it.
+	// ChannelID: Same as the query parameter `channelId`, and wins over it.
 	ChannelID *string `json:"channelId,omitempty"`
 
-	// Context Same as the query parameter `context`, and wins over it.
+	// Context: Same as the query parameter `context`, and wins over it.
 	Context *string `json:"context,omitempty"`
 
-	// Endpoint Same as the query parameter `endpoint`, and wins over it.
+	// Endpoint: Same as the query parameter `endpoint`, and wins over it.
 	Endpoint *string `json:"endpoint,omitempty"`
 
-	// Extension Same as the query parameter `extension`, and wins over it.
+	// Extension: Same as the query parameter `extension`, and wins over it.
 	Extension *string `json:"extension,omitempty"`
 
-	// Formats Same as the query parameter `formats`, and wins over it.
+	// Formats: Same as the query parameter `formats`, and wins over it.
 	Formats *string `json:"formats,omitempty"`
 
-	// Label Same as the query parameter `label`, and wins over it.
+	// Label: Same as the query parameter `label`, and wins over it.
 	Label *string `json:"label,omitempty"`
 
-	// Originator Same as the query parameter `originator`, and wins over it.
+	// Originator: Same as the query parameter `originator`, and wins over it.
 	Originator *string `json:"originator,omitempty"`
 
-	// OtherChannelID Same as the query parameter `otherChannelId`, and wins over it.
+	// OtherChannelID: Same as the query parameter `otherChannelId`, and wins over it.
 	OtherChannelID *string `json:"otherChannelId,omitempty"`
 
-	// Priority Same as the query parameter `priority`, and wins over it.
+	// Priority: Same as the query parameter `priority`, and wins over it.
 	Priority *int64 `json:"priority,omitempty"`
 
-	// Timeout Same as the query parameter `timeout`, and wins over it.
+	// Timeout: Same as the query parameter `timeout`, and wins over it.
 	Timeout *int `json:"timeout,omitempty"`
 
-	// Variables Variables to set on the new channel before it is dialled, by name. A value is a string, or an object with the string `value` and the optional boolean `report_events`, which adds the variable to the channel in later events. Dialplan functions such as `CALLERID(name)` can be set too. Since Asterisk 12.1.
+	// Variables: Variables to set on the new channel before it is dialled, by name. A value is a string, or an
+	// object with the string `value` and the optional boolean `report_events`, which adds the variable to the
+	// channel in later events. Dialplan functions such as `CALLERID(name)` can be set too. Since Asterisk 12.1.
 	Variables map[string]VariableValue `json:"variables,omitempty"`
 }
 
 // ChannelsOriginateParams defines parameters for ChannelsOriginate.
 type ChannelsOriginateParams struct {
-	// Endpoint The party to call, as technology and resource, such as `PJSIP/alice`, `PJSIP/100@trunk` or `Local/100@default`.
+	// Endpoint: The party to call, as technology and resource, such as `PJSIP/alice`, `PJSIP/100@trunk` or
+	// `Local/100@default`.
 	Endpoint string `form:"endpoint" json:"endpoint"`
 
-	// Extension Dialplan extension that the channel runs once it is answered. Used only without `app`.
+	// Extension: Dialplan extension that the channel runs once it is answered. Used only without `app`.
 	Extension *string `form:"extension,omitempty" json:"extension,omitempty"`
 
-	// Context Dialplan context of the extension. Defaults to `default`; used only together with `extension`.
+	// Context: Dialplan context of the extension. Defaults to `default`; used only together with `extension`.
 	Context *string `form:"context,omitempty" json:"context,omitempty"`
 
-	// Priority Priority within the extension at which the dialplan starts. Defaults to 1.
+	// Priority: Priority within the extension at which the dialplan starts. Defaults to 1.
 	Priority *int64 `form:"priority,omitempty" json:"priority,omitempty"`
 
-	// Label Label of the priority at which the dialplan starts; overrides `priority`. A number is taken as a priority. Since Asterisk 13.2.
+	// Label: Label of the priority at which the dialplan starts; overrides `priority`. A number is taken as a
+	// priority. Since Asterisk 13.2.
 	Label *string `form:"label,omitempty" json:"label,omitempty"`
 
-	// App Stasis application that the answered channel enters and that receives its events while it is being called. It replaces `extension`; do not send both.
+	// App: Stasis application that the answered channel enters and that receives its events while it is being
+	// called. It replaces `extension`; do not send both.
 	App *string `form:"app,omitempty" json:"app,omitempty"`
 
-	// AppArgs Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
+	// AppArgs: Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs *string `form:"appArgs,omitempty" json:"appArgs,omitempty"`
 
-	// CallerID Caller id to show to the called party, as a number or as a name and number such as `Alice <100>`.
+	// CallerID: Caller id to show to the called party, as a number or as a name and number such as `Alice
+	// <100>`.
 	CallerID *string `form:"callerId,omitempty" json:"callerId,omitempty"`
 
-	// Timeout How long to wait for an answer, in seconds. 0 or nothing means 30 seconds, -1 means no limit.
+	// Timeout: How long to wait for an answer, in seconds. 0 or nothing means 30 seconds, -1 means no limit.
 	Timeout *int `form:"timeout,omitempty" json:"timeout,omitempty"`
 
-	// ChannelID Id for the new channel, at most 149 characters. Asterisk makes one up if it is absent; choose it yourself to be able to await the channel's events before the request is sent. The words `create` and `externalMedia` cannot be used. Since Asterisk 12.2.
+	// ChannelID: Id for the new channel, at most 149 characters. Asterisk makes one up if it is absent; choose
+	// it yourself to be able to await the channel's events before the request is sent. The words `create` and
+	// `externalMedia` cannot be used. Since Asterisk 12.2.
 	ChannelID *string `form:"channelId,omitempty" json:"channelId,omitempty"`
 
-	// OtherChannelID Id for the second half of a Local channel, the one whose name ends in `;2`. At most 149 characters. Defaults to the first half's id with `;2` appended; meaningless for other technologies. Since Asterisk 12.2.
+	// OtherChannelID: Id for the second half of a Local channel, the one whose name ends in `;2`. At most 149
+	// characters. Defaults to the first half's id with `;2` appended; meaningless for other technologies. Since
+	// Asterisk 12.2.
 	OtherChannelID *string `form:"otherChannelId,omitempty" json:"otherChannelId,omitempty"`
 
-	// Originator Id of an existing channel on whose behalf the call is made. The new channel takes the offered codecs from it and is linked to its call. Cannot be combined with `formats`. Since Asterisk 13.2.
+	// Originator: Id of an existing channel on whose behalf the call is made. The new channel takes the offered
+	// codecs from it and is linked to its call. Cannot be combined with `formats`. Since Asterisk 13.2.
 	Originator *string `form:"originator,omitempty" json:"originator,omitempty"`
 
-	// Formats Codecs to offer, separated by commas, such as `ulaw,slin16`. Asterisk chooses if neither this nor `originator` is given, and refuses both together. Since Asterisk 13.10.
+	// Formats: Codecs to offer, separated by commas, such as `ulaw,slin16`. Asterisk chooses if neither this nor
+	// `originator` is given, and refuses both together. Since Asterisk 13.10.
 	Formats *string `form:"formats,omitempty" json:"formats,omitempty"`
 }
 
 // ChannelsCreateJSONBody defines parameters for ChannelsCreate.
 type ChannelsCreateJSONBody struct {
-	// App Same as the query parameter `app`, and wins over it.
+	// App: Same as the query parameter `app`, and wins over it.
 	App *string `json:"app,omitempty"`
 
-	// AppArgs Same as the query parameter `appArgs`, and wins over it.
+	// AppArgs: Same as the query parameter `appArgs`, and wins over it.
 	AppArgs *string `json:"appArgs,omitempty"`
 
-	// ChannelID Same as the query parameter `channelId`, and wins over it.
+	// ChannelID: Same as the query parameter `channelId`, and wins over it.
 	ChannelID *string `json:"channelId,omitempty"`
 
-	// Endpoint Same as the query parameter `endpoint`, and wins over it.
+	// Endpoint: Same as the query parameter `endpoint`, and wins over it.
 	Endpoint *string `json:"endpoint,omitempty"`
 
-	// Formats Same as the query parameter `formats`, and wins over it.
+	// Formats: Same as the query parameter `formats`, and wins over it.
 	Formats *string `json:"formats,omitempty"`
 
-	// Originator Same as the query parameter `originator`, and wins over it.
+	// Originator: Same as the query parameter `originator`, and wins over it.
 	Originator *string `json:"originator,omitempty"`
 
-	// OtherChannelID Same as the query parameter `otherChannelId`, and wins over it.
+	// OtherChannelID: Same as the query parameter `otherChannelId`, and wins over it.
 	OtherChannelID *string `json:"otherChannelId,omitempty"`
 
-	// Variables Variables to set on the new channel before it is dialled, by name. A value is a string, or an object with the string `value` and the optional boolean `report_events`, which adds the variable to the channel in later events. Dialplan functions such as `CALLERID(name)` can be set too. Since Asterisk 16.11, 17.5.
+	// Variables: Variables to set on the new channel before it is dialled, by name. A value is a string, or an
+	// object with the string `value` and the optional boolean `report_events`, which adds the variable to the
+	// channel in later events. Dialplan functions such as `CALLERID(name)` can be set too. Since Asterisk 16.11,
+	// 17.5.
 	Variables map[string]VariableValue `json:"variables,omitempty"`
 }
 
 // ChannelsCreateParams defines parameters for ChannelsCreate.
 type ChannelsCreateParams struct {
-	// Endpoint The party that the channel will call when it is dialled, as technology and resource, such as `PJSIP/alice`.
+	// Endpoint: The party that the channel will call when it is dialled, as technology and resource, such as
+	// `PJSIP/alice`.
 	Endpoint string `form:"endpoint" json:"endpoint"`
 
-	// App Stasis application that the channel enters at once. Always required.
+	// App: Stasis application that the channel enters at once. Always required.
 	App string `form:"app" json:"app"`
 
-	// AppArgs Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
+	// AppArgs: Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs *string `form:"appArgs,omitempty" json:"appArgs,omitempty"`
 
-	// ChannelID Id for the new channel. Asterisk makes one up if it is absent; choose it yourself to be able to await the channel's events before the request is sent. At most 149 characters.
+	// ChannelID: Id for the new channel. Asterisk makes one up if it is absent; choose it yourself to be able to
+	// await the channel's events before the request is sent. At most 149 characters.
 	ChannelID *string `form:"channelId,omitempty" json:"channelId,omitempty"`
 
-	// OtherChannelID Id for the second half of a Local channel, the one whose name ends in `;2`. At most 149 characters. Defaults to the first half's id with `;2` appended; meaningless for other technologies.
+	// OtherChannelID: Id for the second half of a Local channel, the one whose name ends in `;2`. At most 149
+	// characters. Defaults to the first half's id with `;2` appended; meaningless for other technologies.
 	OtherChannelID *string `form:"otherChannelId,omitempty" json:"otherChannelId,omitempty"`
 
-	// Originator Id of an existing channel on whose behalf this one is made. The new channel takes the offered codecs from it, and the application is subscribed to it too. Cannot be combined with `formats`.
+	// Originator: Id of an existing channel on whose behalf this one is made. The new channel takes the offered
+	// codecs from it, and the application is subscribed to it too. Cannot be combined with `formats`.
 	Originator *string `form:"originator,omitempty" json:"originator,omitempty"`
 
-	// Formats Codecs to offer, separated by commas, such as `ulaw,slin16`. All audio codecs if neither this nor `originator` is given; both together are refused.
+	// Formats: Codecs to offer, separated by commas, such as `ulaw,slin16`. All audio codecs if neither this nor
+	// `originator` is given; both together are refused.
 	Formats *string `form:"formats,omitempty" json:"formats,omitempty"`
 }
 
 // ChannelsExternalMediaJSONBody defines parameters for ChannelsExternalMedia.
 type ChannelsExternalMediaJSONBody struct {
-	// App Same as the query parameter `app`, and wins over it.
+	// App: Same as the query parameter `app`, and wins over it.
 	App *string `json:"app,omitempty"`
 
-	// ChannelID Same as the query parameter `channelId`, and wins over it.
+	// ChannelID: Same as the query parameter `channelId`, and wins over it.
 	ChannelID *string `json:"channelId,omitempty"`
 
-	// ConnectionType Same as the query parameter `connection_type`, and wins over it.
+	// ConnectionType: Same as the query parameter `connection_type`, and wins over it.
 	ConnectionType *ChannelsExternalMediaJSONBodyConnectionType `json:"connection_type,omitempty"`
 
-	// Data Same as the query parameter `data`, and wins over it.
+	// Data: Same as the query parameter `data`, and wins over it.
 	Data *string `json:"data,omitempty"`
 
-	// Direction Same as the query parameter `direction`, and wins over it.
+	// Direction: Same as the query parameter `direction`, and wins over it.
 	Direction *ChannelsExternalMediaJSONBodyDirection `json:"direction,omitempty"`
 
-	// Encapsulation Same as the query parameter `encapsulation`, and wins over it.
+	// Encapsulation: Same as the query parameter `encapsulation`, and wins over it.
 	Encapsulation *ChannelsExternalMediaJSONBodyEncapsulation `json:"encapsulation,omitempty"`
 
-	// ExternalHost Same as the query parameter `external_host`, and wins over it.
+	// ExternalHost: Same as the query parameter `external_host`, and wins over it.
 	ExternalHost *string `json:"external_host,omitempty"`
 
-	// Format Same as the query parameter `format`, and wins over it.
+	// Format: Same as the query parameter `format`, and wins over it.
 	Format *string `json:"format,omitempty"`
 
-	// Transport Same as the query parameter `transport`, and wins over it.
+	// Transport: Same as the query parameter `transport`, and wins over it.
 	Transport *ChannelsExternalMediaJSONBodyTransport `json:"transport,omitempty"`
 
-	// TransportData Same as the query parameter `transport_data`, and wins over it.
+	// TransportData: Same as the query parameter `transport_data`, and wins over it.
 	TransportData *string `json:"transport_data,omitempty"`
 
-	// Variables Variables to set on the new channel before it is connected, by name. A value is a string, or an object with the string `value` and the optional boolean `report_events`, which adds the variable to the channel in later events. Dialplan functions such as `CALLERID(name)` can be set too.
+	// Variables: Variables to set on the new channel before it is connected, by name. A value is a string, or an
+	// object with the string `value` and the optional boolean `report_events`, which adds the variable to the
+	// channel in later events. Dialplan functions such as `CALLERID(name)` can be set too.
 	Variables map[string]VariableValue `json:"variables,omitempty"`
 }
 
 // ChannelsExternalMediaParams defines parameters for ChannelsExternalMedia.
 type ChannelsExternalMediaParams struct {
-	// ChannelID Id for the new channel, at most 149 characters. Asterisk makes one up if it is absent.
+	// ChannelID: Id for the new channel, at most 149 characters. Asterisk makes one up if it is absent.
 	ChannelID *string `form:"channelId,omitempty" json:"channelId,omitempty"`
 
-	// App Stasis application that the connected channel enters.
+	// App: Stasis application that the connected channel enters.
 	App string `form:"app" json:"app"`
 
-	// ExternalHost The far side. For RTP and AudioSocket a host name or address with its port, such as `192.0.2.7:4000`. For a websocket client the name of a section of websocket_client.conf. Not needed for a websocket server, where your program connects to Asterisk.
+	// ExternalHost: The far side. For RTP and AudioSocket a host name or address with its port, such as
+	// `192.0.2.7:4000`. For a websocket client the name of a section of websocket_client.conf. Not needed for a
+	// websocket server, where your program connects to Asterisk.
 	ExternalHost *string `form:"external_host,omitempty" json:"external_host,omitempty"`
 
-	// Encapsulation How the audio is packed: `rtp` (the default, needs transport `udp`), `audiosocket` (needs `tcp`) or `none` (websocket only, and required there). `audiosocket` since Asterisk 18. `none` since Asterisk 20.16, 21.11, 22.6.
+	// Encapsulation: How the audio is packed: `rtp` (the default, needs transport `udp`), `audiosocket` (needs
+	// `tcp`) or `none` (websocket only, and required there). `audiosocket` since Asterisk 18. `none` since
+	// Asterisk 20.16, 21.11, 22.6.
 	Encapsulation *ChannelsExternalMediaParamsEncapsulation `form:"encapsulation,omitempty" json:"encapsulation,omitempty"`
 
-	// Transport What carries the audio: `udp` (the default) for RTP, `tcp` for AudioSocket, or `websocket`. `tcp` since Asterisk 18. `websocket` since Asterisk 20.16, 21.11, 22.6.
+	// Transport: What carries the audio: `udp` (the default) for RTP, `tcp` for AudioSocket, or `websocket`.
+	// `tcp` since Asterisk 18. `websocket` since Asterisk 20.16, 21.11, 22.6.
 	Transport *ChannelsExternalMediaParamsTransport `form:"transport,omitempty" json:"transport,omitempty"`
 
-	// ConnectionType Who opens the connection: `client` (the default) means Asterisk does, `server` means Asterisk waits for your program and is allowed for a websocket only. `server` since Asterisk 20.16, 21.11, 22.6.
+	// ConnectionType: Who opens the connection: `client` (the default) means Asterisk does, `server` means
+	// Asterisk waits for your program and is allowed for a websocket only. `server` since Asterisk 20.16, 21.11,
+	// 22.6.
 	ConnectionType *ChannelsExternalMediaParamsConnectionType `form:"connection_type,omitempty" json:"connection_type,omitempty"`
 
-	// Format Codec on the connection, such as `ulaw`, `slin16` or `opus`. Signed linear audio is big-endian over RTP, little-endian over AudioSocket and websockets.
+	// Format: Codec on the connection, such as `ulaw`, `slin16` or `opus`. Signed linear audio is big-endian
+	// over RTP, little-endian over AudioSocket and websockets.
 	Format string `form:"format" json:"format"`
 
-	// Direction Which way audio flows, as seen by your program: `both` (the default), `in` if it only receives, `out` if it only sends. Only websocket channels obey `in` and `out`, and older servers know `both` alone.
+	// Direction: Which way audio flows, as seen by your program: `both` (the default), `in` if it only receives,
+	// `out` if it only sends. Only websocket channels obey `in` and `out`, and older servers know `both` alone.
 	Direction *ChannelsExternalMediaParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
 
-	// Data For AudioSocket the connection's UUID in text form, required. The value is handed to the Stasis application as its arguments too, and RTP and websockets use it for nothing else. Since Asterisk 18.
+	// Data: For AudioSocket the connection's UUID in text form, required. The value is handed to the Stasis
+	// application as its arguments too, and RTP and websockets use it for nothing else. Since Asterisk 18.
 	Data *string `form:"data,omitempty" json:"data,omitempty"`
 
-	// TransportData Extra dial string options of a websocket channel, such as `f(json)` for control messages in JSON or `n` to leave the channel unanswered. RTP and AudioSocket have no use for it. Since Asterisk 20.18, 22.8, 23.2.
+	// TransportData: Extra dial string options of a websocket channel, such as `f(json)` for control messages in
+	// JSON or `n` to leave the channel unanswered. RTP and AudioSocket have no use for it. Since Asterisk 20.18,
+	// 22.8, 23.2.
 	TransportData *string `form:"transport_data,omitempty" json:"transport_data,omitempty"`
 }
 
@@ -2947,10 +3484,16 @@ type ChannelsExternalMediaJSONBodyTransport string
 
 // ChannelsHangupParams defines parameters for ChannelsHangup.
 type ChannelsHangupParams struct {
-	// ReasonCode Hangup cause to signal as a number in text form, an ISDN (Q.850) cause such as `17`; the channel's technology translates it. Cannot be combined with `reason`. Since Asterisk 17.
+	// ReasonCode: Hangup cause to signal as a number in text form, an ISDN (Q.850) cause such as `17`; the
+	// channel's technology translates it. Cannot be combined with `reason`. Since Asterisk 17.
 	ReasonCode *string `form:"reason_code,omitempty" json:"reason_code,omitempty"`
 
-	// Reason Hangup cause to signal, by name, with the ISDN cause it stands for: `normal` (16, the default), `busy` (17), `congestion` (34), `no_answer` (19), `timeout` (18), `rejected` (21), `unallocated` (1), `normal_unspecified` (31), `number_incomplete` (28), `codec_mismatch` (58), `interworking` (127), `failure` (38), `answered_elsewhere` (26). Cannot be combined with `reason_code`. `answered_elsewhere` since Asterisk 15. `codec_mismatch`, `failure`, `interworking`, `normal_unspecified`, `number_incomplete`, `rejected`, `timeout`, `unallocated` since Asterisk 16.2. `no_answer` since Asterisk 13.3.
+	// Reason: Hangup cause to signal, by name, with the ISDN cause it stands for: `normal` (16, the default),
+	// `busy` (17), `congestion` (34), `no_answer` (19), `timeout` (18), `rejected` (21), `unallocated` (1),
+	// `normal_unspecified` (31), `number_incomplete` (28), `codec_mismatch` (58), `interworking` (127),
+	// `failure` (38), `answered_elsewhere` (26). Cannot be combined with `reason_code`. `answered_elsewhere`
+	// since Asterisk 15. `codec_mismatch`, `failure`, `interworking`, `normal_unspecified`, `number_incomplete`,
+	// `rejected`, `timeout`, `unallocated` since Asterisk 16.2. `no_answer` since Asterisk 13.3.
 	Reason *ChannelsHangupParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
@@ -2959,145 +3502,161 @@ type ChannelsHangupParamsReason string
 
 // ChannelsOriginateWithIDJSONBody defines parameters for ChannelsOriginateWithID.
 type ChannelsOriginateWithIDJSONBody struct {
-	// App Same as the query parameter `app`, and wins over it.
+	// App: Same as the query parameter `app`, and wins over it.
 	App *string `json:"app,omitempty"`
 
-	// AppArgs Same as the query parameter `appArgs`, and wins over it.
+	// AppArgs: Same as the query parameter `appArgs`, and wins over it.
 	AppArgs *string `json:"appArgs,omitempty"`
 
-	// CallerID Same as the query parameter `callerId`, and wins over it.
+	// CallerID: Same as the query parameter `callerId`, and wins over it.
 	CallerID *string `json:"callerId,omitempty"`
 
-	// Context Same as the query parameter `context`, and wins over it.
+	// Context: Same as the query parameter `context`, and wins over it.
 	Context *string `json:"context,omitempty"`
 
-	// Endpoint Same as the query parameter `endpoint`, and wins over it.
+	// Endpoint: Same as the query parameter `endpoint`, and wins over it.
 	Endpoint *string `json:"endpoint,omitempty"`
 
-	// Extension Same as the query parameter `extension`, and wins over it.
+	// Extension: Same as the query parameter `extension`, and wins over it.
 	Extension *string `json:"extension,omitempty"`
 
-	// Formats Same as the query parameter `formats`, and wins over it.
+	// Formats: Same as the query parameter `formats`, and wins over it.
 	Formats *string `json:"formats,omitempty"`
 
-	// Label Same as the query parameter `label`, and wins over it.
+	// Label: Same as the query parameter `label`, and wins over it.
 	Label *string `json:"label,omitempty"`
 
-	// Originator Same as the query parameter `originator`, and wins over it.
+	// Originator: Same as the query parameter `originator`, and wins over it.
 	Originator *string `json:"originator,omitempty"`
 
-	// OtherChannelID Same as the query parameter `otherChannelId`, and wins over it.
+	// OtherChannelID: Same as the query parameter `otherChannelId`, and wins over it.
 	OtherChannelID *string `json:"otherChannelId,omitempty"`
 
-	// Priority Same as the query parameter `priority`, and wins over it.
+	// Priority: Same as the query parameter `priority`, and wins over it.
 	Priority *int64 `json:"priority,omitempty"`
 
-	// Timeout Same as the query parameter `timeout`, and wins over it.
+	// Timeout: Same as the query parameter `timeout`, and wins over it.
 	Timeout *int `json:"timeout,omitempty"`
 
-	// Variables Variables to set on the new channel before it is dialled, by name. A value is a string, or an object with the string `value` and the optional boolean `report_events`, which adds the variable to the channel in later events. Dialplan functions such as `CALLERID(name)` can be set too.
+	// Variables: Variables to set on the new channel before it is dialled, by name. A value is a string, or an
+	// object with the string `value` and the optional boolean `report_events`, which adds the variable to the
+	// channel in later events. Dialplan functions such as `CALLERID(name)` can be set too.
 	Variables map[string]VariableValue `json:"variables,omitempty"`
 }
 
 // ChannelsOriginateWithIDParams defines parameters for ChannelsOriginateWithID.
 type ChannelsOriginateWithIDParams struct {
-	// Endpoint The party to call, as technology and resource, such as `PJSIP/alice`, `PJSIP/100@trunk` or `Local/100@default`.
+	// Endpoint: The party to call, as technology and resource, such as `PJSIP/alice`, `PJSIP/100@trunk` or
+	// `Local/100@default`.
 	Endpoint string `form:"endpoint" json:"endpoint"`
 
-	// Extension Dialplan extension that the channel runs once it is answered. Used only without `app`.
+	// Extension: Dialplan extension that the channel runs once it is answered. Used only without `app`.
 	Extension *string `form:"extension,omitempty" json:"extension,omitempty"`
 
-	// Context Dialplan context of the extension. Defaults to `default`; used only together with `extension`.
+	// Context: Dialplan context of the extension. Defaults to `default`; used only together with `extension`.
 	Context *string `form:"context,omitempty" json:"context,omitempty"`
 
-	// Priority Priority within the extension at which the dialplan starts. Defaults to 1.
+	// Priority: Priority within the extension at which the dialplan starts. Defaults to 1.
 	Priority *int64 `form:"priority,omitempty" json:"priority,omitempty"`
 
-	// Label Label of the priority at which the dialplan starts; overrides `priority`. A number is taken as a priority. Since Asterisk 13.2.
+	// Label: Label of the priority at which the dialplan starts; overrides `priority`. A number is taken as a
+	// priority. Since Asterisk 13.2.
 	Label *string `form:"label,omitempty" json:"label,omitempty"`
 
-	// App Stasis application that the answered channel enters and that receives its events while it is being called. It replaces `extension`; do not send both.
+	// App: Stasis application that the answered channel enters and that receives its events while it is being
+	// called. It replaces `extension`; do not send both.
 	App *string `form:"app,omitempty" json:"app,omitempty"`
 
-	// AppArgs Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
+	// AppArgs: Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs *string `form:"appArgs,omitempty" json:"appArgs,omitempty"`
 
-	// CallerID Caller id to show to the called party, as a number or as a name and number such as `Alice <100>`.
+	// CallerID: Caller id to show to the called party, as a number or as a name and number such as `Alice
+	// <100>`.
 	CallerID *string `form:"callerId,omitempty" json:"callerId,omitempty"`
 
-	// Timeout How long to wait for an answer, in seconds. 0 or nothing means 30 seconds, -1 means no limit.
+	// Timeout: How long to wait for an answer, in seconds. 0 or nothing means 30 seconds, -1 means no limit.
 	Timeout *int `form:"timeout,omitempty" json:"timeout,omitempty"`
 
-	// OtherChannelID Id for the second half of a Local channel, the one whose name ends in `;2`. At most 149 characters. Defaults to the first half's id with `;2` appended; meaningless for other technologies.
+	// OtherChannelID: Id for the second half of a Local channel, the one whose name ends in `;2`. At most 149
+	// characters. Defaults to the first half's id with `;2` appended; meaningless for other technologies.
 	OtherChannelID *string `form:"otherChannelId,omitempty" json:"otherChannelId,omitempty"`
 
-	// Originator Id of an existing channel on whose behalf the call is made. The new channel takes the offered codecs from it and is linked to its call. Cannot be combined with `formats`. Since Asterisk 13.2.
+	// Originator: Id of an existing channel on whose behalf the call is made. The new channel takes the offered
+	// codecs from it and is linked to its call. Cannot be combined with `formats`. Since Asterisk 13.2.
 	Originator *string `form:"originator,omitempty" json:"originator,omitempty"`
 
-	// Formats Codecs to offer, separated by commas, such as `ulaw,slin16`. Asterisk chooses if neither this nor `originator` is given, and refuses both together. Since Asterisk 13.10.
+	// Formats: Codecs to offer, separated by commas, such as `ulaw,slin16`. Asterisk chooses if neither this nor
+	// `originator` is given, and refuses both together. Since Asterisk 13.10.
 	Formats *string `form:"formats,omitempty" json:"formats,omitempty"`
 }
 
 // ChannelsContinueInDialplanParams defines parameters for ChannelsContinueInDialplan.
 type ChannelsContinueInDialplanParams struct {
-	// Context Context to go to. Defaults to the channel's current one.
+	// Context: Context to go to. Defaults to the channel's current one.
 	Context *string `form:"context,omitempty" json:"context,omitempty"`
 
-	// Extension Extension to go to. Defaults to `s` if a context is given, otherwise to the channel's current extension.
+	// Extension: Extension to go to. Defaults to `s` if a context is given, otherwise to the channel's current
+	// extension.
 	Extension *string `form:"extension,omitempty" json:"extension,omitempty"`
 
-	// Priority Priority to go to. Defaults to 1 if a context or an extension is given, otherwise to the one after the current priority.
+	// Priority: Priority to go to. Defaults to 1 if a context or an extension is given, otherwise to the one
+	// after the current priority.
 	Priority *int `form:"priority,omitempty" json:"priority,omitempty"`
 
-	// Label Label of the priority to go to; overrides `priority`. A number is taken as a priority. Since Asterisk 13.2.
+	// Label: Label of the priority to go to; overrides `priority`. A number is taken as a priority. Since
+	// Asterisk 13.2.
 	Label *string `form:"label,omitempty" json:"label,omitempty"`
 }
 
 // ChannelsDialParams defines parameters for ChannelsDial.
 type ChannelsDialParams struct {
-	// Caller Id of the channel on whose behalf the call is made. The dialled channel takes over its inheritable variables and its language, and shows its caller id. An unknown id is ignored.
+	// Caller: Id of the channel on whose behalf the call is made. The dialled channel takes over its inheritable
+	// variables and its language, and shows its caller id. An unknown id is ignored.
 	Caller *string `form:"caller,omitempty" json:"caller,omitempty"`
 
-	// Timeout How long to wait for an answer, in seconds, after which the channel is hung up. 0, the default, means no limit.
+	// Timeout: How long to wait for an answer, in seconds, after which the channel is hung up. 0, the default,
+	// means no limit.
 	Timeout *int `form:"timeout,omitempty" json:"timeout,omitempty"`
 }
 
 // ChannelsSendDTMFParams defines parameters for ChannelsSendDTMF.
 type ChannelsSendDTMFParams struct {
-	// Dtmf Digits to send: `0` to `9`, `*`, `#` and `A` to `D`. A `w` pauses for half a second.
+	// Dtmf: Digits to send: `0` to `9`, `*`, `#` and `A` to `D`. A `w` pauses for half a second.
 	Dtmf *string `form:"dtmf,omitempty" json:"dtmf,omitempty"`
 
-	// Before Pause before the first digit, in milliseconds. Defaults to 0.
+	// Before: Pause before the first digit, in milliseconds. Defaults to 0.
 	Before *int `form:"before,omitempty" json:"before,omitempty"`
 
-	// Between Pause between two digits, in milliseconds. Defaults to 100.
+	// Between: Pause between two digits, in milliseconds. Defaults to 100.
 	Between *int `form:"between,omitempty" json:"between,omitempty"`
 
-	// Duration How long each digit sounds, in milliseconds. Defaults to 100, which is also the minimum.
+	// Duration: How long each digit sounds, in milliseconds. Defaults to 100, which is also the minimum.
 	Duration *int `form:"duration,omitempty" json:"duration,omitempty"`
 
-	// After Pause after the last digit, before the channel's next command runs, in milliseconds. Defaults to 0.
+	// After: Pause after the last digit, before the channel's next command runs, in milliseconds. Defaults to 0.
 	After *int `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ChannelsStartMohParams defines parameters for ChannelsStartMoh.
 type ChannelsStartMohParams struct {
-	// MohClass Music class to play, a section of musiconhold.conf. Defaults to the channel's own class, or `default` if it has none. An unknown class is not reported as an error.
+	// MohClass: Music class to play, a section of musiconhold.conf. Defaults to the channel's own class, or
+	// `default` if it has none. An unknown class is not reported as an error.
 	MohClass *string `form:"mohClass,omitempty" json:"mohClass,omitempty"`
 }
 
 // ChannelsMoveParams defines parameters for ChannelsMove.
 type ChannelsMoveParams struct {
-	// App Stasis application to hand the channel to.
+	// App: Stasis application to hand the channel to.
 	App string `form:"app" json:"app"`
 
-	// AppArgs Arguments for the new application, separated by commas. They arrive as a list in `StasisStart`.
+	// AppArgs: Arguments for the new application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs *string `form:"appArgs,omitempty" json:"appArgs,omitempty"`
 }
 
 // ChannelsUnmuteParams defines parameters for ChannelsUnmute.
 type ChannelsUnmuteParams struct {
-	// Direction Which audio to let pass again: `in` is what Asterisk receives from the channel, `out` is what Asterisk sends to it, `both` is both. Servers refuse a request without it.
+	// Direction: Which audio to let pass again: `in` is what Asterisk receives from the channel, `out` is what
+	// Asterisk sends to it, `both` is both. Servers refuse a request without it.
 	Direction ChannelsUnmuteParamsDirection `form:"direction" json:"direction"`
 }
 
@@ -3106,7 +3665,9 @@ type ChannelsUnmuteParamsDirection string
 
 // ChannelsMuteParams defines parameters for ChannelsMute.
 type ChannelsMuteParams struct {
-	// Direction Which audio to suppress: `in` is what Asterisk receives from the channel, so its party is not heard; `out` is what Asterisk sends to it, so its party hears nothing; `both` is both. Servers refuse a request without it.
+	// Direction: Which audio to suppress: `in` is what Asterisk receives from the channel, so its party is not
+	// heard; `out` is what Asterisk sends to it, so its party hears nothing; `both` is both. Servers refuse a
+	// request without it.
 	Direction ChannelsMuteParamsDirection `form:"direction" json:"direction"`
 }
 
@@ -3115,58 +3676,68 @@ type ChannelsMuteParamsDirection string
 
 // ChannelsPlayParams defines parameters for ChannelsPlay.
 type ChannelsPlayParams struct {
-	// Media What to play, as URIs: `sound:` with a prompt's name or an HTTP address, `recording:` with a stored recording's name, `number:`, `digits:` and `characters:` with text to be spoken, or `tone:` with a tone's name or definition. Spoken text cannot be paused or stopped. A missing recording at the end of the list is followed by no `PlaybackFinished`.
+	// Media: What to play, as URIs: `sound:` with a prompt's name or an HTTP address, `recording:` with a stored
+	// recording's name, `number:`, `digits:` and `characters:` with text to be spoken, or `tone:` with a tone's
+	// name or definition. Spoken text cannot be paused or stopped. A missing recording at the end of the list is
+	// followed by no `PlaybackFinished`.
 	Media []string `form:"media" json:"media"`
 
-	// Lang Language of the prompts, such as `en`. Defaults to the channel's language.
+	// Lang: Language of the prompts, such as `en`. Defaults to the channel's language.
 	Lang *string `form:"lang,omitempty" json:"lang,omitempty"`
 
-	// Offsetms Where to start within the first of the media, in milliseconds from its beginning. Defaults to 0.
+	// Offsetms: Where to start within the first of the media, in milliseconds from its beginning. Defaults to 0.
 	Offsetms *int `form:"offsetms,omitempty" json:"offsetms,omitempty"`
 
-	// Skipms How far the playback's forward and reverse operations jump, in milliseconds. Defaults to 3000.
+	// Skipms: How far the playback's forward and reverse operations jump, in milliseconds. Defaults to 3000.
 	Skipms *int `form:"skipms,omitempty" json:"skipms,omitempty"`
 
-	// PlaybackID Id for the playback. Asterisk makes one up if it is absent; choose it yourself to be able to await its events before the request is sent. Servers do not check that it is unique. Since Asterisk 12.2.
+	// PlaybackID: Id for the playback. Asterisk makes one up if it is absent; choose it yourself to be able to
+	// await its events before the request is sent. Servers do not check that it is unique. Since Asterisk 12.2.
 	PlaybackID *string `form:"playbackId,omitempty" json:"playbackId,omitempty"`
 }
 
 // ChannelsPlayWithIDParams defines parameters for ChannelsPlayWithID.
 type ChannelsPlayWithIDParams struct {
-	// Media What to play, as URIs: `sound:` with a prompt's name or an HTTP address, `recording:` with a stored recording's name, `number:`, `digits:` and `characters:` with text to be spoken, or `tone:` with a tone's name or definition. Spoken text cannot be paused or stopped. A missing recording at the end of the list is followed by no `PlaybackFinished`.
+	// Media: What to play, as URIs: `sound:` with a prompt's name or an HTTP address, `recording:` with a stored
+	// recording's name, `number:`, `digits:` and `characters:` with text to be spoken, or `tone:` with a tone's
+	// name or definition. Spoken text cannot be paused or stopped. A missing recording at the end of the list is
+	// followed by no `PlaybackFinished`.
 	Media []string `form:"media" json:"media"`
 
-	// Lang Language of the prompts, such as `en`. Defaults to the channel's language.
+	// Lang: Language of the prompts, such as `en`. Defaults to the channel's language.
 	Lang *string `form:"lang,omitempty" json:"lang,omitempty"`
 
-	// Offsetms Where to start within the first of the media, in milliseconds from its beginning. Defaults to 0.
+	// Offsetms: Where to start within the first of the media, in milliseconds from its beginning. Defaults to 0.
 	Offsetms *int `form:"offsetms,omitempty" json:"offsetms,omitempty"`
 
-	// Skipms How far the playback's forward and reverse operations jump, in milliseconds. Defaults to 3000.
+	// Skipms: How far the playback's forward and reverse operations jump, in milliseconds. Defaults to 3000.
 	Skipms *int `form:"skipms,omitempty" json:"skipms,omitempty"`
 }
 
 // ChannelsRecordParams defines parameters for ChannelsRecord.
 type ChannelsRecordParams struct {
-	// Name Name of the recording, which is its file name without extension. It may contain sub-folders, separated by `/`, which are created as needed.
+	// Name: Name of the recording, which is its file name without extension. It may contain sub-folders,
+	// separated by `/`, which are created as needed.
 	Name string `form:"name" json:"name"`
 
-	// Format File format and extension, such as `wav`, `gsm`, `ulaw` or `sln16`.
+	// Format: File format and extension, such as `wav`, `gsm`, `ulaw` or `sln16`.
 	Format string `form:"format" json:"format"`
 
-	// MaxDurationSeconds Ends the recording after so many seconds. 0, the default, means no limit.
+	// MaxDurationSeconds: Ends the recording after so many seconds. 0, the default, means no limit.
 	MaxDurationSeconds *int `form:"maxDurationSeconds,omitempty" json:"maxDurationSeconds,omitempty"`
 
-	// MaxSilenceSeconds Ends the recording after so many seconds of uninterrupted silence, and makes the finished recording tell how long was spoken. 0, the default, means no limit.
+	// MaxSilenceSeconds: Ends the recording after so many seconds of uninterrupted silence, and makes the
+	// finished recording tell how long was spoken. 0, the default, means no limit.
 	MaxSilenceSeconds *int `form:"maxSilenceSeconds,omitempty" json:"maxSilenceSeconds,omitempty"`
 
-	// IfExists What to do if a file of this name exists: `fail` (the default) refuses with 409, `overwrite` replaces it, `append` adds to its end. A recording that is still running is never replaced.
+	// IfExists: What to do if a file of this name exists: `fail` (the default) refuses with 409, `overwrite`
+	// replaces it, `append` adds to its end. A recording that is still running is never replaced.
 	IfExists *ChannelsRecordParamsIfExists `form:"ifExists,omitempty" json:"ifExists,omitempty"`
 
-	// Beep Whether the party hears a beep when the recording begins. Defaults to false.
+	// Beep: Whether the party hears a beep when the recording begins. Defaults to false.
 	Beep *bool `form:"beep,omitempty" json:"beep,omitempty"`
 
-	// TerminateOn Which key of the party ends the recording: `none` (the default), `any`, `*` or `#`.
+	// TerminateOn: Which key of the party ends the recording: `none` (the default), `any`, `*` or `#`.
 	TerminateOn *ChannelsRecordParamsTerminateOn `form:"terminateOn,omitempty" json:"terminateOn,omitempty"`
 }
 
@@ -3178,25 +3749,30 @@ type ChannelsRecordParamsTerminateOn string
 
 // ChannelsRedirectParams defines parameters for ChannelsRedirect.
 type ChannelsRedirectParams struct {
-	// Endpoint Where the far end shall call instead, as technology and resource, such as `PJSIP/bob` or `PJSIP/sip:bob@example.org`.
+	// Endpoint: Where the far end shall call instead, as technology and resource, such as `PJSIP/bob` or
+	// `PJSIP/sip:bob@example.org`.
 	Endpoint string `form:"endpoint" json:"endpoint"`
 }
 
 // ChannelsSnoopChannelParams defines parameters for ChannelsSnoopChannel.
 type ChannelsSnoopChannelParams struct {
-	// Spy What the snoop channel hears: `in` is the audio that comes from the channel, `out` the audio that is sent to it, `both` the mix, `none` (the default) nothing.
+	// Spy: What the snoop channel hears: `in` is the audio that comes from the channel, `out` the audio that is
+	// sent to it, `both` the mix, `none` (the default) nothing.
 	Spy *ChannelsSnoopChannelParamsSpy `form:"spy,omitempty" json:"spy,omitempty"`
 
-	// Whisper Where audio given to the snoop channel is mixed in: `out` lets the channel's own party hear it, `in` adds it to what comes from the channel, so that the other parties of its call hear it, `both` does both, `none` (the default) neither.
+	// Whisper: Where audio given to the snoop channel is mixed in: `out` lets the channel's own party hear it,
+	// `in` adds it to what comes from the channel, so that the other parties of its call hear it, `both` does
+	// both, `none` (the default) neither.
 	Whisper *ChannelsSnoopChannelParamsWhisper `form:"whisper,omitempty" json:"whisper,omitempty"`
 
-	// App Stasis application that the snoop channel enters.
+	// App: Stasis application that the snoop channel enters.
 	App string `form:"app" json:"app"`
 
-	// AppArgs Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
+	// AppArgs: Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs *string `form:"appArgs,omitempty" json:"appArgs,omitempty"`
 
-	// SnoopID Id for the snoop channel. Asterisk makes one up if it is absent; choose it yourself to be able to await its events before the request is sent. Since Asterisk 12.2.
+	// SnoopID: Id for the snoop channel. Asterisk makes one up if it is absent; choose it yourself to be able to
+	// await its events before the request is sent. Since Asterisk 12.2.
 	SnoopID *string `form:"snoopId,omitempty" json:"snoopId,omitempty"`
 }
 
@@ -3208,16 +3784,19 @@ type ChannelsSnoopChannelParamsWhisper string
 
 // ChannelsSnoopChannelWithIDParams defines parameters for ChannelsSnoopChannelWithID.
 type ChannelsSnoopChannelWithIDParams struct {
-	// Spy What the snoop channel hears: `in` is the audio that comes from the channel, `out` the audio that is sent to it, `both` the mix, `none` (the default) nothing.
+	// Spy: What the snoop channel hears: `in` is the audio that comes from the channel, `out` the audio that is
+	// sent to it, `both` the mix, `none` (the default) nothing.
 	Spy *ChannelsSnoopChannelWithIDParamsSpy `form:"spy,omitempty" json:"spy,omitempty"`
 
-	// Whisper Where audio given to the snoop channel is mixed in: `out` lets the channel's own party hear it, `in` adds it to what comes from the channel, so that the other parties of its call hear it, `both` does both, `none` (the default) neither.
+	// Whisper: Where audio given to the snoop channel is mixed in: `out` lets the channel's own party hear it,
+	// `in` adds it to what comes from the channel, so that the other parties of its call hear it, `both` does
+	// both, `none` (the default) neither.
 	Whisper *ChannelsSnoopChannelWithIDParamsWhisper `form:"whisper,omitempty" json:"whisper,omitempty"`
 
-	// App Stasis application that the snoop channel enters.
+	// App: Stasis application that the snoop channel enters.
 	App string `form:"app" json:"app"`
 
-	// AppArgs Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
+	// AppArgs: Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs *string `form:"appArgs,omitempty" json:"appArgs,omitempty"`
 }
 
@@ -3229,43 +3808,51 @@ type ChannelsSnoopChannelWithIDParamsWhisper string
 
 // ChannelsTransferProgressParams defines parameters for ChannelsTransferProgress.
 type ChannelsTransferProgressParams struct {
-	// States How far the transfer has come, one value: `channel_progress` (the target is being called), `channel_answered` (it answered, the transfer succeeded), `channel_unavailable` (it cannot be reached) or `channel_declined` (it refused).
+	// States: How far the transfer has come, one value: `channel_progress` (the target is being called),
+	// `channel_answered` (it answered, the transfer succeeded), `channel_unavailable` (it cannot be reached) or
+	// `channel_declined` (it refused).
 	States string `form:"states" json:"states"`
 }
 
 // ChannelsGetChannelVarParams defines parameters for ChannelsGetChannelVar.
 type ChannelsGetChannelVarParams struct {
-	// Variable Name of the variable, such as `EXTEN`, or a function call such as `CALLERID(num)`.
+	// Variable: Name of the variable, such as `EXTEN`, or a function call such as `CALLERID(num)`.
 	Variable string `form:"variable" json:"variable"`
 }
 
 // ChannelsSetChannelVarParams defines parameters for ChannelsSetChannelVar.
 type ChannelsSetChannelVarParams struct {
-	// Variable Name of the variable, or a function call such as `CALLERID(name)`. Variables whose name begins with `_` are inherited by channels that this one creates, with `__` by their children too.
+	// Variable: Name of the variable, or a function call such as `CALLERID(name)`. Variables whose name begins
+	// with `_` are inherited by channels that this one creates, with `__` by their children too.
 	Variable string `form:"variable" json:"variable"`
 
-	// Value New value. A variable is removed if this is absent.
+	// Value: New value. A variable is removed if this is absent.
 	Value *string `form:"value,omitempty" json:"value,omitempty"`
 
-	// ReportEvents Whether the variable is shown in `channelvars` of the channel's later events. Defaults to false. Since Asterisk 20.20, 22.10, 23.4.
+	// ReportEvents: Whether the variable is shown in `channelvars` of the channel's later events. Defaults to
+	// false. Since Asterisk 20.20, 22.10, 23.4.
 	ReportEvents *bool `form:"report_events,omitempty" json:"report_events,omitempty"`
 }
 
 // ChannelsGetChannelVarsParams defines parameters for ChannelsGetChannelVars.
 type ChannelsGetChannelVarsParams struct {
-	// Variables Names of the variables, or function calls such as `CALLERID(num)`; at most 127 in a query.
+	// Variables: Names of the variables, or function calls such as `CALLERID(num)`; at most 127 in a query.
 	Variables []string `form:"variables" json:"variables"`
 }
 
 // ChannelsSetChannelVarsJSONBody defines parameters for ChannelsSetChannelVars.
 type ChannelsSetChannelVarsJSONBody struct {
-	// Variables Variables to set, by name; required. A value is a string, or an object with the string `value` and the optional boolean `report_events`, which adds the variable to the channel in later events. Names may be dialplan functions such as `CALLERID(name)`.
+	// Variables: Variables to set, by name; required. A value is a string, or an object with the string `value`
+	// and the optional boolean `report_events`, which adds the variable to the channel in later events. Names
+	// may be dialplan functions such as `CALLERID(name)`.
 	Variables map[string]VariableValue `json:"variables"`
 }
 
 // DeviceStatesUpdateParams defines parameters for DeviceStatesUpdate.
 type DeviceStatesUpdateParams struct {
-	// DeviceState New state. `NOT_INUSE`: free. `INUSE`: in a call. `BUSY`: takes no more calls. `INVALID`: does not exist. `UNAVAILABLE`: not reachable. `RINGING`: is being called. `RINGINUSE`: is being called while in a call. `ONHOLD`: has its call on hold.
+	// DeviceState: New state. `NOT_INUSE`: free. `INUSE`: in a call. `BUSY`: takes no more calls. `INVALID`:
+	// does not exist. `UNAVAILABLE`: not reachable. `RINGING`: is being called. `RINGINUSE`: is being called
+	// while in a call. `ONHOLD`: has its call on hold.
 	DeviceState DeviceStatesUpdateParamsDeviceState `form:"deviceState" json:"deviceState"`
 }
 
@@ -3274,169 +3861,188 @@ type DeviceStatesUpdateParamsDeviceState string
 
 // EndpointsReferJSONBody defines parameters for EndpointsRefer.
 type EndpointsReferJSONBody struct {
-	// DisplayName Display name to put before the URI in the Refer-To header.
+	// DisplayName: Display name to put before the URI in the Refer-To header.
 	DisplayName string `json:"display_name,omitempty"`
 
-	// From Same as the query parameter `from`, and wins over it.
+	// From: Same as the query parameter `from`, and wins over it.
 	From *string `json:"from,omitempty"`
 
-	// ReferTo Same as the query parameter `refer_to`, and wins over it.
+	// ReferTo: Same as the query parameter `refer_to`, and wins over it.
 	ReferTo *string `json:"refer_to,omitempty"`
 
-	// To Same as the query parameter `to`, and wins over it.
+	// To: Same as the query parameter `to`, and wins over it.
 	To *string `json:"to,omitempty"`
 
-	// ToSelf Same as the query parameter `to_self`, and wins over it.
+	// ToSelf: Same as the query parameter `to_self`, and wins over it.
 	ToSelf *bool `json:"to_self,omitempty"`
 
-	// Variables Additional data by name, with strings as values. PJSIP adds them to the request as SIP headers.
+	// Variables: Additional data by name, with strings as values. PJSIP adds them to the request as SIP headers.
 	Variables map[string]string `json:"variables,omitempty"`
 }
 
 // EndpointsReferParams defines parameters for EndpointsRefer.
 type EndpointsReferParams struct {
-	// To Who is referred: a technology in lower case, a colon and an endpoint, such as `pjsip:alice`. Only PJSIP supports this.
+	// To: Who is referred: a technology in lower case, a colon and an endpoint, such as `pjsip:alice`. Only
+	// PJSIP supports this.
 	To string `form:"to" json:"to"`
 
-	// From Sender, a SIP URI or a plain user name for the From header.
+	// From: Sender, a SIP URI or a plain user name for the From header.
 	From string `form:"from" json:"from"`
 
-	// ReferTo Whom to contact: a SIP URI, or the plain name of a PJSIP endpoint without its technology in front. Asterisk does not check it.
+	// ReferTo: Whom to contact: a SIP URI, or the plain name of a PJSIP endpoint without its technology in
+	// front. Asterisk does not check it.
 	ReferTo string `form:"refer_to" json:"refer_to"`
 
-	// ToSelf What becomes of `refer_to` if it names an endpoint. True: an address of this Asterisk with the endpoint's name, so that the new call passes through it. False, the default: the endpoint's own contact, so that the phones talk without Asterisk.
+	// ToSelf: What becomes of `refer_to` if it names an endpoint. True: an address of this Asterisk with the
+	// endpoint's name, so that the new call passes through it. False, the default: the endpoint's own contact,
+	// so that the phones talk without Asterisk.
 	ToSelf *bool `form:"to_self,omitempty" json:"to_self,omitempty"`
 }
 
 // EndpointsSendMessageJSONBody defines parameters for EndpointsSendMessage.
 type EndpointsSendMessageJSONBody struct {
-	// Body Same as the query parameter `body`, and wins over it.
+	// Body: Same as the query parameter `body`, and wins over it.
 	Body *string `json:"body,omitempty"`
 
-	// From Same as the query parameter `from`, and wins over it.
+	// From: Same as the query parameter `from`, and wins over it.
 	From *string `json:"from,omitempty"`
 
-	// To Same as the query parameter `to`, and wins over it.
+	// To: Same as the query parameter `to`, and wins over it.
 	To *string `json:"to,omitempty"`
 
-	// Variables Additional data by name, with strings as values. PJSIP adds them to the message as SIP headers, where `Content-Type` changes the type of the body from `text/plain`.
+	// Variables: Additional data by name, with strings as values. PJSIP adds them to the message as SIP headers,
+	// where `Content-Type` changes the type of the body from `text/plain`.
 	Variables map[string]string `json:"variables,omitempty"`
 }
 
 // EndpointsSendMessageParams defines parameters for EndpointsSendMessage.
 type EndpointsSendMessageParams struct {
-	// To Destination: a technology in lower case, a colon and an endpoint (`pjsip:alice`), for PJSIP optionally with a SIP URI to use (`pjsip:alice/sip:bob@example.com`).
+	// To: Destination: a technology in lower case, a colon and an endpoint (`pjsip:alice`), for PJSIP optionally
+	// with a SIP URI to use (`pjsip:alice/sip:bob@example.com`).
 	To string `form:"to" json:"to"`
 
-	// From Sender. For PJSIP a SIP URI or a plain user name for the From header; for XMPP the name of the client connection to send with.
+	// From: Sender. For PJSIP a SIP URI or a plain user name for the From header; for XMPP the name of the
+	// client connection to send with.
 	From string `form:"from" json:"from"`
 
-	// Body Text of the message, empty by default.
+	// Body: Text of the message, empty by default.
 	Body *string `form:"body,omitempty" json:"body,omitempty"`
 }
 
 // EndpointsReferToEndpointJSONBody defines parameters for EndpointsReferToEndpoint.
 type EndpointsReferToEndpointJSONBody struct {
-	// DisplayName Display name to put before the URI in the Refer-To header.
+	// DisplayName: Display name to put before the URI in the Refer-To header.
 	DisplayName string `json:"display_name,omitempty"`
 
-	// From Same as the query parameter `from`, and wins over it.
+	// From: Same as the query parameter `from`, and wins over it.
 	From *string `json:"from,omitempty"`
 
-	// ReferTo Same as the query parameter `refer_to`, and wins over it.
+	// ReferTo: Same as the query parameter `refer_to`, and wins over it.
 	ReferTo *string `json:"refer_to,omitempty"`
 
-	// ToSelf Same as the query parameter `to_self`, and wins over it.
+	// ToSelf: Same as the query parameter `to_self`, and wins over it.
 	ToSelf *bool `json:"to_self,omitempty"`
 
-	// Variables Additional data by name, with strings as values. PJSIP adds them to the request as SIP headers.
+	// Variables: Additional data by name, with strings as values. PJSIP adds them to the request as SIP headers.
 	Variables map[string]string `json:"variables,omitempty"`
 }
 
 // EndpointsReferToEndpointParams defines parameters for EndpointsReferToEndpoint.
 type EndpointsReferToEndpointParams struct {
-	// From Sender, a SIP URI or a plain user name for the From header.
+	// From: Sender, a SIP URI or a plain user name for the From header.
 	From string `form:"from" json:"from"`
 
-	// ReferTo Whom to contact: a SIP URI, or the plain name of a PJSIP endpoint without its technology in front. Asterisk does not check it.
+	// ReferTo: Whom to contact: a SIP URI, or the plain name of a PJSIP endpoint without its technology in
+	// front. Asterisk does not check it.
 	ReferTo string `form:"refer_to" json:"refer_to"`
 
-	// ToSelf What becomes of `refer_to` if it names an endpoint. True: an address of this Asterisk with the endpoint's name, so that the new call passes through it. False, the default: the endpoint's own contact, so that the phones talk without Asterisk.
+	// ToSelf: What becomes of `refer_to` if it names an endpoint. True: an address of this Asterisk with the
+	// endpoint's name, so that the new call passes through it. False, the default: the endpoint's own contact,
+	// so that the phones talk without Asterisk.
 	ToSelf *bool `form:"to_self,omitempty" json:"to_self,omitempty"`
 }
 
 // EndpointsSendMessageToEndpointJSONBody defines parameters for EndpointsSendMessageToEndpoint.
 type EndpointsSendMessageToEndpointJSONBody struct {
-	// Body Same as the query parameter `body`, and wins over it.
+	// Body: Same as the query parameter `body`, and wins over it.
 	Body *string `json:"body,omitempty"`
 
-	// From Same as the query parameter `from`, and wins over it.
+	// From: Same as the query parameter `from`, and wins over it.
 	From *string `json:"from,omitempty"`
 
-	// Variables Additional data by name, with strings as values. PJSIP adds them to the message as SIP headers, where `Content-Type` changes the type of the body from `text/plain`.
+	// Variables: Additional data by name, with strings as values. PJSIP adds them to the message as SIP headers,
+	// where `Content-Type` changes the type of the body from `text/plain`.
 	Variables map[string]string `json:"variables,omitempty"`
 }
 
 // EndpointsSendMessageToEndpointParams defines parameters for EndpointsSendMessageToEndpoint.
 type EndpointsSendMessageToEndpointParams struct {
-	// From Sender. For PJSIP a SIP URI or a plain user name for the From header; for XMPP the name of the client connection to send with.
+	// From: Sender. For PJSIP a SIP URI or a plain user name for the From header; for XMPP the name of the
+	// client connection to send with.
 	From string `form:"from" json:"from"`
 
-	// Body Text of the message, empty by default.
+	// Body: Text of the message, empty by default.
 	Body *string `form:"body,omitempty" json:"body,omitempty"`
 }
 
 // EventsEventWebsocketParams defines parameters for EventsEventWebsocket.
 type EventsEventWebsocketParams struct {
-	// App Names of the applications to serve; each at most 73 characters and without a comma.
+	// App: Names of the applications to serve; each at most 73 characters and without a comma.
 	App []string `form:"app" json:"app"`
 
-	// SubscribeAll Whether the applications get the events of everything in Asterisk. Ignored for an application that still exists from an earlier connection. Default false. Since Asterisk 13.6.
+	// SubscribeAll: Whether the applications get the events of everything in Asterisk. Ignored for an
+	// application that still exists from an earlier connection. Default false. Since Asterisk 13.6.
 	SubscribeAll *bool `form:"subscribeAll,omitempty" json:"subscribeAll,omitempty"`
 }
 
 // EventsClaimChannelParams defines parameters for EventsClaimChannel.
 type EventsClaimChannelParams struct {
-	// ChannelID Id of the channel to claim, from the `CallBroadcast` event. Required.
+	// ChannelID: Id of the channel to claim, from the `CallBroadcast` event. Required.
 	ChannelID string `form:"channelId" json:"channelId"`
 
-	// Application Name of the application that gets the channel. Required. Its websocket should be connected, since the channel enters it at once.
+	// Application: Name of the application that gets the channel. Required. Its websocket should be connected,
+	// since the channel enters it at once.
 	Application string `form:"application" json:"application"`
 }
 
 // EventsUserEventJSONBody defines parameters for EventsUserEvent.
 type EventsUserEventJSONBody struct {
-	// Application Same as the query parameter `application`, and wins over it.
+	// Application: Same as the query parameter `application`, and wins over it.
 	Application *string `json:"application,omitempty"`
 
-	// Source Same as the query parameter `source`, and wins over it.
+	// Source: Same as the query parameter `source`, and wins over it.
 	Source []string `json:"source,omitempty"`
 
-	// Variables Data of the event: an object whose members may be any JSON values. It arrives as `userevent`, to which the server adds the member `eventname`, overwriting one of that name.
+	// Variables: Data of the event: an object whose members may be any JSON values. It arrives as `userevent`,
+	// to which the server adds the member `eventname`, overwriting one of that name.
 	Variables map[string]interface{} `json:"variables,omitempty"`
 }
 
 // EventsUserEventParams defines parameters for EventsUserEvent.
 type EventsUserEventParams struct {
-	// Application Name of the application that gets the event. Required; no other application sees it.
+	// Application: Name of the application that gets the event. Required; no other application sees it.
 	Application string `form:"application" json:"application"`
 
-	// Source Objects to attach to the event, each as a URI: `channel:ID`, `bridge:ID` or `endpoint:TECH/RESOURCE`. Other schemes, `deviceState` included, give 400. Without sources the event carries only its name and variables.
+	// Source: Objects to attach to the event, each as a URI: `channel:ID`, `bridge:ID` or
+	// `endpoint:TECH/RESOURCE`. Other schemes, `deviceState` included, give 400. Without sources the event
+	// carries only its name and variables.
 	Source []string `form:"source,omitempty" json:"source,omitempty"`
 }
 
 // MailboxesUpdateParams defines parameters for MailboxesUpdate.
 type MailboxesUpdateParams struct {
-	// OldMessages Number of messages that have been heard. Taken as 0 if left out.
+	// OldMessages: Number of messages that have been heard. Taken as 0 if left out.
 	OldMessages int `form:"oldMessages" json:"oldMessages"`
 
-	// NewMessages Number of messages that wait to be heard. Taken as 0 if left out.
+	// NewMessages: Number of messages that wait to be heard. Taken as 0 if left out.
 	NewMessages int `form:"newMessages" json:"newMessages"`
 }
 
 // PlaybacksControlParams defines parameters for PlaybacksControl.
 type PlaybacksControlParams struct {
-	// Operation What to do. `pause` and `unpause` halt and resume the media; repeating them does no harm. `restart` goes back to the beginning of the current medium. `reverse` and `forward` jump back and ahead by the playback's `skipms`.
+	// Operation: What to do. `pause` and `unpause` halt and resume the media; repeating them does no harm.
+	// `restart` goes back to the beginning of the current medium. `reverse` and `forward` jump back and ahead by
+	// the playback's `skipms`.
 	Operation PlaybacksControlParamsOperation `form:"operation" json:"operation"`
 }
 
@@ -3445,16 +4051,19 @@ type PlaybacksControlParamsOperation string
 
 // RecordingsCopyStoredParams defines parameters for RecordingsCopyStored.
 type RecordingsCopyStoredParams struct {
-	// DestinationRecordingName Name of the copy, relative to the recordings directory and without extension. Sub-folders are made when needed.
+	// DestinationRecordingName: Name of the copy, relative to the recordings directory and without extension.
+	// Sub-folders are made when needed.
 	DestinationRecordingName string `form:"destinationRecordingName" json:"destinationRecordingName"`
 }
 
 // SoundsListParams defines parameters for SoundsList.
 type SoundsListParams struct {
-	// Lang Exact name of a language, such as `en` or `en_US`. Other languages are left out of the answer. All languages by default.
+	// Lang: Exact name of a language, such as `en` or `en_US`. Other languages are left out of the answer. All
+	// languages by default.
 	Lang *string `form:"lang,omitempty" json:"lang,omitempty"`
 
-	// Format Exact name of an audio format, such as `gsm` or `slin16`. Other formats are left out of the answer. All formats by default; transcoding is not taken into account.
+	// Format: Exact name of an audio format, such as `gsm` or `slin16`. Other formats are left out of the
+	// answer. All formats by default; transcoding is not taken into account.
 	Format *string `form:"format,omitempty" json:"format,omitempty"`
 }
 
@@ -3479,13 +4088,16 @@ type ChannelsOriginateJSONRequestBody ChannelsOriginateJSONBody
 // ChannelsCreateJSONRequestBody defines body for ChannelsCreate for application/json ContentType.
 type ChannelsCreateJSONRequestBody ChannelsCreateJSONBody
 
-// ChannelsExternalMediaJSONRequestBody defines body for ChannelsExternalMedia for application/json ContentType.
+// ChannelsExternalMediaJSONRequestBody defines body for ChannelsExternalMedia for application/json
+// ContentType.
 type ChannelsExternalMediaJSONRequestBody ChannelsExternalMediaJSONBody
 
-// ChannelsOriginateWithIDJSONRequestBody defines body for ChannelsOriginateWithID for application/json ContentType.
+// ChannelsOriginateWithIDJSONRequestBody defines body for ChannelsOriginateWithID for application/json
+// ContentType.
 type ChannelsOriginateWithIDJSONRequestBody ChannelsOriginateWithIDJSONBody
 
-// ChannelsSetChannelVarsJSONRequestBody defines body for ChannelsSetChannelVars for application/json ContentType.
+// ChannelsSetChannelVarsJSONRequestBody defines body for ChannelsSetChannelVars for application/json
+// ContentType.
 type ChannelsSetChannelVarsJSONRequestBody ChannelsSetChannelVarsJSONBody
 
 // EndpointsReferJSONRequestBody defines body for EndpointsRefer for application/json ContentType.
@@ -3494,10 +4106,12 @@ type EndpointsReferJSONRequestBody EndpointsReferJSONBody
 // EndpointsSendMessageJSONRequestBody defines body for EndpointsSendMessage for application/json ContentType.
 type EndpointsSendMessageJSONRequestBody EndpointsSendMessageJSONBody
 
-// EndpointsReferToEndpointJSONRequestBody defines body for EndpointsReferToEndpoint for application/json ContentType.
+// EndpointsReferToEndpointJSONRequestBody defines body for EndpointsReferToEndpoint for application/json
+// ContentType.
 type EndpointsReferToEndpointJSONRequestBody EndpointsReferToEndpointJSONBody
 
-// EndpointsSendMessageToEndpointJSONRequestBody defines body for EndpointsSendMessageToEndpoint for application/json ContentType.
+// EndpointsSendMessageToEndpointJSONRequestBody defines body for EndpointsSendMessageToEndpoint for
+// application/json ContentType.
 type EndpointsSendMessageToEndpointJSONRequestBody EndpointsSendMessageToEndpointJSONBody
 
 // EventsUserEventJSONRequestBody defines body for EventsUserEvent for application/json ContentType.

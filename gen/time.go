@@ -1,6 +1,8 @@
 package gen
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -47,16 +49,29 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' {
 		return fmt.Errorf("a time must be a string, not %.40s", data)
 	}
+	if bytes.IndexByte(data, '\\') >= 0 {
+		var s string
+		if err := json.Unmarshal(data, &s); err != nil {
+			return err
+		}
+		return t.UnmarshalText([]byte(s))
+	}
 	return t.UnmarshalText(data[1 : len(data)-1])
 }
 
 // MarshalText writes ARI's form.
 func (t Time) MarshalText() ([]byte, error) {
+	if y := t.Year(); y < 0 || y > 9999 {
+		return nil, fmt.Errorf("the year %d doesn't fit into a time of ARI", y)
+	}
 	return t.AppendFormat(nil, TimeLayout), nil
 }
 
 // MarshalJSON writes ARI's form as a JSON string.
 func (t Time) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, len(TimeLayout)+2), '"')
-	return append(t.AppendFormat(b, TimeLayout), '"'), nil
+	text, err := t.MarshalText()
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "%q", text), nil
 }

@@ -29,8 +29,8 @@ func (v VariableValue) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads both forms.
 func (v *VariableValue) UnmarshalJSON(data []byte) error {
+	*v = VariableValue{}
 	if len(data) > 0 && data[0] == '"' {
-		*v = VariableValue{}
 		return json.Unmarshal(data, &v.Value)
 	}
 	return json.Unmarshal(data, (*reportedValue)(v))

@@ -114,6 +114,9 @@ func (c *converter) operation(r *Resource, api *API, op *Operation) (*operation,
 		body = p
 	}
 	if body != nil {
+		if slices.ContainsFunc(op.Parameters, func(p *Parameter) bool { return p.In == "query" && p.Name == body.Name }) {
+			return nil, fmt.Errorf("%q is a query parameter and the body's name", body.Name)
+		}
 		out.RequestBody = c.requestBody(r, api, op, body)
 	}
 	c.responses(r, op, out)

@@ -98,7 +98,7 @@ func ParseHistory(table []byte) (*History, error) {
 				continue
 			}
 			v, err := ParseVersion(f)
-			if err != nil || v.Major != h.branches[i] {
+			if err != nil || v.Major != h.branches[i] || v.String() != f {
 				return nil, fmt.Errorf("arispec: history, line %d: %q isn't a release of branch %d", n+1, f, h.branches[i])
 			}
 			since = append(since, v)
@@ -148,7 +148,12 @@ func (h *History) Branches() []int { return h.branches }
 //
 // What an older release of the branch lacked can't be seen from one spec, so a feature that is new to
 // a known branch is dated by the imported version: exact if every release is imported, late otherwise.
+// A branch that is newer than all known ones began with what the newest of them has.
 func (h *History) Extend(v Version, spec *Spec) int {
+	newest := 0 // of the branches before a new one
+	if n := len(h.branches); n > 0 && v.Major > h.branches[n-1] {
+		newest = h.branches[n-1]
+	}
 	if !slices.Contains(h.branches, v.Major) {
 		h.branches = append(h.branches, v.Major)
 		slices.Sort(h.branches)
@@ -159,8 +164,13 @@ func (h *History) Extend(v Version, spec *Spec) int {
 	changed := 0
 	for _, feature := range spec.Features() {
 		since := h.rows[feature]
-		i := slices.IndexFunc(since, func(w Version) bool { return w.Major == v.Major })
+		in := func(major int) int {
+			return slices.IndexFunc(since, func(w Version) bool { return w.Major == major })
+		}
+		i := in(v.Major)
 		switch {
+		case i < 0 && newest > 0 && in(newest) >= 0:
+			since = append(slices.Clone(since), Version{Major: v.Major})
 		case i < 0:
 			since = append(slices.Clone(since), v)
 			slices.SortFunc(since, Version.Compare)

@@ -2,6 +2,7 @@ package arispec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,15 +17,15 @@ import (
 // A strict overlay must match: a text for something that isn't there is an error. For the spec of
 // another version than the overlay was written for, strict is false, and what isn't there is returned.
 func Overlay(description, overlayYAML []byte, history *History, strict bool) ([]byte, []string, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(description, &root); err != nil {
+	root, err := parseYAML(description)
+	if err != nil {
 		return nil, nil, fmt.Errorf("arispec: description: %w", err)
 	}
 	o, err := readOverlay(overlayYAML)
 	if err != nil {
 		return nil, nil, fmt.Errorf("arispec: overlay: %w", err)
 	}
-	unmatched, err := apply(&root, o)
+	unmatched, err := apply(root, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("arispec: overlay: %w", err)
 	}
@@ -49,34 +50,80 @@ func Overlay(description, overlayYAML []byte, history *History, strict bool) ([]
 // readOverlay reads an overlay. Its aliases are replaced by copies of what they name: an action's
 // update becomes part of a document that knows nothing of the overlay's anchors.
 func readOverlay(content []byte) (*overlay.Overlay, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(content, &root); err != nil {
-		return nil, err
-	}
-	plain, err := yaml.Marshal(unalias(&root))
+	root, err := parseYAML(content)
 	if err != nil {
 		return nil, err
 	}
 	var o overlay.Overlay
-	dec := yaml.NewDecoder(bytes.NewReader(plain))
-	dec.KnownFields(true)
-	if err := dec.Decode(&o); err != nil {
+	if err := root.Decode(&o); err != nil {
+		return nil, err
+	}
+	if err := checkKeys(&o); err != nil {
 		return nil, err
 	}
 	return &o, o.Validate()
 }
 
-func unalias(n *yaml.Node) *yaml.Node {
+// checkKeys refuses misspelt keys, which the library takes for extensions, and so an action that does
+// nothing.
+func checkKeys(o *overlay.Overlay) error {
+	all := []overlay.Extensions{o.Extensions, o.Info.Extensions}
+	for _, action := range o.Actions {
+		all = append(all, action.Extensions)
+	}
+	for _, extensions := range all {
+		for key := range extensions {
+			if !strings.HasPrefix(key, "x-") {
+				return fmt.Errorf("unknown key %q", key)
+			}
+		}
+	}
+	for i, action := range o.Actions {
+		if !action.Remove && action.Update.IsZero() {
+			return fmt.Errorf("action %d, target %s: has neither update nor remove", i+1, action.Target)
+		}
+	}
+	return nil
+}
+
+// maxNodes bounds how large a document may become when its aliases are replaced.
+const maxNodes = 1 << 20
+
+// parseYAML reads a document, and replaces its aliases by copies of what they name.
+func parseYAML(content []byte) (*yaml.Node, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(content, &root); err != nil {
+		return nil, err
+	}
+	if len(root.Content) == 0 {
+		return nil, errors.New("is empty")
+	}
+	budget := maxNodes
+	return unalias(&root, nil, &budget)
+}
+
+// unalias copies n. The aliases that it stands in tell one that names itself.
+func unalias(n *yaml.Node, within []*yaml.Node, budget *int) (*yaml.Node, error) {
+	if *budget--; *budget < 0 {
+		return nil, errors.New("is too large")
+	}
 	if n.Kind == yaml.AliasNode {
-		return unalias(n.Alias)
+		if slices.Contains(within, n) {
+			return nil, fmt.Errorf("line %d: alias *%s names itself", n.Line, n.Value)
+		}
+		return unalias(n.Alias, append(slices.Clip(within), n), budget)
 	}
 	plain := *n
 	plain.Anchor = ""
 	plain.Content = nil
 	for _, child := range n.Content {
-		plain.Content = append(plain.Content, unalias(child))
+		c, err := unalias(child, within, budget)
+		if err != nil {
+			return nil, err
+		}
+		plain.Content = append(plain.Content, c)
 	}
-	return &plain
+	return &plain, nil
 }
 
 // apply runs the actions one by one, so that each that matches nothing is known by its target.

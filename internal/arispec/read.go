@@ -415,6 +415,9 @@ func checkDefault(p *Parameter) error {
 	if !ok {
 		return fmt.Errorf("%v isn't a default of the type %q of parameter %q", p.Default, p.Type, p.Name)
 	}
+	if n, ok := p.Default.(float64); ok && (p.Min != nil && n < *p.Min || p.Max != nil && n > *p.Max) {
+		return fmt.Errorf("%v is outside the range of parameter %q", n, p.Name)
+	}
 	return nil
 }
 

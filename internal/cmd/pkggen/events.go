@@ -104,6 +104,9 @@ func (g *generator) structType(b *bytes.Buffer, name string, s *schema, event bo
 	if len(binds) == 0 {
 		recv = "*" + goName
 	}
+	if !event { // Asterisk may leave it out of an event
+		binds = slices.Insert(binds, 0, "if e == nil {\nreturn\n}\n")
+	}
 	fmt.Fprintf(b, "func (%s) bind(%s *Controller) {\n%s}\n\n", recv, param, strings.Join(binds, ""))
 	return nil
 }

@@ -49,6 +49,7 @@ func run(openapi, genDir, methods, out string) error {
 		{"options.gen.go", g.options},
 		{"methods.gen.go", g.methods},
 		{"events.gen.go", g.events},
+		{"decoders.gen.go", g.decoders},
 	}
 	for _, f := range files {
 		var b bytes.Buffer

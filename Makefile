@@ -1,0 +1,107 @@
+# Everything that is done in this repository. CI runs the same targets.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+# Tools are pinned here and built by Go or npm; they never touch go.mod.
+BIN      := $(CURDIR)/.bin
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+REDOCLY  := @redocly/cli@2.77.0
+
+FUZZTIME  ?= 20s
+PLATFORMS ?= linux/arm64 darwin/arm64 windows/amd64
+
+# What the generator writes. Pathspecs of git.
+GENERATED := api/openapi.yaml '*.gen.go' docs/asterisk-16-to-22.md
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Generation
+
+.PHONY: generate
+generate: ## Make api/openapi.yaml, all *.gen.go and the report on versions from spec/ and the overlay
+	@start=$$(date +%s%N); go generate . ; \
+	printf 'generated in %d.%d s\n' $$(( ($$(date +%s%N) - start) / 1000000000 )) $$(( ($$(date +%s%N) - start) / 100000000 % 10 ))
+
+.PHONY: check-generated
+check-generated: ## Fail if a generated file is stale, missing, left over or not known to git
+	@go run ./internal/cmd/checkgenerated $(GENERATED)
+
+.PHONY: spec
+# A password goes by the environment, so that neither make nor ps shows it.
+spec try-spec: export ARI_PASSWORD := $(if $(filter command line,$(origin PASSWORD)),$(PASSWORD),$(ARI_PASSWORD))
+# The environment has a USER too, which isn't meant.
+spec try-spec: user := $(if $(filter command line,$(origin USER)),$(USER),$(ARI_USERNAME))
+spec: ## Import a spec: FROM=folder [VERSION=22.10.1], or FROM=http://127.0.0.1:8088 USER=name PASSWORD=secret; [OUT=folder]
+	@go run ./internal/cmd/spec -from '$(FROM)' -user '$(user)' -version '$(VERSION)' -out '$(OUT)'
+
+.PHONY: spec-diff
+spec-diff: ## Print what changed between two specs, for people: OLD=folder NEW=folder
+	@go run ./internal/cmd/specdiff -old '$(OLD)' -new '$(NEW)'
+
+.PHONY: try-spec
+try-spec: ## Run the whole generation for another spec in a temporary folder, and build it: FROM, as for spec; [OUT=folder to keep]
+	@go run ./internal/cmd/tryspec -from '$(FROM)' -user '$(user)' -version '$(VERSION)' -out '$(OUT)'
+
+.PHONY: try-specs
+try-specs: ## Run the whole generation for every imported spec
+	@for spec in spec/asterisk-*; do go run ./internal/cmd/tryspec -from "$$spec"; done
+
+## Tests
+
+.PHONY: test
+test: ## Run all tests that need no Asterisk, with the race detector
+	go test -race ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (20s)
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, names[i]; n = 0}' | \
+	while read -r pkg name; do go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s "$$pkg"; done
+
+.PHONY: consumer-check
+consumer-check: ## Check that a module that imports pkg/ari inherits nothing of the generator
+	@go run ./internal/cmd/consumercheck
+
+.PHONY: build-all
+build-all: ## Build and vet everything for the other platforms
+	@for platform in $(PLATFORMS); do \
+		echo "$$platform"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build ./...; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./...; \
+	done
+
+.PHONY: asterisk
+asterisk: ## Get real Asterisks for the tests into a cache folder
+	go run ./test/asterisk/cmd/asterisk-install
+
+.PHONY: test-asterisk
+test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
+	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
+
+## Checks
+
+.PHONY: lint
+lint: $(GOLANGCI) lint-api ## Check the Go code's style, and the description
+	$(GOLANGCI) run ./...
+
+.PHONY: lint-api
+lint-api: ## Check api/openapi.yaml with a public linter
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes $(REDOCLY) lint --config api/redocly.yaml api/openapi.yaml
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format the Go code
+	$(GOLANGCI) fmt ./...
+
+# Built from source once, which takes minutes.
+$(GOLANGCI):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/golangci-lint $@
+
+.PHONY: ci
+ci: test lint check-generated try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks

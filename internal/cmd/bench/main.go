@@ -1,0 +1,215 @@
+// Command bench runs the benchmarks of pkg/ari several times and prints a table for people: medians, and the ratios
+// between things that were measured in the same run. With -check it fails when a ratio is worse than it may be.
+//
+// Absolute times depend on the machine and on what else it does; the ratios are what is promised.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func main() {
+	count := flag.Int("count", 5, "how often each benchmark runs; the median is taken")
+	check := flag.Bool("check", false, "fail when a limit is exceeded by more than the noise")
+	noise := flag.Float64("noise", 0.25, "with -check: by how much of it a limit may be exceeded")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	results, cpu, err := measure(ctx, *count)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	fmt.Printf("%s, %s/%s, %d cores, %s; median of %d runs\n\n", cpu, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), *count)
+	if failed := report(os.Stdout, results, *noise); *check && failed > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %d limits exceeded\n", failed)
+		os.Exit(1)
+	}
+}
+
+// groups are what runs together: benchmarks that are compared with each other must be in one group.
+var groups = []struct{ pattern, time string }{
+	{"^BenchmarkDecode$", "1s"},
+	{"^BenchmarkDispatch$", "1s"},
+	{"^BenchmarkEndToEnd$", "200000x"},
+	{"^BenchmarkCommand$", "20000x"},
+	{"^BenchmarkMemory$", "1x"},
+}
+
+// results are the values of each benchmark by its unit, one of each run.
+type results map[string]map[string][]float64
+
+func measure(ctx context.Context, count int) (results, string, error) {
+	all := make(results)
+	cpu := ""
+	for _, g := range groups {
+		fmt.Fprintf(os.Stderr, "running %s\n", g.pattern)
+		cmd := exec.CommandContext(ctx, "go", "test", "./pkg/ari", "-run", "^$", "-bench", g.pattern, "-benchtime", g.time,
+			"-count", strconv.Itoa(count), "-benchmem")
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w\n%s", g.pattern, err, out)
+		}
+		found, name, err := parse(out)
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w", g.pattern, err)
+		}
+		if len(found) == 0 {
+			return nil, "", fmt.Errorf("%s: no benchmark ran\n%s", g.pattern, out)
+		}
+		cpu = name
+		for bench, units := range found {
+			all[bench] = units
+		}
+	}
+	return all, cpu, nil
+}
+
+// parse reads the output of go test -bench.
+func parse(out []byte) (results, string, error) {
+	found := make(results)
+	cpu := ""
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	for lines.Scan() {
+		line := lines.Text()
+		if name, ok := strings.CutPrefix(line, "cpu: "); ok {
+			cpu = name
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		name := strings.TrimPrefix(fields[0], "Benchmark")
+		if i := strings.LastIndexByte(name, '-'); i > 0 {
+			name = name[:i] // the number of cores
+		}
+		if found[name] == nil {
+			found[name] = make(map[string][]float64)
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			v, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return nil, "", fmt.Errorf("%q is not understood: %w", line, err)
+			}
+			found[name][fields[i+1]] = append(found[name][fields[i+1]], v)
+		}
+	}
+	return found, cpu, lines.Err()
+}
+
+func (r results) median(bench, unit string) (float64, bool) {
+	values := slices.Clone(r[bench][unit])
+	if len(values) == 0 {
+		return 0, false
+	}
+	slices.Sort(values)
+	if n := len(values); n%2 == 0 {
+		return (values[n/2-1] + values[n/2]) / 2, true
+	}
+	return values[len(values)/2], true
+}
+
+// A row is one line of the table.
+type row struct {
+	what  string
+	bench string
+	unit  string
+	// to is the benchmark that this one is compared with, and by what it may differ: the value over that of to is at
+	// most limit. Without to, the value itself is; minus the other one's if extra is set.
+	to    string
+	limit float64
+	extra bool
+}
+
+var table = []row{
+	{what: "decode one event (mix of all types)", bench: "Decode/ari", unit: "ns/op"},
+	{what: "  allocations", bench: "Decode/ari", unit: "allocs/op", limit: 8},
+	{what: "encoding/json into the same struct", bench: "Decode/encoding_json", unit: "ns/op"},
+	{what: "  allocations", bench: "Decode/encoding_json", unit: "allocs/op"},
+	{what: "decode and dispatch, 1 subscription", bench: "Dispatch/1", unit: "ns/op", to: "Decode/encoding_json", limit: 1.5},
+	{what: "  allocations", bench: "Dispatch/1", unit: "allocs/op", limit: 8},
+	{what: "decode and dispatch, 1,000 subscriptions", bench: "Dispatch/1000", unit: "ns/op", to: "Dispatch/1", limit: 1.2},
+	{what: "decode and dispatch, 10,000 subscriptions", bench: "Dispatch/10000", unit: "ns/op", to: "Dispatch/1", limit: 1.2},
+	{what: "an event that nobody wants", bench: "Dispatch/unwanted", unit: "ns/op"},
+	{what: "all events to one handler", bench: "Dispatch/all", unit: "ns/op"},
+	{what: "read frames from a socket, do nothing", bench: "EndToEnd/read-only", unit: "ns/op"},
+	{what: "read, decode and hand to a handler", bench: "EndToEnd/handler", unit: "ns/op", to: "EndToEnd/read-only", limit: 1 / 0.6},
+	{what: "bare net/http request, 1 at once", bench: "Command/bare/1", unit: "ns/op"},
+	{what: "Channel.Answer, 1 at once", bench: "Command/answer/1", unit: "ns/op", to: "Command/bare/1", limit: 1.1},
+	{what: "  allocations more", bench: "Command/answer/1", unit: "allocs/op", to: "Command/bare/1", limit: 20, extra: true},
+	{what: "bare net/http request, 32 at once", bench: "Command/bare/32", unit: "ns/op"},
+	{what: "Channel.Answer, 32 at once", bench: "Command/answer/32", unit: "ns/op", to: "Command/bare/32", limit: 1.1},
+	{what: "bare net/http request, 256 at once", bench: "Command/bare/256", unit: "ns/op"},
+	{what: "Channel.Answer, 256 at once", bench: "Command/answer/256", unit: "ns/op", to: "Command/bare/256", limit: 1.1},
+	{what: "memory of an idle subscription", bench: "Memory/subscription", unit: "B/subscription", limit: 1024},
+	{what: "memory of a live call with a waiting handler", bench: "Memory/call", unit: "B/call", limit: 12 * 1024},
+}
+
+// report prints the table as Markdown and returns how many limits are exceeded by more than the noise.
+func report(w io.Writer, r results, noise float64) (failed int) {
+	fmt.Fprintln(w, "| what | figure | ratio | limit |")
+	fmt.Fprintln(w, "|---|---:|---:|---:|")
+	for _, row := range table {
+		value, ok := r.median(row.bench, row.unit)
+		if !ok {
+			fmt.Fprintf(w, "| %s | not measured | | |\n", row.what)
+			failed++
+			continue
+		}
+		compared, ratio, limit := value, "", ""
+		if row.to != "" {
+			other, ok := r.median(row.to, row.unit)
+			if !ok {
+				failed++
+				continue
+			}
+			if row.extra {
+				compared = value - other
+				value = compared
+			} else {
+				compared = value / other
+				ratio = fmt.Sprintf("%.2f", compared)
+			}
+		}
+		mark := ""
+		if row.limit > 0 {
+			limit = strconv.FormatFloat(row.limit, 'f', -1, 64)
+			if row.limit != float64(int(row.limit)) {
+				limit = fmt.Sprintf("%.2f", row.limit)
+			}
+			if compared > row.limit*(1+noise) {
+				failed++
+				mark = " (exceeded)"
+			}
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s%s |\n", row.what, figure(value, row.unit), ratio, limit, mark)
+	}
+	return failed
+}
+
+func figure(v float64, unit string) string {
+	unit = strings.TrimSuffix(unit, "/op")
+	switch {
+	case unit == "ns" && v >= 10_000:
+		return fmt.Sprintf("%.1f µs", v/1000)
+	case unit == "ns":
+		return fmt.Sprintf("%.0f ns", v)
+	case strings.HasPrefix(unit, "B/"):
+		return fmt.Sprintf("%.0f B", v)
+	default:
+		return fmt.Sprintf("%.0f", v)
+	}
+}

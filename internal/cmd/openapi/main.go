@@ -1,0 +1,63 @@
+// Command openapi makes the OpenAPI description from an imported spec and the overlay.
+//
+//	go run ./internal/cmd/openapi -spec spec/asterisk-22 -history spec/history.tsv -overlay api/overlay.yaml -out api/openapi.yaml
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/ari-go/ari/internal/arispec"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "openapi:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, log io.Writer) error {
+	flags := flag.NewFlagSet("openapi", flag.ContinueOnError)
+	flags.SetOutput(log)
+	spec := flags.String("spec", "", "`folder` of the imported spec")
+	historyFile := flags.String("history", "spec/history.tsv", "`file` that tells since when each feature exists")
+	overlayFile := flags.String("overlay", "api/overlay.yaml", "overlay `file` with texts and corrections")
+	out := flags.String("out", "api/openapi.yaml", "`file` to write")
+	lenient := flags.Bool("lenient", false, "let actions of the overlay match nothing, for a spec that it wasn't written for")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *spec == "" || flags.NArg() > 0 {
+		return errors.New("want -spec and no other arguments")
+	}
+
+	imported, err := arispec.Import(ctx, arispec.Location{From: *spec})
+	if err != nil {
+		return err
+	}
+	table, err := os.ReadFile(*historyFile)
+	if err != nil {
+		return err
+	}
+	history, err := arispec.ParseHistory(table)
+	if err != nil {
+		return err
+	}
+	overlay, err := os.ReadFile(*overlayFile)
+	if err != nil {
+		return err
+	}
+	description, unmatched, err := arispec.Describe(ctx, imported, history, overlay, !*lenient)
+	if err != nil {
+		return err
+	}
+	if len(unmatched) > 0 {
+		fmt.Fprintf(log, "note: %d actions of the overlay match nothing in Asterisk %s\n", len(unmatched), imported.Source.Version)
+	}
+	return os.WriteFile(*out, description, 0o644)
+}
