@@ -1,0 +1,88 @@
+// Package bridger is the application of the bridging example: every call that comes in gets a bridge of its own
+// and external media, and everything is cleaned up when the call ends.
+package bridger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ari-go/ari/pkg/ari"
+)
+
+// cleanupTime bounds the clean-up after a call, which begins when the call's own context has ended.
+const cleanupTime = 10 * time.Second
+
+// App bridges calls with external media.
+type App struct {
+	// Media says where the audio of each call goes. ExternalHost and Format are required.
+	Media ari.ExternalMediaOptions
+
+	// Report, if set, is told what happens to each call, by the caller's channel.
+	Report func(caller *ari.Channel, what string)
+}
+
+// Register makes the client's incoming calls the application's. The returned function takes that back.
+func (a *App) Register(client *ari.Client) (stop func()) {
+	return client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		// External media enters the application like any other channel. It isn't a caller.
+		if strings.HasPrefix(ev.Channel.Name, "UnicastRTP/") {
+			return nil
+		}
+		err := a.serve(ctx, client.ARI(), ev.Channel)
+		if ctx.Err() != nil {
+			// The caller hung up while we were at it: commands on a channel that is gone fail.
+			return nil
+		}
+		return err
+	})
+}
+
+// serve handles one call. The context ends when the caller has left.
+func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Channel) error {
+	if err := caller.Answer(ctx); err != nil {
+		return err
+	}
+	a.report(caller, "answered")
+
+	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing,proxy_media"})
+	if err != nil {
+		return err
+	}
+	defer a.cleanUp(ctx, "bridge "+bridge.ID, bridge.Stop)
+	if err := bridge.AddChannel(ctx, caller.ID); err != nil {
+		return err
+	}
+
+	media, err := ctrl.CreateExternalMedia(ctx, a.Media)
+	if err != nil {
+		return err
+	}
+	defer a.cleanUp(ctx, "external media "+media.ID, media.Stop)
+	if err := bridge.AddChannel(ctx, media.ID); err != nil {
+		return err
+	}
+	a.report(caller, "bridged with "+media.Name)
+
+	<-ctx.Done()
+	a.report(caller, fmt.Sprintf("ended: %v", context.Cause(ctx)))
+	return nil
+}
+
+// cleanUp runs one step of the clean-up. What is gone already needs none.
+func (a *App) cleanUp(ctx context.Context, what string, stop func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	if err := stop(ctx); err != nil && !errors.Is(err, ari.ErrNotFound) {
+		slog.ErrorContext(ctx, "clean-up failed", "of", what, "error", err)
+	}
+}
+
+func (a *App) report(caller *ari.Channel, what string) {
+	if a.Report != nil {
+		a.Report(caller, what)
+	}
+}

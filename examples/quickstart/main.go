@@ -1,0 +1,94 @@
+// Quickstart calls a phone, and bridges it with external media when it is answered. All events are printed.
+//
+// Run it with:
+//
+//	export ARI_URL=http://127.0.0.1:8088/ari ARI_APPLICATION=hello ARI_USERNAME=asterisk ARI_PASSWORD=asterisk
+//	go run ./examples/quickstart PJSIP/1001
+//
+// It ends when the phone hangs up. Calls that reach Stasis(hello) through the dialplan are served too.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/ari-go/ari/pkg/ari"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("usage: quickstart ENDPOINT, such as PJSIP/1001")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1]); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, endpoint string) error {
+	client, err := ari.NewClientFromEnv()
+	if err != nil {
+		return err
+	}
+	ari.On(client, func(_ context.Context, ev ari.Event) error {
+		fmt.Printf("%s %s\n", ev.Header().Timestamp.Format(time.TimeOnly), ev.Header().Type)
+		return nil
+	})
+	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		return serve(ctx, client.ARI(), ev.Channel)
+	})
+	client.OnStasisEnd(func(_ context.Context, ev *ari.StasisEnd) error {
+		fmt.Println(ev.Channel.Name, "left")
+		return nil
+	})
+	if err := client.Connect(ctx); err != nil {
+		return err
+	}
+	defer client.Close(context.WithoutCancel(ctx))
+
+	phone, err := client.ARI().Originate(ctx, ari.OriginateOptions{Endpoint: endpoint, Timeout: 30 * time.Second})
+	if err != nil {
+		return err
+	}
+	end, err := phone.WaitEnd(ctx)
+	if errors.Is(err, context.Canceled) {
+		return phone.Stop(context.WithoutCancel(ctx))
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println(end)
+	return nil
+}
+
+// serve handles one call. Its context ends when the channel leaves the application.
+func serve(ctx context.Context, ctrl *ari.Controller, ch *ari.Channel) error {
+	if strings.HasPrefix(ch.Name, "UnicastRTP/") {
+		return nil // our own external media
+	}
+	if err := ch.Answer(ctx); err != nil {
+		return err
+	}
+	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
+	if err != nil {
+		return err
+	}
+	defer bridge.Stop(context.WithoutCancel(ctx))
+	media, err := ctrl.CreateExternalMedia(ctx, ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"})
+	if err != nil {
+		return err
+	}
+	defer media.Stop(context.WithoutCancel(ctx))
+	if err := bridge.AddChannel(ctx, ch.ID, media.ID); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}

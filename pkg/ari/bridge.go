@@ -1,0 +1,135 @@
+package ari
+
+import (
+	"context"
+
+	"github.com/ari-go/ari/gen"
+)
+
+// Bridge is a place in which channels hear each other: the snapshot of when it was read or came with an event,
+// and its controller. The snapshot never changes under its reader; Refresh reads a new one.
+type Bridge struct {
+	gen.Bridge
+	ctrl *Controller
+}
+
+// Bridge returns a handle for a bridge by its id, without a request.
+func (c *Controller) Bridge(id string) *Bridge {
+	return &Bridge{Bridge: gen.Bridge{ID: id}, ctrl: c}
+}
+
+func (o *Bridge) bind(c *Controller) {
+	if o != nil {
+		o.ctrl = c
+	}
+}
+
+func (o *Bridge) scope() places { return places{own: entityKey{kind: kindBridge, id: o.ID}} }
+
+// AddChannel puts channels, by their ids, into the bridge. It returns when they are in, which behind a running
+// playback of the channel takes until that ends: bound it with ctx. It fails with ErrNotFound if there is no
+// such bridge, ErrInvalid if there is no such channel, ErrUnprocessable if a channel isn't in Stasis, and
+// ErrNotInStasis if it is being recorded or the bridge isn't one of Stasis's.
+func (o *Bridge) AddChannel(ctx context.Context, ids ...string) error {
+	return o.AddChannelWith(ctx, AddChannelOptions{}, ids...)
+}
+
+// AddChannelWith is AddChannel with options.
+func (o *Bridge) AddChannelWith(ctx context.Context, opts AddChannelOptions, ids ...string) error {
+	req, err := o.ctrl.begin(ctx, opBridgesAddChannel, o.ID)
+	if err != nil {
+		return err
+	}
+	resp, err := o.ctrl.api.BridgesAddChannel(req, o.ID, &gen.BridgesAddChannelParams{
+		Channel:                     ids,
+		Role:                        optional(opts.Role),
+		AbsorbDTMF:                  optional(opts.AbsorbDTMF),
+		Mute:                        optional(opts.Mute),
+		InhibitConnectedLineUpdates: optional(opts.InhibitConnectedLineUpdates),
+	})
+	return req.done(resp, err)
+}
+
+// Play plays media, such as "sound:hello-world", to all channels in the bridge. It returns when the playback is
+// queued; [Playback.Wait] waits for its end, and misses nothing. It fails with ErrNotFound if the bridge is gone.
+// A medium that doesn't exist is no error here, but of Wait.
+func (o *Bridge) Play(ctx context.Context, media ...string) (*Playback, error) {
+	return o.PlayWith(ctx, BridgePlayOptions{}, media...)
+}
+
+// PlayWith is Play with options. If they have no id for the playback, it gets one of ours.
+func (o *Bridge) PlayWith(ctx context.Context, opts BridgePlayOptions, media ...string) (*Playback, error) {
+	id := or(opts.PlaybackID, newID())
+	req, err := o.ctrl.begin(ctx, opBridgesPlayWithId, o.ID, id)
+	if err != nil {
+		return nil, err
+	}
+	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
+	resp, err := o.ctrl.api.BridgesPlayWithID(req, o.ID, id, &gen.BridgesPlayWithIDParams{
+		Media:           media,
+		AnnouncerFormat: optional(opts.AnnouncerFormat),
+		Lang:            optional(opts.Lang),
+		Offsetms:        milliseconds(opts.Offset),
+		Skipms:          milliseconds(opts.Skip),
+	})
+	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
+}
+
+// Record records what is heard in the bridge to a file of that name and format, such as "wav". The empty name is
+// replaced by one of ours. [LiveRecording.Wait] waits for its end, and misses nothing. It fails with ErrNotFound
+// if the bridge is gone, ErrConflict if the name is taken, ErrUnprocessable if the format is unknown.
+func (o *Bridge) Record(ctx context.Context, name, format string, opts BridgeRecordOptions) (*LiveRecording, error) {
+	name = or(name, newID())
+	req, err := o.ctrl.begin(ctx, opBridgesRecord, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
+	resp, err := o.ctrl.api.BridgesRecord(req, o.ID, &gen.BridgesRecordParams{
+		Name:               name,
+		Format:             format,
+		RecorderFormat:     optional(opts.RecorderFormat),
+		MaxDurationSeconds: seconds(opts.MaxDuration),
+		MaxSilenceSeconds:  seconds(opts.MaxSilence),
+		IfExists:           optional(opts.IfExists),
+		Beep:               optional(opts.Beep),
+		TerminateOn:        optional(opts.TerminateOn),
+	})
+	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
+}
+
+// SetVariable sets a variable of the bridge. It fails with ErrNotFound if the bridge is gone, ErrInvalid if the
+// name is empty. Since Asterisk 20.20, 22.10.
+func (o *Bridge) SetVariable(ctx context.Context, name, value string) error {
+	return o.setVariable(ctx, name, value, false)
+}
+
+// SetReportedVariable is SetVariable for a variable that the bridge's events carry from then on.
+// Since Asterisk 20.20, 22.10.
+func (o *Bridge) SetReportedVariable(ctx context.Context, name, value string) error {
+	return o.setVariable(ctx, name, value, true)
+}
+
+func (o *Bridge) setVariable(ctx context.Context, name, value string, report bool) error {
+	req, err := o.ctrl.begin(ctx, opBridgesSetBridgeVar, o.ID)
+	if err != nil {
+		return err
+	}
+	resp, err := o.ctrl.api.BridgesSetBridgeVar(req, o.ID, &gen.BridgesSetBridgeVarParams{
+		Variable: name, Value: &value, ReportEvents: optional(report),
+	})
+	return req.done(resp, err)
+}
+
+// SetVariables sets several variables at once. Those of reported are carried by the bridge's events from then on.
+// It fails as SetVariable does. Since Asterisk 20.20, 22.10.
+func (o *Bridge) SetVariables(ctx context.Context, plain, reported map[string]string) error {
+	req, err := o.ctrl.begin(ctx, opBridgesSetBridgeVars, o.ID)
+	if err != nil {
+		return err
+	}
+	resp, err := o.ctrl.api.BridgesSetBridgeVars(req, o.ID, gen.BridgesSetBridgeVarsJSONRequestBody{
+		Variables: variables(plain, reported),
+	})
+	return req.done(resp, err)
+}

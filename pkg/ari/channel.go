@@ -1,0 +1,255 @@
+package ari
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ari-go/ari/gen"
+)
+
+// Channel is one leg of a call: the snapshot of when it was read or came with an event, and its controller.
+// The snapshot never changes under its reader; Refresh reads a new one. Its methods act on the channel as
+// it is now.
+//
+// The methods with the name of an operation return when Asterisk has taken the command, which for most of
+// them doesn't mean that it is done; Answer returns when the channel has been answered.
+type Channel struct {
+	gen.Channel
+	ctrl *Controller
+	life *life // of a channel that this client made
+}
+
+// Channel returns a handle for a channel by its id, without a request.
+func (c *Controller) Channel(id string) *Channel {
+	return &Channel{Channel: gen.Channel{ID: id}, ctrl: c}
+}
+
+func (o *Channel) bind(c *Controller) {
+	if o != nil {
+		o.ctrl = c
+	}
+}
+
+func (o *Channel) scope() places { return places{own: entityKey{kind: kindChannel, id: o.ID}} }
+
+// Stop hangs the channel up with the normal cause. It fails with ErrNotFound if the channel is gone.
+func (o *Channel) Stop(ctx context.Context) error { return o.Hangup(ctx, "") }
+
+// Hangup hangs the channel up, for a reason that becomes the hangup cause; the empty reason is
+// HangupReasonNormal. It works on any channel, not only on those in Stasis. It fails with ErrNotFound if the
+// channel is gone, and with ErrInvalid for an unknown reason. Since Asterisk 12; most reasons since 16.2.
+func (o *Channel) Hangup(ctx context.Context, reason HangupReason) error {
+	return o.hangup(ctx, &gen.ChannelsHangupParams{Reason: optional(reason)})
+}
+
+// HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as "21", or by a
+// code of the channel's technology. It fails as Hangup does. Since Asterisk 18.
+func (o *Channel) HangupWithCode(ctx context.Context, code string) error {
+	return o.hangup(ctx, &gen.ChannelsHangupParams{ReasonCode: optional(code)})
+}
+
+func (o *Channel) hangup(ctx context.Context, params *gen.ChannelsHangupParams) error {
+	req, err := o.ctrl.begin(ctx, opChannelsHangup, o.ID)
+	if err != nil {
+		return err
+	}
+	resp, err := o.ctrl.api.ChannelsHangup(req, o.ID, params)
+	return req.done(resp, err)
+}
+
+// Play plays media, such as "sound:hello-world" or "tone:ring", one after the other. It returns when the
+// playback is queued; [Playback.Wait] waits for its end, and misses nothing. It fails with ErrNotFound if the
+// channel is gone, ErrNotInStasis if it has left the application, ErrPreconditionFailed if it isn't answered.
+// A medium that doesn't exist is no error here, but of Wait.
+func (o *Channel) Play(ctx context.Context, media ...string) (*Playback, error) {
+	return o.PlayWith(ctx, PlayOptions{}, media...)
+}
+
+// PlayWith is Play with options. If they have no id for the playback, it gets one of ours.
+func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...string) (*Playback, error) {
+	id := or(opts.PlaybackID, newID())
+	req, err := o.ctrl.begin(ctx, opChannelsPlayWithId, o.ID, id)
+	if err != nil {
+		return nil, err
+	}
+	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
+	resp, err := o.ctrl.api.ChannelsPlayWithID(req, o.ID, id, &gen.ChannelsPlayWithIDParams{
+		Media:    media,
+		Lang:     optional(opts.Lang),
+		Offsetms: milliseconds(opts.Offset),
+		Skipms:   milliseconds(opts.Skip),
+	})
+	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
+}
+
+// Record records what comes from the channel to a file of that name and format, such as "wav". The empty name
+// is replaced by one of ours. It returns when the recording is queued; [LiveRecording.Wait] waits for its end,
+// and misses nothing. It fails with ErrNotFound if the channel is gone, ErrNotInStasis if it has left the
+// application or the name is taken, ErrUnprocessable if the format is unknown. A channel in a bridge can't be
+// recorded: the recording fails at once. Record the bridge, or snoop.
+func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOptions) (*LiveRecording, error) {
+	name = or(name, newID())
+	req, err := o.ctrl.begin(ctx, opChannelsRecord, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
+	resp, err := o.ctrl.api.ChannelsRecord(req, o.ID, &gen.ChannelsRecordParams{
+		Name:               name,
+		Format:             format,
+		MaxDurationSeconds: seconds(opts.MaxDuration),
+		MaxSilenceSeconds:  seconds(opts.MaxSilence),
+		IfExists:           optional(gen.ChannelsRecordParamsIfExists(opts.IfExists)),
+		Beep:               optional(opts.Beep),
+		TerminateOn:        optional(gen.ChannelsRecordParamsTerminateOn(opts.TerminateOn)),
+	})
+	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
+}
+
+// Snoop makes a channel that listens to this one (Spy) or speaks into it (Whisper), and puts it into an
+// application: opts.App, or the client's. At least one direction must be given. With a connected client it returns
+// when the channel has entered the client's application. It fails with ErrNotFound if the channel is gone,
+// ErrInvalid without a direction.
+func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error) {
+	id := or(opts.SnoopID, newID())
+	req, err := o.ctrl.begin(ctx, opChannelsSnoopChannelWithId, o.ID, id)
+	if err != nil {
+		return nil, err
+	}
+	lf := o.ctrl.expect(kindChannel, id, entityKey{})
+	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, &gen.ChannelsSnoopChannelWithIDParams{
+		App:     or(opts.App, o.ctrl.application),
+		AppArgs: optional(opts.AppArgs),
+		Spy:     optional(gen.ChannelsSnoopChannelWithIDParamsSpy(opts.Spy)),
+		Whisper: optional(gen.ChannelsSnoopChannelWithIDParamsWhisper(opts.Whisper)),
+	})
+	ch, err := made[*Channel](o.ctrl, lf)(decodeObject[Channel](req, resp, err))
+	if err != nil {
+		return nil, err
+	}
+	return ch.entered(ctx, or(opts.App, o.ctrl.application))
+}
+
+// SetVariable sets a channel variable, or calls a dialplan function that can be written to, such as
+// CALLERID(name). It works on any channel. It fails with ErrNotFound if the channel is gone, ErrInvalid if the
+// name is empty. Since 20.20 and 22.10 it returns when the variable is set, before when the command is queued.
+func (o *Channel) SetVariable(ctx context.Context, name, value string) error {
+	return o.setVariable(ctx, name, value, false)
+}
+
+// SetReportedVariable is SetVariable for a variable that the channel's events carry from then on.
+// Since Asterisk 20.20, 22.10; older versions set the variable without reporting it.
+func (o *Channel) SetReportedVariable(ctx context.Context, name, value string) error {
+	return o.setVariable(ctx, name, value, true)
+}
+
+func (o *Channel) setVariable(ctx context.Context, name, value string, report bool) error {
+	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVar, o.ID)
+	if err != nil {
+		return err
+	}
+	resp, err := o.ctrl.api.ChannelsSetChannelVar(req, o.ID, &gen.ChannelsSetChannelVarParams{
+		Variable: name, Value: &value, ReportEvents: optional(report),
+	})
+	return req.done(resp, err)
+}
+
+// SetVariables sets several variables at once. Those of reported are carried by the channel's events from
+// then on. It fails as SetVariable does. Since Asterisk 20.20, 22.10.
+func (o *Channel) SetVariables(ctx context.Context, plain, reported map[string]string) error {
+	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVars, o.ID)
+	if err != nil {
+		return err
+	}
+	resp, err := o.ctrl.api.ChannelsSetChannelVars(req, o.ID, gen.ChannelsSetChannelVarsJSONRequestBody{
+		Variables: variables(plain, reported),
+	})
+	return req.done(resp, err)
+}
+
+// WaitAnswered returns when the channel is up: nil if it is answered; an [*EndError], with the hangup cause, if
+// it is refused, busy, not answered in time or hung up before; ctx's error when ctx ends.
+//
+// For a channel that this client made, by Originate for example, nothing is missed, however late WaitAnswered is
+// called. For others, the channel is asked for its state first.
+func (o *Channel) WaitAnswered(ctx context.Context) error {
+	return o.waitFor(ctx, stageAnswered)
+}
+
+// WaitStasis returns when the channel is in the client's application: nil once it has entered; an [*EndError] if
+// it ends before. It fails with ctx's error when ctx ends. Only the entry of a channel that this client made
+// can be seen, or one that is still to come.
+func (o *Channel) WaitStasis(ctx context.Context) error {
+	return o.waitFor(ctx, stageEntered)
+}
+
+// WaitEnd returns when the channel is gone, or has left the application and nothing more will be heard of it:
+// the [*EndError] says which, with the hangup cause if it is known. The error is ErrNotFound if the channel is
+// gone already; ctx's error when ctx ends; what ended the connection if that is what happened.
+func (o *Channel) WaitEnd(ctx context.Context) (*EndError, error) {
+	lf, drop, err := o.watched(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer drop()
+	if _, err := lf.wait(ctx, stageEnded); err != nil {
+		return nil, err
+	}
+	var end *EndError
+	if !errors.As(lf.ending(), &end) {
+		return nil, fmt.Errorf("ari: %w", lf.ending())
+	}
+	return end, nil
+}
+
+// entered waits for a channel that enters an application by itself: Asterisk answers before it has, and a command
+// that comes too early fails. Without the application's events there is nothing to wait for.
+func (o *Channel) entered(ctx context.Context, app string) (*Channel, error) {
+	if !o.ctrl.link.hearsOf(app) {
+		return o, nil
+	}
+	if _, err := o.life.wait(ctx, stageEntered); err != nil {
+		// Nobody else knows of it. It is gone already, most likely.
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		_ = o.Stop(clean)
+		return nil, err
+	}
+	return o, nil
+}
+
+// cleanupTimeout bounds a request that clears up after a failure, when the caller's context has ended.
+const cleanupTimeout = 5 * time.Second
+
+func (o *Channel) waitFor(ctx context.Context, s stage) error {
+	lf, drop, err := o.watched(ctx)
+	if err != nil {
+		return err
+	}
+	defer drop()
+	if o.life == nil && s == stageAnswered {
+		now, err := o.Refresh(ctx)
+		if err != nil {
+			return err
+		}
+		if now.State == ChannelStateUp {
+			return nil
+		}
+	}
+	_, err = lf.wait(ctx, s)
+	return err
+}
+
+// watched returns the channel's life, or starts one that ends with drop.
+func (o *Channel) watched(ctx context.Context) (lf *life, drop func(), err error) {
+	if o.life != nil {
+		return o.life, func() {}, nil
+	}
+	lf, err = o.ctrl.watch(ctx, kindChannel, o.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	return lf, lf.drop, nil
+}

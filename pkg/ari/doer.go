@@ -1,0 +1,350 @@
+package ari
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A Doer sends one request and returns its answer. [*http.Client] is one.
+type Doer interface {
+	Do(req *http.Request) (*http.Response, error)
+}
+
+// The doer stands between the generated client and the transport. All that a request owes to Asterisk's
+// ways is here, once, for every transport: how ids are encoded, what may not be sent, what goes into the
+// body, when to try again, and what an answer with an error status becomes.
+type doer struct {
+	transport Doer
+	basePath  string // the path of the base URL without a slash at its end, such as /ari
+	auth      string // the Authorization header, or ""
+	version   atomic.Pointer[Version]
+	ask       func(ctx context.Context) (Version, error) // asks Asterisk for its version
+}
+
+const (
+	// maxLine is the longest request line that is sent: Asterisk takes 4096 bytes.
+	maxLine = 4000
+
+	// tries is how often a GET or DELETE is sent whose connection died under it.
+	tries      = 3
+	retryDelay = 20 * time.Millisecond
+
+	// maxBody is the longest body that Asterisk takes.
+	maxBody = 40 << 10
+
+	// maxErrorBody is how much is read of an answer that has an error status.
+	maxErrorBody = 64 << 10
+)
+
+// Do implements gen.HttpRequestDoer.
+func (d *doer) Do(req *http.Request) (*http.Response, error) {
+	var op *operation
+	if c, ok := req.Context().(*request); ok {
+		op = c.op
+	} else if path, ok := strings.CutPrefix(req.URL.EscapedPath(), d.basePath); ok {
+		op = operationFor(req.Method, path)
+	}
+	if err := d.prepare(req, op); err != nil {
+		return nil, err
+	}
+	resp, err := d.send(req)
+	if err != nil {
+		return nil, failure(req, op, err)
+	}
+	d.noteVersion(resp.Header)
+	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
+		return nil, d.refusal(req, op, resp)
+	}
+	return resp, nil
+}
+
+// prepare checks a request and gives it the form that Asterisk reads.
+func (d *doer) prepare(req *http.Request, op *operation) error {
+	path := req.URL.EscapedPath()
+	if strings.Contains(strings.TrimPrefix(path, d.basePath), "//") {
+		return &Error{Method: req.Method, Path: path, Message: "not sent: the path has an empty id", err: ErrInvalid}
+	}
+	if op != nil {
+		if err := d.check(req, op); err != nil {
+			return err
+		}
+		if err := fitLine(req, op, path); err != nil {
+			return &Error{Operation: op.id, Method: req.Method, Path: path, Message: "not sent", err: err}
+		}
+	}
+	// Go leaves a plus sign in a path as it is. Asterisk reads it as a space.
+	if strings.IndexByte(path, '+') >= 0 {
+		req.URL.RawPath = strings.ReplaceAll(path, "+", "%2B")
+	}
+	if d.auth != "" {
+		req.Header.Set("Authorization", d.auth)
+	}
+	if req.Method == http.MethodDelete {
+		// It may be sent twice. Without this net/http takes that for granted for GET only; an empty list
+		// of values is not sent.
+		req.Header["X-Idempotency-Key"] = []string{}
+	}
+	return nil
+}
+
+// check refuses what Asterisk must not get: an operation without a required parameter, and one that
+// another would be taken for.
+func (d *doer) check(req *http.Request, op *operation) error {
+	for i := range op.params {
+		p := &op.params[i]
+		if p.required && !hasValue(req.URL.RawQuery, p.name) {
+			// In the body it is as good.
+			if members, err := bodyMembers(req); err != nil || len(members[p.name]) == 0 {
+				return refuse(op, "the parameter %q is required", p.name)
+			}
+		}
+	}
+	if !mistakable[op] {
+		return nil
+	}
+	v, err := d.knownVersion(req.Context())
+	if err != nil {
+		return err
+	}
+	if !op.since.have(v) {
+		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(op, v)}
+	}
+	return nil
+}
+
+func (d *doer) knownVersion(ctx context.Context) (Version, error) {
+	if v := d.version.Load(); v != nil {
+		return *v, nil
+	}
+	return d.ask(ctx)
+}
+
+// mistakable are the operations whose path an older Asterisk takes for another operation's, with a word
+// of the path for an id: POST /channels/create originates a channel with the id "create".
+var mistakable = func() map[*operation]bool {
+	set := make(map[*operation]bool)
+	for i := range operations {
+		op := &operations[i]
+		for j := range operations {
+			other := &operations[j]
+			if other != op && other.method == op.method && matchPath(other.path, op.path) {
+				set[op] = true
+			}
+		}
+	}
+	return set
+}()
+
+func unsupported(op *operation, v Version) error {
+	return fmt.Errorf("%w: it needs Asterisk %s, this is %s", ErrUnsupported, op.since, v)
+}
+
+// hasValue reports whether a raw query has a value for name.
+func hasValue(raw, name string) bool {
+	for raw != "" {
+		var part string
+		part, raw, _ = strings.Cut(raw, "&")
+		if len(part) > len(name)+1 && part[len(name)] == '=' && part[:len(name)] == name {
+			return true
+		}
+	}
+	return false
+}
+
+// fitLine moves the query into the JSON body if it doesn't fit into the request line, or if an item of
+// a list holds a comma, which in the query would make two of it.
+func fitLine(req *http.Request, op *operation, path string) error {
+	raw := req.URL.RawQuery
+	if raw == "" || len(req.Method)+len(path)+len(raw)+len("  ?HTTP/1.1") <= maxLine && !splitsItem(raw, op) {
+		return nil
+	}
+	members, err := bodyMembers(req)
+	if err != nil {
+		return err
+	}
+	if members == nil {
+		members = make(map[string]json.RawMessage)
+	}
+	err = queryParts(raw, func(name, value string) error {
+		v, err := jsonValue(op.param(name), value)
+		if err != nil {
+			return fmt.Errorf("parameter %s: %w", name, err)
+		}
+		members[name] = v
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	req.URL.RawQuery = ""
+	req.Header.Set("Content-Type", "application/json")
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.Body, err = req.GetBody()
+	return err
+}
+
+// splitsItem reports whether the value of a list parameter holds an encoded comma: the generated
+// client joins items with plain ones.
+func splitsItem(raw string, op *operation) bool {
+	if !strings.Contains(raw, "%2C") {
+		return false
+	}
+	found := false
+	_ = queryParts(raw, func(name, value string) error {
+		p := op.param(name)
+		found = found || p != nil && p.kind == paramList && strings.Contains(value, "%2C")
+		return nil
+	})
+	return found
+}
+
+// jsonValue turns a parameter's value from the query into the JSON type that Asterisk wants: it takes a
+// value of another type for none at all.
+func jsonValue(p *param, value string) (json.RawMessage, error) {
+	if p != nil && p.kind == paramList {
+		var items []string
+		for _, item := range strings.Split(value, ",") {
+			text, err := url.QueryUnescape(item)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, text)
+		}
+		return json.Marshal(items)
+	}
+	text, err := url.QueryUnescape(value)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		switch p.kind {
+		case paramNumber:
+			if _, err := strconv.ParseFloat(text, 64); err == nil {
+				return json.RawMessage(text), nil
+			}
+		case paramBool:
+			if b, err := strconv.ParseBool(text); err == nil {
+				return strconv.AppendBool(nil, b), nil
+			}
+		case paramString, paramList:
+		}
+	}
+	return json.Marshal(text)
+}
+
+// bodyMembers returns the members of a request's JSON body; nil if it has none.
+func bodyMembers(req *http.Request) (map[string]json.RawMessage, error) {
+	if req.GetBody == nil || req.ContentLength == 0 {
+		return nil, nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	var members map[string]json.RawMessage
+	if err := json.NewDecoder(body).Decode(&members); err != nil {
+		return nil, fmt.Errorf("the body isn't a JSON object: %w", err)
+	}
+	return members, nil
+}
+
+// send sends a request, and sends a GET or DELETE again whose connection died: Asterisk closes idle
+// connections, and answers one over its limit by closing it.
+func (d *doer) send(req *http.Request) (*http.Response, error) {
+	again := req.Method == http.MethodGet || req.Method == http.MethodDelete
+	for try := 1; ; try++ {
+		resp, err := d.transport.Do(req)
+		if err == nil || !again || try == tries || !died(err) {
+			return resp, err
+		}
+		timer := time.NewTimer(time.Duration(try) * retryDelay)
+		select {
+		case <-timer.C:
+		case <-req.Context().Done():
+			timer.Stop()
+			return nil, context.Cause(req.Context())
+		}
+		if req.GetBody != nil {
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+func died(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// failure is the error of a request that got no answer.
+func failure(req *http.Request, op *operation, err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // its text repeats the URL
+	}
+	if req.ContentLength > maxBody && died(err) {
+		// Asterisk has answered 413 and closed the connection, without reading the body. Whether the answer
+		// or the end of the connection is seen first is chance.
+		err = fmt.Errorf("%w: the body has %d bytes, Asterisk takes %d: %w", ErrTooLarge, req.ContentLength, maxBody, err)
+	}
+	e := &Error{Method: req.Method, Path: req.URL.EscapedPath(), err: err}
+	if op != nil {
+		e.Operation = op.id
+	}
+	return e
+}
+
+func (d *doer) noteVersion(h http.Header) {
+	server := h.Get("Server")
+	if !strings.HasPrefix(server, "Asterisk/") {
+		return
+	}
+	v, err := ParseVersion(server)
+	if err != nil {
+		return
+	}
+	if known := d.version.Load(); known == nil || *known != v {
+		d.version.Store(&v)
+	}
+}
+
+// refusal makes the error of an answer whose status isn't a success.
+func (d *doer) refusal(req *http.Request, op *operation, resp *http.Response) error {
+	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	_ = resp.Body.Close()
+	id := ""
+	if op != nil {
+		id = op.id
+	}
+	e := newError(id, req.Method, req.URL.EscapedPath(), resp.StatusCode, resp.Header, body)
+	if readErr != nil {
+		e.err = fmt.Errorf("%w: the answer broke off: %w", ErrProtocol, readErr)
+	}
+	if op == nil {
+		return e
+	}
+	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed {
+		if v := d.version.Load(); v != nil && !op.since.have(*v) {
+			e.err = unsupported(op, *v)
+		}
+	}
+	return e
+}

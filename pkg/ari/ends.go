@@ -1,0 +1,151 @@
+package ari
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Why something that somebody waited for, or lived by, is over. See [EndError].
+var (
+	// ErrEnded matches every regular end: Asterisk said that the channel, bridge,
+	// playback or recording is over. It matches neither ErrGap nor ErrClosed.
+	ErrEnded = errors.New("ari: ended")
+
+	// ErrLeftStasis: the channel left the application. It may live on elsewhere.
+	ErrLeftStasis = errors.New("ari: channel left the application")
+
+	// ErrChannelDestroyed: the channel is gone.
+	ErrChannelDestroyed = errors.New("ari: channel destroyed")
+
+	// ErrGap: it ended while the connection to Asterisk was down, so that nobody
+	// can say how.
+	ErrGap = errors.New("ari: ended while the connection was down")
+
+	// ErrClosed: the client, or the subscription, has been closed by its user.
+	ErrClosed = errors.New("ari: closed")
+
+	// ErrReplaced: another client has connected with the same application name,
+	// and gets its events now. Connecting again would take them back, and the two
+	// would go on robbing each other; so the client ends.
+	ErrReplaced = errors.New("ari: application taken over by another client")
+
+	// ErrNoEvents: the controller was made without a client, so nothing can be
+	// waited for.
+	ErrNoEvents = errors.New("ari: no events without a client")
+)
+
+// EndError says what ended and why. It is the cause ([context.Cause]) of the end of
+// a StasisStart handler's context, and the error of a subscription or a wait
+// whose object is over.
+//
+// Reason is one of [ErrLeftStasis], [ErrChannelDestroyed], [ErrEnded] and [ErrGap],
+// and [errors.Is] finds it. All but ErrGap are ErrEnded too.
+type EndError struct {
+	// Entity is what ended, such as "channel 1700000000.5".
+	Entity string
+
+	// Reason is why.
+	Reason error
+
+	// Cause is the hangup cause (ITU-T Q.850) of a destroyed channel, or 0.
+	Cause int
+
+	// CauseText is Asterisk's name for Cause.
+	CauseText string
+}
+
+func (e *EndError) Error() string {
+	text := "ari: " + e.Entity + ": " + strings.TrimPrefix(e.Reason.Error(), "ari: ")
+	if e.Cause != 0 || e.CauseText != "" {
+		text += fmt.Sprintf(" (cause %d, %s)", e.Cause, e.CauseText)
+	}
+	return text
+}
+
+// Unwrap returns the reason.
+func (e *EndError) Unwrap() error { return e.Reason }
+
+// Is reports whether target is ErrEnded and this a regular end.
+func (e *EndError) Is(target error) bool {
+	return target == ErrEnded && e.Reason != ErrGap //nolint:errorlint // Sentinels, compared as such.
+}
+
+// OverflowError reports that a listener fell behind so far that events for it
+// are being thrown away. It comes once per episode; [Client.Stats] counts the
+// events. Events that start or end something are never thrown away.
+type OverflowError struct {
+	// Listener is the handler or subscription, by its event type, such as
+	// "handler of *ari.ChannelDtmfReceived".
+	Listener string
+
+	// Entity is the channel or other thing whose events are lost; empty where the
+	// events belong to no entity.
+	Entity string
+
+	// Time is when the first event was lost.
+	Time time.Time
+}
+
+func (e *OverflowError) Error() string {
+	text := "ari: " + e.Listener + " falls behind, events are lost"
+	if e.Entity != "" {
+		text += " for " + e.Entity
+	}
+	return text
+}
+
+// HandlerError reports that a handler returned an error or panicked. In the
+// latter case Err is a [*PanicError].
+type HandlerError struct {
+	// Handler is the handler's event type, such as "*ari.StasisStart".
+	Handler string
+
+	// Event is the event that it was handling.
+	Event Event
+
+	// Err is what it returned.
+	Err error
+
+	entity entityKey
+}
+
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("ari: handler of %s on %s: %v", e.Handler, describe(e.Event, e.entity), e.Err)
+}
+
+// Unwrap returns the handler's own error.
+func (e *HandlerError) Unwrap() error { return e.Err }
+
+// PanicError is a panic that was caught.
+type PanicError struct {
+	// Value is what panic was called with.
+	Value any
+
+	// Stack is the goroutine's stack at that moment.
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value that panic was called with, if it was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// FrameError reports a message from Asterisk that could not be read. It has been
+// skipped.
+type FrameError struct {
+	// Frame is the message, or the beginning of a long one.
+	Frame []byte
+
+	// Err says what is wrong with it.
+	Err error
+}
+
+func (e *FrameError) Error() string { return "ari: bad event: " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *FrameError) Unwrap() error { return e.Err }

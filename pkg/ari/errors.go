@@ -1,0 +1,200 @@
+package ari
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Errors by which the reason of an [*Error] is told apart, with [errors.Is]. Each stands for a status of
+// Asterisk's answer, except ErrUnsupported.
+var (
+	// ErrInvalid is status 400: a parameter is missing or invalid. A request that this package refuses
+	// before sending it, since an id or a required parameter is empty, is ErrInvalid too.
+	ErrInvalid = errors.New("invalid request")
+	// ErrUnauthorized is status 401: user or password is wrong.
+	ErrUnauthorized = errors.New("unauthorized")
+	// ErrForbidden is status 403: the user may only read, or the thing may not be touched.
+	ErrForbidden = errors.New("forbidden")
+	// ErrNotFound is status 404: there is no such object.
+	ErrNotFound = errors.New("not found")
+	// ErrNotInStasis is status 409: the object exists but isn't where the operation needs it, most often a
+	// channel that isn't in a Stasis application (any more).
+	ErrNotInStasis = errors.New("not in Stasis, or another conflict")
+	// ErrConflict is ErrNotInStasis by the name that fits a duplicate id, or a channel that somebody else
+	// has claimed: Asterisk answers 409 to all of these.
+	ErrConflict = ErrNotInStasis
+	// ErrPreconditionFailed is status 412: the channel is in a state that doesn't allow it, such as not
+	// answered yet.
+	ErrPreconditionFailed = errors.New("precondition failed")
+	// ErrTooLarge is status 413: the request's body is larger than Asterisk takes.
+	ErrTooLarge = errors.New("request too large")
+	// ErrUnprocessable is status 422: an unknown format, event source or application, or a channel that
+	// can't go into the bridge.
+	ErrUnprocessable = errors.New("unprocessable")
+	// ErrInternal is status 500. Asterisk answers it to ordinary faults as well, such as calling an unknown
+	// technology.
+	ErrInternal = errors.New("internal error of Asterisk")
+	// ErrNotImplemented is status 501: this Asterisk doesn't have what was asked for.
+	ErrNotImplemented = errors.New("not implemented")
+	// ErrUnavailable is status 503: Asterisk is starting.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrUnsupported means that the connected Asterisk is too old for the operation. The error's text names
+	// the version that is needed.
+	ErrUnsupported = errors.New("not supported by this version of Asterisk")
+	// ErrProtocol means that an answer can't be understood: it isn't JSON, it is cut off, or it is empty.
+	ErrProtocol = errors.New("answer not understood")
+)
+
+var statusErrors = map[int]error{
+	http.StatusBadRequest:            ErrInvalid,
+	http.StatusUnauthorized:          ErrUnauthorized,
+	http.StatusForbidden:             ErrForbidden,
+	http.StatusNotFound:              ErrNotFound,
+	http.StatusConflict:              ErrNotInStasis,
+	http.StatusPreconditionFailed:    ErrPreconditionFailed,
+	http.StatusRequestEntityTooLarge: ErrTooLarge,
+	http.StatusUnprocessableEntity:   ErrUnprocessable,
+	http.StatusInternalServerError:   ErrInternal,
+	http.StatusNotImplemented:        ErrNotImplemented,
+	http.StatusServiceUnavailable:    ErrUnavailable,
+}
+
+// An Error is a request that failed: Asterisk refused it, or it could not be sent or understood. Use
+// [errors.Is] with the Err variables to tell the reasons apart, and [errors.As] for the details.
+type Error struct {
+	// Operation is the operation's id, such as "channelsAnswer", or "" if the request is none of ARI's.
+	Operation string
+	// Method and Path are the request's. The path has no host and no query, and so no password.
+	Method string
+	Path   string
+	// StatusCode is the answer's status, or 0 if there was no answer.
+	StatusCode int
+	// Message is Asterisk's own text, or what can be told of an answer without one.
+	Message string
+
+	err error // the cause beyond the status: ErrUnsupported, ErrProtocol, a failure of the network
+}
+
+// Error tells the operation, the path with its ids, the status and the message.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("ari: ")
+	if e.Operation != "" {
+		b.WriteString(e.Operation)
+		b.WriteString(" (")
+	}
+	b.WriteString(e.Method)
+	b.WriteByte(' ')
+	b.WriteString(e.Path)
+	if e.Operation != "" {
+		b.WriteByte(')')
+	}
+	if e.StatusCode != 0 {
+		b.WriteString(": ")
+		b.WriteString(strconv.Itoa(e.StatusCode))
+		if text := http.StatusText(e.StatusCode); text != "" {
+			b.WriteByte(' ')
+			b.WriteString(text)
+		}
+	}
+	if e.Message != "" {
+		b.WriteString(": ")
+		b.WriteString(e.Message)
+	}
+	if e.err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.err.Error())
+	}
+	return b.String()
+}
+
+// Is reports whether target is the Err variable that the status stands for.
+func (e *Error) Is(target error) bool {
+	want, ok := statusErrors[e.StatusCode]
+	// Where Asterisk is too old, its "not found" is about the operation, not about the object.
+	return ok && target == want && !errors.Is(e.err, ErrUnsupported) //nolint:errorlint // The sentinels themselves are compared here.
+}
+
+// Unwrap returns the cause beyond the status, or nil.
+func (e *Error) Unwrap() error { return e.err }
+
+// LogValue makes a group of the error's fields for package log/slog.
+func (e *Error) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("method", e.Method), slog.String("path", e.Path)}
+	if e.Operation != "" {
+		attrs = append(attrs, slog.String("operation", e.Operation))
+	}
+	if e.StatusCode != 0 {
+		attrs = append(attrs, slog.Int("status", e.StatusCode))
+	}
+	if e.Message != "" {
+		attrs = append(attrs, slog.String("message", e.Message))
+	}
+	if e.err != nil {
+		attrs = append(attrs, slog.String("cause", e.err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// newError makes the error of an answer whose status isn't a success. Every transport's errors are made here.
+func newError(operation, method, path string, status int, header http.Header, body []byte) *Error {
+	return &Error{
+		Operation:  operation,
+		Method:     method,
+		Path:       path,
+		StatusCode: status,
+		Message:    message(header.Get("Content-Type"), body),
+	}
+}
+
+// message takes Asterisk's text out of an error's body, which comes in three shapes.
+func message(contentType string, body []byte) string {
+	var known struct {
+		Message string `json:"message"`
+		Error   string `json:"error"`
+	}
+	if json.Unmarshal(body, &known) == nil {
+		if known.Message != "" {
+			return known.Message
+		}
+		if known.Error != "" {
+			return known.Error
+		}
+	}
+	if strings.HasPrefix(contentType, "text/html") {
+		return pageText(body)
+	}
+	return excerpt(body)
+}
+
+// pageText returns what an HTML page says: Asterisk's web server puts its message into a paragraph, others have at
+// least a title.
+func pageText(page []byte) string {
+	for _, tag := range []string{"p", "title"} {
+		_, rest, ok := bytes.Cut(page, []byte("<"+tag+">"))
+		if !ok {
+			continue
+		}
+		if text, _, ok := bytes.Cut(rest, []byte("</"+tag+">")); ok && len(bytes.TrimSpace(text)) > 0 {
+			return excerpt(text)
+		}
+	}
+	return excerpt(page)
+}
+
+// refuse makes the error of a request that isn't sent.
+func refuse(op *operation, format string, args ...any) error {
+	return &Error{
+		Operation: op.id,
+		Method:    op.method,
+		Path:      op.path,
+		Message:   "not sent: " + fmt.Sprintf(format, args...),
+		err:       ErrInvalid,
+	}
+}

@@ -1,0 +1,137 @@
+package ari
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An Event is something that Asterisk, or the client's own connection, reports.
+// For each type that ARI knows there is a struct of that name: a [*StasisStart],
+// a [*ChannelDtmfReceived] and so on; a type unknown to this package arrives as
+// an [*UnknownEvent]. [*Connected] and [*Disconnected] are made by the client.
+//
+// One event is handed to all its listeners. They share it, and must not change it.
+type Event interface {
+	// Header returns what all events have in common.
+	Header() *EventHeader
+
+	// bind gives every object in the event the controller of its connection.
+	bind(c *Controller)
+}
+
+// EventHeader is what all events have in common. Every event embeds it.
+type EventHeader struct {
+	// Type is the event's name on the wire, such as "StasisStart".
+	Type string `json:"type"`
+
+	// Application is the Stasis application that the event was sent to. It is
+	// empty for the client's own events.
+	Application string `json:"application"`
+
+	// AsteriskID tells Asterisk servers apart. Old versions don't send it.
+	AsteriskID string `json:"asterisk_id,omitempty"`
+
+	// Timestamp is when it happened, by Asterisk's clock.
+	Timestamp Time `json:"timestamp"`
+
+	text      string
+	synthetic bool
+}
+
+// Header returns the header itself.
+func (h *EventHeader) Header() *EventHeader { return h }
+
+// Raw returns the event's JSON as it came from Asterisk: a copy, made by each call.
+// It is nil for events made by the client.
+func (h *EventHeader) Raw() json.RawMessage {
+	if h.text == "" {
+		return nil
+	}
+	return json.RawMessage(h.text)
+}
+
+// Synthetic reports whether the client made this event in place of one that
+// Asterisk sent while the connection was down. After a gap, a channel that has
+// left the application meanwhile gets such a [StasisEnd].
+func (h *EventHeader) Synthetic() bool { return h.synthetic }
+
+// UnknownEvent is an event of a type that this package doesn't know.
+// Raw has all of it.
+type UnknownEvent struct {
+	EventHeader
+}
+
+func (*UnknownEvent) bind(*Controller) {}
+
+// Connected reports that events flow: for the first time, or again. After a gap
+// it comes when subscriptions have been restored and everything that ended
+// meanwhile has been ended here too, so its handlers see the state as it is.
+// Events of the new connection do not wait for that.
+type Connected struct {
+	EventHeader
+
+	// Resumed is false for the client's first connection.
+	Resumed bool
+
+	// Gap is how long there was no connection, as seen from here. Zero for the
+	// first connection.
+	Gap time.Duration
+
+	// Ended has the ids of the channels that had entered the application and
+	// left it during the gap. Each got a synthetic [StasisEnd].
+	Ended []string
+}
+
+func (*Connected) bind(*Controller) {}
+
+// Disconnected reports that the connection was lost. The client is already
+// trying to get it back.
+type Disconnected struct {
+	EventHeader
+
+	// Err says why.
+	Err error
+}
+
+func (*Disconnected) bind(*Controller) {}
+
+// newLocalHeader is the header of an event that the client makes.
+func newLocalHeader(typ string) EventHeader {
+	return EventHeader{Type: typ, Timestamp: Time{Time: time.Now()}}
+}
+
+// decode makes the event of a scanned frame. Nothing in it refers to the frame,
+// which the reader is going to overwrite.
+func decode(kind *eventKind, s *scanned, ctrl *Controller) (Event, error) {
+	if kind.eventType != nil {
+		return decodeEvent(kind.eventType, s.frame, ctrl)
+	}
+	ev := &UnknownEvent{}
+	_, err := fillEvent(ev, s.frame)
+	return ev, err
+}
+
+// describe names an event in logs and errors: its type and what it is about.
+func describe(ev Event, key entityKey) string {
+	name := ev.Header().Type
+	if ev.Header().Synthetic() {
+		name = "synthetic " + name
+	}
+	if key.kind == kindNone {
+		return name
+	}
+	return fmt.Sprintf("%s of %s", name, key)
+}
+
+// ctxError is ctx's end as an error: what [context.Context.Err] says, together with
+// the cause, where there is one.
+func ctxError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(cause, err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

@@ -1,0 +1,518 @@
+package ari
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain fails when the tests leave a goroutine of this package behind. (Those
+// that run in a synctest bubble are checked one by one, by the bubble.)
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := ownGoroutines(5 * time.Second); code == 0 && left != "" {
+		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// ownGoroutines returns the stacks of this package's goroutines, other than the
+// caller's, that have not ended after a while.
+func ownGoroutines(patience time.Duration) string {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		buf := make([]byte, 4<<20)
+		buf = buf[:runtime.Stack(buf, true)]
+		var left []string
+		for i, stack := range strings.Split(string(buf), "\n\n") {
+			if i > 0 && strings.Contains(stack, "github.com/ari-go/ari/pkg/ari.") && !strings.Contains(stack, "testing.(*T).Run") {
+				left = append(left, stack)
+			}
+		}
+		if len(left) == 0 || time.Now().After(deadline) {
+			return strings.Join(left, "\n\n")
+		}
+	}
+}
+
+// A logBook collects what is logged.
+type logBook struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (b *logBook) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines = append(b.lines, string(p))
+	return len(p), nil
+}
+
+func (b *logBook) with(text string) (found []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, line := range b.lines {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+func (b *logBook) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// A bag collects values from several goroutines.
+type bag[T any] struct {
+	mu    sync.Mutex
+	items []T
+}
+
+func (b *bag[T]) add(item T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, item)
+}
+
+func (b *bag[T]) all() []T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.items)
+}
+
+// quiet is a logger that says nothing.
+var quiet = slog.New(slog.DiscardHandler)
+
+// offline makes a client that doesn't connect: its frames come from receive. It is
+// closed when the test ends.
+func offline(t testing.TB, opts ...Option) *Client {
+	t.Helper()
+	c, err := NewClient("http://asterisk:8088/ari", "hello", append([]Option{WithLogger(quiet)}, opts...)...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close(context.Background())) })
+	return c
+}
+
+func (c *Client) receive(frames ...string) {
+	for _, frame := range frames {
+		c.link.receive([]byte(frame))
+	}
+}
+
+// Frames as Asterisk sends them.
+
+const frameTail = `,"timestamp":"2026-11-23T00:41:40.897+0000","asterisk_id":"aa:bb","application":"hello"}`
+
+func channelJSON(id, state string) string {
+	return fmt.Sprintf(`{"id":%q,"name":"PJSIP/alice-00000001","state":%q,"protocol_id":"","caller":{"name":"","number":"100"},`+
+		`"connected":{"name":"","number":""},"accountcode":"","dialplan":{"context":"default","exten":"hello","priority":3,`+
+		`"app_name":"Stasis","app_data":"hello"},"creationtime":"2026-11-23T00:41:40.100+0000","language":"en"}`, id, state)
+}
+
+func channelFrame(typ, id string) string {
+	return `{"type":"` + typ + `","channel":` + channelJSON(id, "Up") + frameTail
+}
+
+func startFrame(id string) string {
+	return `{"type":"StasisStart","args":["a"],"channel":` + channelJSON(id, "Ring") + frameTail
+}
+
+func endFrame(id string) string { return channelFrame("StasisEnd", id) }
+
+func destroyedFrame(id string) string {
+	return `{"type":"ChannelDestroyed","cause":17,"cause_txt":"User busy","channel":` + channelJSON(id, "Up") + frameTail
+}
+
+func dtmfFrame(id, digit string) string {
+	return `{"type":"ChannelDtmfReceived","digit":"` + digit + `","duration_ms":100,"channel":` + channelJSON(id, "Up") + frameTail
+}
+
+func varsetFrame(id, value string) string {
+	return `{"variable":"X","value":"` + value + `","type":"ChannelVarset","channel":` + channelJSON(id, "Up") + frameTail
+}
+
+func bridgeJSON(id string) string {
+	return `{"id":"` + id + `","technology":"simple_bridge","bridge_type":"mixing","bridge_class":"stasis","creator":"Stasis",` +
+		`"name":"","channels":[],"creationtime":"2026-11-23T00:41:40.100+0000","video_mode":"none"}`
+}
+
+func bridgeFrame(typ, id string) string {
+	return `{"type":"` + typ + `","bridge":` + bridgeJSON(id) + frameTail
+}
+
+func enteredBridgeFrame(bridge, channel string) string {
+	return `{"type":"ChannelEnteredBridge","bridge":` + bridgeJSON(bridge) + `,"channel":` + channelJSON(channel, "Up") + frameTail
+}
+
+func playbackFrame(typ, id, target, state string) string {
+	return fmt.Sprintf(`{"type":%q,"playback":{"id":%q,"media_uri":"sound:hello","target_uri":%q,"language":"en","state":%q}`, typ, id, target, state) + frameTail
+}
+
+func recordingFrame(typ, name, target, state string) string {
+	return fmt.Sprintf(`{"type":%q,"recording":{"name":%q,"format":"wav","state":%q,"target_uri":%q,"duration":4}`, typ, name, state, target) + frameTail
+}
+
+func deviceFrame(name string) string {
+	return `{"type":"DeviceStateChanged","device_state":{"name":"` + name + `","state":"INUSE"}` + frameTail
+}
+
+func inApp(app, frame string) string {
+	return strings.Replace(frame, `"application":"hello"`, `"application":"`+app+`"`, 1)
+}
+
+// An asterisk is a small one in memory, for the connection's tests: the event
+// websocket and what a resync asks for. It runs in a synctest bubble.
+type asterisk struct {
+	t      *testing.T
+	srv    *http.Server
+	accept chan net.Conn
+	http   *http.Client
+
+	mu       sync.Mutex
+	refuse   func(w http.ResponseWriter) bool // answers a handshake instead
+	down     error                            // what dialling meets
+	sockets  []*websocket.Conn
+	wires    []*wire
+	dials    []time.Time
+	headers  []http.Header
+	uris     []string
+	requests []string // other than the handshake
+	fail     func(method, path string) int
+	hook     func(method, path string)
+	onPong   func(payload string)
+
+	channels  map[string]channelState
+	bridges   []string
+	playbacks map[string]bool
+	sources   map[string][]string // by application
+	unknown   string              // a source that it refuses
+	filters   map[string]string
+}
+
+// A wire is one connection, on the server's side. When it is frozen, what the
+// server writes is lost.
+type wire struct {
+	net.Conn
+	frozen atomic.Bool
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	if w.frozen.Load() {
+		return len(p), nil
+	}
+	return w.Conn.Write(p)
+}
+
+type pipeListener struct {
+	accept chan net.Conn
+	done   chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.accept:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// newAsterisk starts one, and stops it when the test ends.
+func newAsterisk(t *testing.T) *asterisk {
+	a := &asterisk{
+		t:         t,
+		accept:    make(chan net.Conn),
+		channels:  make(map[string]channelState),
+		playbacks: make(map[string]bool),
+		sources:   make(map[string][]string),
+		filters:   make(map[string]string),
+	}
+	a.srv = &http.Server{Handler: a}
+	listener := &pipeListener{accept: a.accept, done: make(chan struct{})}
+	transport := &http.Transport{DialContext: a.dial}
+	a.http = &http.Client{Transport: transport}
+	go a.srv.Serve(listener) //nolint:errcheck // It ends with the test.
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		a.drop()
+		require.NoError(t, a.srv.Close())
+	})
+	return a
+}
+
+func (a *asterisk) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	a.mu.Lock()
+	a.dials = append(a.dials, time.Now())
+	down := a.down
+	a.mu.Unlock()
+	if down != nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: down}
+	}
+	ours, theirs := net.Pipe()
+	w := &wire{Conn: theirs}
+	select {
+	case a.accept <- w:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	a.mu.Lock()
+	a.wires = append(a.wires, w)
+	a.mu.Unlock()
+	return ours, nil
+}
+
+func (a *asterisk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server", "Asterisk/22.10.1")
+	if r.URL.Path == "/ari/events" {
+		a.events(w, r)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	path := strings.TrimPrefix(r.URL.Path, "/ari")
+	a.mu.Lock()
+	a.requests = append(a.requests, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
+	fail, hook := a.fail, a.hook
+	a.mu.Unlock()
+	if hook != nil {
+		hook(r.Method, path)
+	}
+	if fail != nil {
+		if code := fail(r.Method, path); code != 0 {
+			a.answer(w, code, map[string]string{"message": "refused by the test"})
+			return
+		}
+	}
+	a.mu.Lock()
+	code, v := a.rest(r, path, string(body))
+	a.mu.Unlock()
+	a.answer(w, code, v)
+}
+
+func (a *asterisk) answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func (a *asterisk) rest(r *http.Request, path, body string) (int, any) {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case path == "/channels":
+		list := []any{}
+		for _, id := range slices.Sorted(maps.Keys(a.channels)) {
+			list = append(list, a.channel(id))
+		}
+		return 200, list
+	case parts[0] == "channels":
+		if _, ok := a.channels[parts[1]]; ok {
+			return 200, a.channel(parts[1])
+		}
+	case path == "/bridges":
+		list := []any{}
+		for _, id := range a.bridges {
+			list = append(list, json.RawMessage(bridgeJSON(id)))
+		}
+		return 200, list
+	case parts[0] == "playbacks":
+		if a.playbacks[parts[1]] {
+			return 200, map[string]string{"id": parts[1], "state": "playing"}
+		}
+	case parts[0] == "applications" && len(parts) == 2:
+		return 200, a.application(parts[1])
+	case parts[0] == "applications" && parts[2] == "subscription":
+		for s := range strings.SplitSeq(r.URL.Query().Get("eventSource"), ",") {
+			if s == a.unknown { // Those before it stay subscribed to.
+				return 422, map[string]string{"message": "unknown source"}
+			}
+			if slices.Contains(a.sources[parts[1]], s) {
+				continue
+			}
+			a.sources[parts[1]] = append(a.sources[parts[1]], s)
+		}
+		return 200, a.application(parts[1])
+	case parts[0] == "applications" && parts[2] == "eventFilter":
+		a.filters[parts[1]] = body
+		return 200, a.application(parts[1])
+	}
+	return 404, map[string]string{"message": "not found"}
+}
+
+func (a *asterisk) channel(id string) any {
+	ch := a.channels[id]
+	return map[string]any{
+		"id": id, "state": ch.state, "name": "Local/x", "creationtime": "2026-11-23T00:41:40.100+0000",
+		"dialplan": map[string]any{"app_name": ch.app, "app_data": ch.appData, "context": "", "exten": "", "priority": 1},
+	}
+}
+
+func (a *asterisk) application(name string) any {
+	lists := map[string][]string{"channel": {}, "bridge": {}, "endpoint": {}, "deviceState": {}}
+	topics := make(map[string]string)
+	for topic, source := range allTopics {
+		topics[source] = topic
+	}
+	for _, s := range a.sources[name] {
+		if topic, ok := topics[s]; ok {
+			s = topic
+		}
+		kind, id, _ := strings.Cut(s, ":")
+		lists[kind] = append(lists[kind], id)
+	}
+	return map[string]any{
+		"name": name, "channel_ids": lists["channel"], "bridge_ids": lists["bridge"], "endpoint_ids": lists["endpoint"],
+		"device_names": lists["deviceState"], "events_allowed": []any{}, "events_disallowed": []any{},
+	}
+}
+
+func (a *asterisk) events(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.headers = append(a.headers, r.Header.Clone())
+	a.uris = append(a.uris, r.URL.RequestURI())
+	refuse := a.refuse
+	a.mu.Unlock()
+	if refuse != nil && refuse(w) {
+		return
+	}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols: []string{"ari"},
+		OnPongReceived: func(_ context.Context, payload []byte) {
+			if a.onPong != nil {
+				a.onPong(string(payload))
+			}
+		},
+	})
+	if err != nil {
+		return
+	}
+	ws.SetReadLimit(-1)
+	a.mu.Lock()
+	a.sockets = append(a.sockets, ws)
+	a.mu.Unlock()
+	for { // Answers pings. Asterisk ignores what else comes.
+		if _, _, err := ws.Read(context.Background()); err != nil {
+			return
+		}
+	}
+}
+
+// connections returns how many there have been.
+func (a *asterisk) connections() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.sockets)
+}
+
+func (a *asterisk) socket() *websocket.Conn {
+	synctest.Wait() // The client may know of a connection before we do.
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sockets[len(a.sockets)-1]
+}
+
+// send sends frames, and like Asterisk gives a client up that doesn't take one
+// within 100 ms.
+func (a *asterisk) send(frames ...string) error {
+	ws := a.socket()
+	for _, frame := range frames {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		err := ws.Write(ctx, websocket.MessageText, []byte(frame))
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop cuts all connections.
+func (a *asterisk) drop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, w := range a.wires {
+		w.Close()
+	}
+	a.wires = nil
+}
+
+func (a *asterisk) freeze() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, w := range a.wires {
+		w.frozen.Store(true)
+	}
+}
+
+// set changes the asterisk's state.
+func (a *asterisk) set(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f()
+}
+
+func (a *asterisk) requested(part string) (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.requests {
+		if strings.Contains(r, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// inStasis is a channel in the application.
+func inStasis(app string) channelState {
+	return channelState{state: "Up", app: "Stasis", appData: app + ",a,b"}
+}
+
+// client makes a client of this asterisk that isn't connected yet.
+func (a *asterisk) client(opts ...Option) *Client {
+	a.t.Helper()
+	opts = append([]Option{WithLogger(quiet), WithHTTPClient(a.http), WithBasicAuth("user", "secret")}, opts...)
+	c, err := NewClient("http://asterisk:8088/ari/", "hello", opts...)
+	require.NoError(a.t, err)
+	return c
+}
+
+// connected makes a client that is connected, and closes it when the test ends.
+func (a *asterisk) connected(opts ...Option) *Client {
+	a.t.Helper()
+	c := a.client(opts...)
+	require.NoError(a.t, c.Connect(context.Background()))
+	synctest.Wait()
+	a.t.Cleanup(func() { require.NoError(a.t, c.Close(context.Background())) })
+	return c
+}
+
+// reconnect drops the connection and waits until events flow again.
+func (a *asterisk) reconnect() {
+	a.t.Helper()
+	before := a.connections()
+	a.drop()
+	require.Eventually(a.t, func() bool { return a.connections() > before }, time.Minute, 100*time.Millisecond)
+	synctest.Wait()
+}
+
+var errTest = errors.New("error of the test")

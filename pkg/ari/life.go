@@ -1,0 +1,272 @@
+package ari
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// A stage is something that happens once in an entity's life.
+type stage uint8
+
+const (
+	stageAnswered stage = 1 << iota // a channel is up
+	stageEntered                    // a channel is in one of the client's applications
+	stageLeft                       // a channel that was in one of them no longer is
+	stageEnded                      // it is over, or nothing more will be heard of it
+)
+
+// An outcome is how a life ended, or what is known of it so far.
+type outcome struct {
+	// Event is the event that ended it: a *PlaybackFinished, *RecordingFinished,
+	// *RecordingFailed, *ChannelDestroyed, *StasisEnd or *BridgeDestroyed. It is nil
+	// when no event told of the end.
+	Event Event
+
+	// State is the state in a playback's or recording's last event: "done",
+	// "failed", "canceled".
+	State string
+
+	// Cause and CauseText are the hangup cause of a destroyed channel.
+	Cause     int
+	CauseText string
+}
+
+// A life follows one entity from the request that makes it, or from the moment
+// when somebody starts to wait for it, to its end. It costs no goroutine, and
+// leaves the index by itself when the entity ends.
+//
+// For a command that makes something:
+//
+//	lf := ctrl.expect(kindPlayback, id, on)  // before the request
+//	... the request ...
+//	if err != nil { lf.drop(); return nil, err }
+//	lf.made()
+//	return &Playback{..., life: lf}, nil
+//
+// For a handle that was made from an id:
+//
+//	lf, err := ctrl.watch(ctx, kindChannel, id) // asks Asterisk whether it exists
+//	if err != nil { return err }
+//	defer lf.drop()
+//	out, err := lf.wait(ctx, stageEnded)
+//
+// Its methods may be called on nil, which is what a controller without a client
+// gets: then waiting fails with [ErrNoEvents].
+type life struct {
+	l   *link
+	at  places
+	gen uint64 // the connection's generation when it was made
+
+	mu      sync.Mutex // never held while user code runs
+	pending bool       // the request that makes the entity is under way
+	doubt   bool       // a resync came while it was pending
+	reached stage
+	out     outcome
+	err     error         // why it ended
+	wake    chan struct{} // closed at the next change; nil if nobody waits
+}
+
+// expect starts the life of an entity that a request is about to make. on is the
+// channel or bridge that a playback or recording runs on, else the zero key.
+func (c *Controller) expect(kind entityKind, id string, on entityKey) *life {
+	return c.link.expect(kind, id, on)
+}
+
+func (l *link) expect(kind entityKind, id string, on entityKey) *life {
+	if l == nil {
+		return nil
+	}
+	p := l.places(places{own: entityKey{kind: kind, id: id}, parent: on})
+	lf := &life{l: l, at: p, gen: l.gen.Load(), pending: true}
+	l.c.index.add(lf)
+	return lf
+}
+
+// watch starts a life of an entity that should exist already, and asks Asterisk
+// what has become of it so far. If it doesn't exist, watch fails with an error
+// that is [ErrNotFound].
+func (c *Controller) watch(ctx context.Context, kind entityKind, id string) (*life, error) {
+	lf := c.link.expect(kind, id, entityKey{})
+	if lf == nil {
+		return nil, ErrNoEvents
+	}
+	lf.made()
+	// Asked only now, so that whatever happens after the answer is not missed.
+	if err := lf.l.ask(ctx, lf); err != nil {
+		lf.drop()
+		return nil, err
+	}
+	return lf, nil
+}
+
+// made tells that the request has succeeded.
+func (lf *life) made() {
+	if lf == nil {
+		return
+	}
+	lf.mu.Lock()
+	lf.pending = false
+	doubt := lf.doubt && lf.reached&stageEnded == 0
+	lf.mu.Unlock()
+	if doubt {
+		lf.l.background(func(ctx context.Context) { lf.l.check(ctx, lf) })
+	}
+}
+
+// drop ends the life without a word: the request failed, or nobody will wait.
+func (lf *life) drop() {
+	if lf == nil {
+		return
+	}
+	lf.l.c.index.remove(lf)
+	lf.end(ErrClosed)
+}
+
+// wait returns when any of the stages has been reached. If the entity ends
+// without, or if nobody can know, the error says so: an [*EndError], or the
+// client's own end. Only what a regular end left behind, when stageEnded was
+// waited for, comes without an error.
+func (lf *life) wait(ctx context.Context, stages stage) (outcome, error) {
+	if lf == nil {
+		return outcome{}, ErrNoEvents
+	}
+	for {
+		lf.mu.Lock()
+		out, err, reached := lf.out, lf.err, lf.reached&stages != 0
+		wake := lf.wake
+		if wake == nil && !reached && err == nil {
+			wake = make(chan struct{})
+			lf.wake = wake
+		}
+		lf.mu.Unlock()
+		switch {
+		case reached:
+			return out, nil
+		case err != nil:
+			return out, err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return out, ctxError(ctx)
+		}
+	}
+}
+
+func (lf *life) places() places { return lf.at }
+
+func (lf *life) wants(k *eventKind) interest {
+	switch lf.at.own.kind {
+	case kindChannel:
+		switch k.role {
+		case roleStasisStart, roleChannelStateChange:
+			return wantsScan
+		case roleStasisEnd, roleChannelDestroyed:
+			return wantsEvent
+		default:
+		}
+	case kindPlayback:
+		if k.role == rolePlaybackFinished {
+			return wantsEvent
+		}
+	case kindRecording:
+		if k.role == roleRecordingFinished {
+			return wantsEvent
+		}
+	case kindBridge:
+		if k.role == roleBridgeDestroyed {
+			return wantsEvent
+		}
+	default:
+	}
+	return notWanted
+}
+
+func (lf *life) offer(in *inbound) {
+	if lf.wants(in.kind) == wantsEvent && in.stays {
+		return
+	}
+	state := in.state(lf.at.own)
+	lf.mu.Lock()
+	defer lf.mu.Unlock()
+	if lf.wants(in.kind) == wantsEvent {
+		lf.out.Event = in.ev
+	}
+	switch in.kind.role {
+	case roleStasisStart:
+		lf.reach(stageEntered)
+		if state == "Up" {
+			lf.reach(stageAnswered)
+		}
+	case roleChannelStateChange:
+		if state == "Up" {
+			lf.reach(stageAnswered)
+		}
+	case roleStasisEnd:
+		lf.reach(stageLeft)
+	case rolePlaybackFinished, roleRecordingFinished:
+		lf.out.State = state
+	case roleChannelDestroyed:
+		if end := in.endError(kindChannel, ErrChannelDestroyed); !in.gap {
+			lf.out.Cause, lf.out.CauseText = end.Cause, end.CauseText
+		}
+	default:
+	}
+}
+
+// state is the state in which the event shows an entity.
+func (in *inbound) state(key entityKey) string {
+	if in.scan == nil {
+		return ""
+	}
+	for _, ref := range in.kind.refs {
+		m := in.scan.member(ref.field)
+		if m == nil || ref.kind != key.kind {
+			continue
+		}
+		id := m.id
+		if key.kind == kindRecording {
+			id = m.name
+		}
+		if string(in.scan.text(id)) == key.id {
+			return string(in.scan.text(m.state))
+		}
+	}
+	return ""
+}
+
+// reach notes stages. Call it with mu held.
+func (lf *life) reach(s stage) {
+	if lf.reached|s != lf.reached {
+		lf.reached |= s
+		lf.changed()
+	}
+}
+
+// changed wakes those who wait. Call it with mu held.
+func (lf *life) changed() {
+	if lf.wake != nil {
+		close(lf.wake)
+		lf.wake = nil
+	}
+}
+
+// end is the listener's end: the entity has ended, or what it runs on has, or
+// nobody will hear of it any more.
+func (lf *life) end(err error) {
+	lf.mu.Lock()
+	defer lf.mu.Unlock()
+	if lf.err != nil {
+		return
+	}
+	lf.err = err
+	var ended *EndError
+	if errors.As(err, &ended) && errors.Is(err, ErrEnded) && ended.Entity == lf.at.own.String() {
+		lf.reached |= stageEnded
+		if lf.reached&stageEntered != 0 {
+			lf.reached |= stageLeft
+		}
+	}
+	lf.changed()
+}

@@ -1,0 +1,302 @@
+package ari
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Defaults of the options.
+const (
+	defaultEventBuffer = 512
+	defaultKeepalive   = 10 * time.Second
+	defaultDrain       = 10 * time.Second
+
+	// clientBuffer is how many times a single queue's limit may wait in all queues
+	// of a client together.
+	clientBuffer = 128
+)
+
+// An Option changes how a [Client], or a [Controller] alone, works.
+type Option func(*config) error
+
+// WithBasicAuth sets the user and password of ari.conf. They are sent in the
+// Authorization header only.
+func WithBasicAuth(username, password string) Option {
+	return func(cfg *config) error {
+		if username == "" {
+			return errors.New("the user name is empty")
+		}
+		if strings.Contains(username, ":") {
+			return errors.New("the user name has a colon in it")
+		}
+		cfg.user = url.UserPassword(username, password)
+		return nil
+	}
+}
+
+// WithTLSConfig sets the TLS configuration for https URLs: own certificate
+// authorities, a client certificate. Without it, the server's certificate is
+// verified against the system's authorities.
+func WithTLSConfig(tlsConfig *tls.Config) Option {
+	return func(cfg *config) error {
+		cfg.tls = tlsConfig.Clone()
+		return nil
+	}
+}
+
+// WithHTTPClient sets the HTTP client for everything: requests, and the
+// websocket's handshake. It brings its own TLS configuration and its own
+// limits. Asterisk closes connections that were idle for 15 s, and serves 100 at
+// a time unless told otherwise; the client's transport should stay below both.
+func WithHTTPClient(client *http.Client) Option {
+	return func(cfg *config) error {
+		cfg.http = client
+		return nil
+	}
+}
+
+// WithLogger sets where the client logs. The default is [slog.Default]. A log
+// handler that blocks does not block the reader of the event connection.
+func WithLogger(logger *slog.Logger) Option {
+	return func(cfg *config) error {
+		cfg.log = logger
+		return nil
+	}
+}
+
+// WithSubscribeAll subscribes the application to all events of Asterisk, not only
+// to those of channels that are in it. It applies to a [Client] only.
+func WithSubscribeAll() Option {
+	return func(cfg *config) error {
+		cfg.subscribeAll = true
+		return nil
+	}
+}
+
+// WithApplications adds further Stasis applications to the connection. An event
+// that several of them are subscribed to comes once for each; the header's
+// Application tells which. It applies to a [Client] only.
+func WithApplications(more ...string) Option {
+	return func(cfg *config) error {
+		cfg.applications = append(cfg.applications, more...)
+		return nil
+	}
+}
+
+// WithErrorHandler sets a function that gets what goes wrong apart from any call
+// that could return it: a [*HandlerError], [*OverflowError] or [*FrameError], or a
+// failure to restore subscriptions after a gap. It is all logged too. The function
+// may be called by several goroutines at once. It applies to a [Client] only.
+func WithErrorHandler(h func(context.Context, error)) Option {
+	return func(cfg *config) error {
+		cfg.errorHandler = h
+		return nil
+	}
+}
+
+// WithReconnect says how a lost connection is tried again. Fields that are zero
+// have their defaults. It applies to a [Client] only.
+func WithReconnect(o ReconnectOptions) Option {
+	return func(cfg *config) error {
+		cfg.reconnect = o.withDefaults()
+		return nil
+	}
+}
+
+// WithKeepalive says how often the connection is tested with a ping, and how long
+// Asterisk may take to answer; both are 10 s by default. A connection that has
+// died without a word is noticed within the sum of both. An interval of 0 turns
+// this off. It applies to a [Client] only.
+func WithKeepalive(interval, timeout time.Duration) Option {
+	return func(cfg *config) error {
+		if interval < 0 || interval > 0 && timeout <= 0 {
+			return fmt.Errorf("a keepalive of %s with time-out %s makes no sense", interval, timeout)
+		}
+		cfg.keepalive, cfg.keepaliveTimeout = interval, timeout
+		return nil
+	}
+}
+
+// WithEventBuffer sets how many events may wait in each queue: for one handler
+// and one entity, or for one subscription. The default is 512. All queues
+// together hold at most 128 times as many. Beyond these limits events are thrown
+// away, as [OverflowError] says. It applies to a [Client] only.
+func WithEventBuffer(n int) Option {
+	return func(cfg *config) error {
+		if n < 1 {
+			return fmt.Errorf("an event buffer of %d makes no sense", n)
+		}
+		cfg.eventBuffer = n
+		return nil
+	}
+}
+
+// WithDrainTimeout sets how long Run waits, after its context has ended, for
+// handlers to return, and how long Close does if its context has no end. The
+// default is 10 s. It applies to a [Client] only.
+func WithDrainTimeout(d time.Duration) Option {
+	return func(cfg *config) error {
+		cfg.drain = d
+		return nil
+	}
+}
+
+// A config is what the options and the base URL make together.
+type config struct {
+	base *url.URL // without user, query and trailing slash
+	user *url.Userinfo
+	tls  *tls.Config
+	http *http.Client
+	log  *slog.Logger
+
+	// For a client only.
+	applications     []string
+	subscribeAll     bool
+	errorHandler     func(context.Context, error)
+	reconnect        ReconnectOptions
+	keepalive        time.Duration
+	keepaliveTimeout time.Duration
+	eventBuffer      int
+	drain            time.Duration
+
+	ownTransport bool // http is made here, so we close its connections
+}
+
+// newConfig puts base URL and options together.
+func newConfig(baseURL string, opts []Option) (*config, error) {
+	base, user, err := parseBase(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &config{
+		base:             base,
+		user:             user,
+		reconnect:        ReconnectOptions{}.withDefaults(),
+		keepalive:        defaultKeepalive,
+		keepaliveTimeout: defaultKeepalive,
+		eventBuffer:      defaultEventBuffer,
+		drain:            defaultDrain,
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt(cfg); err != nil {
+			return nil, fmt.Errorf("ari: %w", err)
+		}
+	}
+	if cfg.log == nil {
+		cfg.log = slog.Default()
+	}
+	if cfg.http == nil {
+		cfg.http = &http.Client{Transport: newTransport(cfg.tls)}
+		cfg.ownTransport = true
+	} else if cfg.tls != nil {
+		return nil, errors.New("ari: WithTLSConfig has no effect beside WithHTTPClient; configure the client's transport")
+	}
+	return cfg, nil
+}
+
+// Limits of the connections that we keep to Asterisk, whose own are: closed after
+// 15 s idle, 100 at a time. The websocket counts among these too.
+const (
+	idleTimeout = 10 * time.Second
+	maxConns    = 64
+)
+
+func newTransport(tlsConfig *tls.Config) *http.Transport {
+	t := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		TLSClientConfig:     tlsConfig,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxConnsPerHost:     maxConns,
+		MaxIdleConnsPerHost: maxConns,
+		IdleConnTimeout:     idleTimeout,
+		Protocols:           new(http.Protocols),
+	}
+	t.Protocols.SetHTTP1(true) // Asterisk has nothing else, and a websocket needs it.
+	return t
+}
+
+// checkApplications makes sure of what the connection needs to be named.
+func (cfg *config) checkApplications() error {
+	for _, app := range cfg.applications {
+		if app == "" {
+			return errors.New("ari: the application name is empty")
+		}
+		if strings.Contains(app, ",") {
+			return fmt.Errorf("ari: the application name %q has a comma in it", app)
+		}
+	}
+	var unique []string
+	for _, app := range cfg.applications {
+		if !slices.Contains(unique, app) {
+			unique = append(unique, app)
+		}
+	}
+	cfg.applications = unique
+	return nil
+}
+
+// parseBase reads a base URL. No error shows a password.
+func parseBase(raw string) (*url.URL, *url.Userinfo, error) {
+	if raw == "" {
+		return nil, nil, errors.New("ari: the base URL is empty")
+	}
+	bad := func(why string) error {
+		return fmt.Errorf("ari: base URL %q: %s", withoutUser(raw), why)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		why := "it is malformed"
+		var parseErr *url.Error
+		if errors.As(err, &parseErr) && !strings.Contains(raw, "@") {
+			why = parseErr.Err.Error()
+		}
+		return nil, nil, bad(why)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, nil, bad("it must begin with http:// or https://")
+	case u.Hostname() == "":
+		return nil, nil, bad("it has no host")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, nil, bad("it must end with the path, as in http://host:8088/ari")
+	}
+	user := u.User
+	u.User = nil
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = strings.TrimRight(u.RawPath, "/")
+	return u, user, nil
+}
+
+// withoutUser strips what may be credentials from a URL that may be malformed.
+func withoutUser(raw string) string {
+	at := strings.LastIndex(raw, "@")
+	if at < 0 {
+		return raw
+	}
+	scheme := ""
+	if i := strings.Index(raw, "://"); i >= 0 && i < at {
+		scheme = raw[:i+3]
+	}
+	return scheme + "***" + raw[at:]
+}
+
+// authorize sets a request's credentials.
+func (cfg *config) authorize(h http.Header) {
+	if cfg.user == nil {
+		return
+	}
+	password, _ := cfg.user.Password()
+	r := http.Request{Header: h}
+	r.SetBasicAuth(cfg.user.Username(), password)
+}

@@ -1,0 +1,193 @@
+package ari
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ReconnectOptions say how a lost connection is tried again. The wait before
+// attempt n is a random time between 0 and Min * Factor^n, or Max if that is
+// less: many clients that lose a server together don't come back together.
+type ReconnectOptions struct {
+	Min    time.Duration // default 500 ms
+	Max    time.Duration // default 30 s
+	Factor float64       // default 2
+}
+
+func (o ReconnectOptions) withDefaults() ReconnectOptions {
+	if o.Min <= 0 {
+		o.Min = 500 * time.Millisecond
+	}
+	if o.Max <= 0 {
+		o.Max = 30 * time.Second
+	}
+	o.Max = max(o.Max, o.Min)
+	if o.Factor < 1 {
+		o.Factor = 2
+	}
+	return o
+}
+
+// delays returns a function that returns one wait after the other.
+func (o ReconnectOptions) delays() func() time.Duration {
+	n := 0.0
+	return func() time.Duration {
+		limit := min(float64(o.Min)*math.Pow(o.Factor, n), float64(o.Max))
+		n++
+		return time.Duration(rand.Int64N(int64(limit) + 1))
+	}
+}
+
+// closeTimeout is how long the other side may take to answer our leave.
+const closeTimeout = time.Second
+
+// run keeps the connection up, beginning with conn, until the client ends.
+func (l *link) run(conn eventConn) {
+	defer close(l.ended)
+	ctx := l.c.ctx
+	var gap time.Duration
+	delays := l.c.cfg.reconnect.delays()
+	for resumed := false; ; resumed = true {
+		began := time.Now()
+		err := l.serve(ctx, conn, resumed, gap)
+		if ctx.Err() != nil {
+			return
+		}
+		lost := time.Now()
+		// A connection that has held for a while was a good one; otherwise go on
+		// waiting longer and longer.
+		if lost.Sub(began) >= l.c.cfg.reconnect.Max {
+			delays = l.c.cfg.reconnect.delays()
+		}
+		l.disconnected(err)
+		if conn = l.redial(ctx, delays); conn == nil {
+			return
+		}
+		gap = time.Since(lost)
+	}
+}
+
+func (l *link) disconnected(err error) {
+	l.c.reports.post(func(ctx context.Context) {
+		l.c.log.WarnContext(ctx, "connection to Asterisk lost", "source", l.src.name(), "error", err)
+	})
+	l.local(l.c.registry.disconnected, &Disconnected{EventHeader: newLocalHeader("Disconnected"), Err: err})
+}
+
+// redial tries until it has a connection, or returns nil when ctx ends.
+func (l *link) redial(ctx context.Context, delays func() time.Duration) eventConn {
+	for {
+		if !sleep(ctx, delays()) {
+			return nil
+		}
+		conn, err := l.src.dial(ctx)
+		if err == nil {
+			return conn
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		// Whatever it is: an Asterisk that starts up refuses, answers 503, or knows
+		// no users yet.
+		l.c.reports.log(slog.LevelInfo, "cannot connect to Asterisk yet", "source", l.src.name(), "error", err)
+	}
+}
+
+// serve reads one connection to its end and returns why it ended.
+func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time.Duration) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l.mu.Lock()
+	l.gen.Add(1)
+	clear(l.ghosts)
+	l.mu.Unlock()
+	l.c.counters.connections.Add(1)
+	l.up.Store(true)
+	defer l.up.Store(false)
+	l.c.reports.log(slog.LevelInfo, "connected to Asterisk", "source", l.src.name(), "resumed", resumed)
+
+	var wg sync.WaitGroup
+	if resumed {
+		wg.Go(func() { l.resync(ctx, gap) })
+	} else {
+		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
+	}
+	var frames atomic.Uint64
+	if l.c.cfg.keepalive > 0 {
+		wg.Go(func() {
+			if err := l.keepalive(ctx, conn, &frames); err != nil {
+				cancel(err)
+				conn.abort()
+			}
+		})
+	}
+	// When the client ends, take leave; the reader below goes on until the other
+	// side has answered, throwing away what comes.
+	left := make(chan struct{})
+	stop := context.AfterFunc(l.c.ctx, func() {
+		defer close(left)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		conn.close(ctx)
+	})
+
+	err := l.read(conn, &frames)
+	if dead := context.Cause(ctx); dead != nil && l.c.ctx.Err() == nil {
+		err = dead // what keepalive found says more than "use of closed connection"
+	}
+	cancel(nil)
+	if stop() {
+		conn.abort()
+	} else {
+		<-left
+	}
+	wg.Wait()
+	return err
+}
+
+func (l *link) read(conn eventConn, frames *atomic.Uint64) error {
+	for {
+		frame, err := conn.read()
+		if err != nil {
+			return fmt.Errorf("ari: connection to %s: %w", l.src.name(), err)
+		}
+		frames.Add(1)
+		if l.c.ctx.Err() == nil {
+			l.receive(frame)
+		}
+	}
+}
+
+// errSilent is what a half-open connection ends with.
+var errSilent = errors.New("ari: Asterisk has stopped answering")
+
+// keepalive pings until ctx ends, or returns why the connection must be given up.
+func (l *link) keepalive(ctx context.Context, conn eventConn, frames *atomic.Uint64) error {
+	for sleep(ctx, l.c.cfg.keepalive) {
+		before := frames.Load()
+		pingCtx, cancel := context.WithTimeout(ctx, l.c.cfg.keepaliveTimeout)
+		err := conn.ping(pingCtx)
+		late := pingCtx.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return nil
+		case late && frames.Load() != before:
+			// The answer is late but events have come, so the other side lives: it
+			// answers pings on a thread that may be busy with a request.
+		case late:
+			return fmt.Errorf("%w: no sign of life for %s", errSilent, l.c.cfg.keepaliveTimeout)
+		default:
+			return nil // The reader sees the same fault, and says more about it.
+		}
+	}
+	return nil
+}

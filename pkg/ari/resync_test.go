@@ -1,0 +1,328 @@
+package ari
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What ended in the gap ends here: contexts, subscriptions, waits. Handlers of
+// StasisEnd get one for each channel, and Connected names them.
+func TestGapEndsWhatEndedInIt(t *testing.T) {
+	for name, now := range map[string]channelState{
+		"destroyed":                  {},
+		"left for the dialplan":      {state: "Up", app: "Wait", appData: "60"},
+		"left for nothing in a hold": {state: "Up"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newAsterisk(t)
+				c := a.connected()
+				var causes, order bag[error]
+				var ends bag[*StasisEnd]
+				var ups bag[*Connected]
+				c.OnStasisStart(func(ctx context.Context, ev *StasisStart) error {
+					if ev.Channel.ID == "gone" {
+						<-ctx.Done()
+						causes.add(context.Cause(ctx))
+					}
+					<-ctx.Done()
+					order.add(ctx.Err())
+					return nil
+				})
+				c.OnStasisEnd(func(_ context.Context, ev *StasisEnd) error { ends.add(ev); return nil })
+				On(c, into(&ups, func(ev *Connected) *Connected { return ev }))
+				require.NoError(t, a.send(startFrame("gone"), startFrame("stays")))
+				synctest.Wait()
+				sub := Subscribe[Event](c, c.ARI().Channel("gone"))
+				stays := Subscribe[Event](c, c.ARI().Channel("stays"))
+				everything := Subscribe[*StasisEnd](c, c)
+				lf := c.ARI().expect(kindChannel, "gone", entityKey{})
+				lf.made()
+
+				a.set(func() {
+					a.channels["stays"] = inStasis("hello")
+					a.sources["hello"] = []string{"channel:stays", "channel:gone"} // as the real one: that says nothing
+					if now.state != "" {
+						a.channels["gone"] = now
+					}
+				})
+				a.reconnect()
+
+				require.Len(t, causes.all(), 1)
+				require.ErrorIs(t, causes.all()[0], ErrGap)
+				require.NotErrorIs(t, causes.all()[0], ErrEnded)
+				require.EqualError(t, causes.all()[0], "ari: channel gone: ended while the connection was down")
+				assert.Len(t, order.all(), 1) // The other one's context lives.
+				require.Len(t, ends.all(), 1)
+				end := ends.all()[0]
+				assert.True(t, end.Synthetic())
+				assert.Nil(t, end.Raw())
+				assert.Equal(t, "hello", end.Application)
+				assert.Equal(t, "StasisEnd", end.Type)
+				assert.Equal(t, "gone", end.Channel.ID)
+				assert.Equal(t, "PJSIP/alice-00000001", end.Channel.Name) // as last seen
+				assert.False(t, end.Timestamp.IsZero())
+
+				assert.Equal(t, []string{"StasisEnd"}, waitingTypes(sub))
+				_, err := sub.Next(t.Context())
+				require.ErrorIs(t, err, ErrGap)
+				require.NoError(t, stays.Err())
+				require.NoError(t, everything.Err())
+				assert.Equal(t, []string{"StasisEnd"}, waitingTypes(everything))
+				_, err = lf.wait(t.Context(), stageEnded)
+				require.ErrorIs(t, err, ErrGap)
+				require.Len(t, ups.all(), 1)
+				assert.Equal(t, []string{"gone"}, ups.all()[0].Ended)
+
+				// Its own StasisEnd, late, would be the second one.
+				require.NoError(t, a.send(endFrame("gone"), endFrame("stays")))
+				synctest.Wait()
+				require.Len(t, ends.all(), 2)
+				assert.Equal(t, "stays", ends.all()[1].Channel.ID)
+				assert.Zero(t, c.Stats().Calls)
+
+				// When the channel comes back, that is a new stay.
+				require.NoError(t, a.send(startFrame("gone"), endFrame("gone")))
+				synctest.Wait()
+				assert.Len(t, ends.all(), 3)
+			})
+		})
+	}
+}
+
+func TestGapWithSubscribeAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected(WithSubscribeAll())
+		var ends bag[string]
+		c.OnStasisEnd(func(_ context.Context, ev *StasisEnd) error { ends.add(ev.Channel.ID); return nil })
+		require.NoError(t, a.send(startFrame("gone"), startFrame("left"), startFrame("stays")))
+		synctest.Wait()
+		left := Subscribe[Event](c, c.ARI().Channel("left"))
+		a.set(func() {
+			a.sources["hello"] = nil // forgotten
+			a.channels["stays"] = inStasis("hello")
+			a.channels["left"] = channelState{state: "Up", app: "Dial"}
+		})
+		a.reconnect()
+		assert.ElementsMatch(t, []string{"gone", "left"}, ends.all())
+		require.NoError(t, left.Err()) // Its events go on.
+		assert.Equal(t, allSources, a.sources["hello"])
+
+		// What Asterisk still knows is not subscribed to twice.
+		a.reconnect()
+		assert.Equal(t, 1, a.requested("POST /ari/applications/hello/subscription"))
+	})
+}
+
+func TestGapAndTheOtherEntities(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		ctrl := c.ARI()
+		for _, id := range []string{"gone", "stays"} {
+			ctrl.expect(kindPlayback, "p-"+id, entityKey{}).made()
+		}
+		recording := ctrl.expect(kindRecording, "r", entityKey{})
+		recording.made()
+		subs := map[string]*Subscription[Event]{
+			"b-gone": Subscribe[Event](c, ctrl.Bridge("b-gone")), "b-stays": Subscribe[Event](c, ctrl.Bridge("b-stays")),
+			"p-gone": Subscribe[Event](c, ctrl.Playback("p-gone")), "p-stays": Subscribe[Event](c, ctrl.Playback("p-stays")),
+			"endpoint": Subscribe[Event](c, scopeAt{own: entityKey{kind: kindEndpoint, id: "PJSIP/alice"}}),
+		}
+		ringing := ctrl.expect(kindChannel, "c1", entityKey{})
+		ringing.made()
+		before := c.Stats().Listeners
+		a.set(func() {
+			a.bridges = []string{"b-stays"}
+			a.playbacks["p-stays"] = true
+			a.channels["c1"] = inStasis("hello")
+		})
+		a.reconnect()
+		for name, sub := range subs {
+			if name == "b-gone" || name == "p-gone" {
+				require.ErrorIs(t, sub.Err(), ErrGap, name)
+			} else {
+				require.NoError(t, sub.Err(), name)
+			}
+		}
+		_, err := recording.wait(t.Context(), stageEnded)
+		require.ErrorIs(t, err, ErrGap)
+		assert.Equal(t, before-4, c.Stats().Listeners)
+
+		// Answered, and in the application, since the connection was lost.
+		_, err = ringing.wait(t.Context(), stageAnswered)
+		require.NoError(t, err)
+		_, err = ringing.wait(t.Context(), stageEntered)
+		require.NoError(t, err)
+	})
+}
+
+// Events of the new connection come while the client is still asking. They are
+// neither held up nor overtaken, and nothing is ended twice.
+func TestEventsDuringResync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		var log bag[string]
+		alive := make(map[string]context.Context)
+		var mu sync.Mutex
+		c.OnStasisStart(func(ctx context.Context, ev *StasisStart) error {
+			mu.Lock()
+			defer mu.Unlock()
+			alive[ev.Channel.ID] = ctx
+			log.add("start " + ev.Channel.ID)
+			return nil
+		})
+		c.OnStasisEnd(func(_ context.Context, ev *StasisEnd) error {
+			if ev.Synthetic() {
+				log.add("synthetic end " + ev.Channel.ID)
+			} else {
+				log.add("end " + ev.Channel.ID)
+			}
+			return nil
+		})
+		On(c, func(context.Context, *Connected) error { log.add("connected"); return nil })
+		require.NoError(t, a.send(startFrame("old"), startFrame("ends"), startFrame("returns"), startFrame("lost")))
+		synctest.Wait()
+
+		hold := make(chan struct{})
+		a.set(func() {
+			a.channels["old"] = inStasis("hello")
+			a.sources["hello"] = []string{"channel:old"}
+			a.hook = func(_, path string) {
+				if path == "/bridges" {
+					<-hold // The list of channels has been made.
+				}
+			}
+		})
+		a.reconnect()
+		require.NoError(t, a.send(startFrame("new"), endFrame("ends"), startFrame("returns"), dtmfFrame("old", "1")))
+		synctest.Wait()
+		assert.ElementsMatch(t, []string{
+			"start old", "start ends", "start returns", "start lost", // before
+			"start new", "end ends", "synthetic end returns", "start returns",
+		}, log.all())
+		close(hold)
+		synctest.Wait()
+		assert.ElementsMatch(t, []string{"synthetic end lost", "connected"}, log.all()[8:])
+		for id, want := range map[string]error{"old": nil, "new": nil, "returns": nil, "ends": context.Canceled, "lost": context.Canceled} {
+			assert.Equal(t, want, alive[id].Err(), id)
+		}
+		assert.Equal(t, 3, c.Stats().Calls)
+
+		// The end that came too late for its place.
+		require.NoError(t, a.send(endFrame("lost"), endFrame("returns")))
+		synctest.Wait()
+		assert.Equal(t, []string{"end returns"}, log.all()[10:])
+	})
+}
+
+// A request that is under way during a resync cannot be judged by it.
+func TestResyncSparesWhatIsBeingMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		made := c.ARI().expect(kindChannel, "c1", entityKey{})
+		lost := c.ARI().expect(kindPlayback, "p1", entityKey{})
+		a.reconnect()
+		assert.Equal(t, 2, c.Stats().Listeners)
+		a.set(func() { a.channels["c1"] = inStasis("hello") })
+		made.made()
+		lost.made() // but has ended since
+		_, err := made.wait(t.Context(), stageAnswered)
+		require.NoError(t, err)
+		_, err = lost.wait(t.Context(), stageEnded)
+		require.ErrorIs(t, err, ErrGap)
+
+		// The next resync can judge it.
+		a.set(func() { delete(a.channels, "c1") })
+		a.reconnect()
+		_, err = made.wait(t.Context(), stageEnded)
+		require.ErrorIs(t, err, ErrGap)
+	})
+}
+
+func TestSubscriptionsAndFilterAreRestored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logBook
+		a := newAsterisk(t)
+		c := a.connected(WithLogger(book.logger()))
+		ctrl := c.ARI()
+		ctrl.rememberSubscribed("hello", "channel:c1", "deviceState:Stasis:x", "endpoint:PJSIP/alice", "bridge:gone")
+		ctrl.rememberSubscribed("hello", "channel:c2")
+		ctrl.forgetSubscribed("hello", "channel:c2")
+		ctrl.rememberSubscribed("another", "channel:")
+		ctrl.rememberFilter("hello", json.RawMessage(`{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`))
+		a.set(func() {
+			a.channels["c1"] = inStasis("hello")
+			a.sources["hello"] = []string{"channel:c1"} // This it still knows.
+			a.unknown = "bridge:gone"
+		})
+		a.reconnect()
+		assert.ElementsMatch(t, []string{"channel:c1", "deviceState:Stasis:x", "endpoint:PJSIP/alice"}, a.sources["hello"])
+		assert.Equal(t, []string{"channel:"}, a.sources["another"])
+		assert.JSONEq(t, `{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`, a.filters["hello"])
+		assert.Len(t, book.with("Asterisk refuses to restore"), 1)
+		sources, _ := c.link.memory.of("hello")
+		assert.NotContains(t, sources, "bridge:gone")
+	})
+}
+
+func TestResyncIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs bag[error]
+		a := newAsterisk(t)
+		c := a.connected(WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var ups bag[*Connected]
+		On(c, into(&ups, func(ev *Connected) *Connected { return ev }))
+		c.OnStasisEnd(noop[*StasisEnd])
+		require.NoError(t, a.send(startFrame("gone")))
+		ctrl := c.ARI()
+		ctrl.expect(kindPlayback, "p1", entityKey{}).made()
+		synctest.Wait()
+		a.set(func() {
+			a.fail = func(_, path string) int {
+				if path == "/playbacks/p1" { // after the channel's end has been found
+					return 500
+				}
+				return 0
+			}
+		})
+		a.reconnect()
+		time.Sleep(time.Minute)
+		assert.NotEmpty(t, errs.all())
+		assert.Empty(t, ups.all())
+
+		a.reconnect() // It may be lost again before it is through.
+		a.set(func() { a.fail = nil })
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Len(t, ups.all(), 1)
+		assert.Equal(t, []string{"gone"}, ups.all()[0].Ended)
+		assert.Zero(t, c.Stats().Listeners)
+	})
+}
+
+// Two resyncs must not be under way at once, and Close does not wait for one.
+func TestResyncEndsWithItsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.client()
+		require.NoError(t, c.Connect(t.Context()))
+		a.set(func() { a.hook = func(string, string) { time.Sleep(time.Hour) } })
+		a.reconnect()
+		a.reconnect()
+		began := time.Now()
+		require.NoError(t, c.Close(t.Context()))
+		assert.Zero(t, time.Since(began))
+		time.Sleep(2 * time.Hour)
+	})
+}

@@ -1,0 +1,66 @@
+package ari
+
+import "sync/atomic"
+
+// Stats are a client's figures at one moment. Counts are since the client was
+// made.
+type Stats struct {
+	// Connected says whether events flow.
+	Connected bool
+
+	// Connections counts connections made, the first one included.
+	Connections uint64
+
+	// Frames and Bytes count the messages read from Asterisk.
+	Frames, Bytes uint64
+
+	// BadFrames counts those that could not be read. See [FrameError].
+	BadFrames uint64
+
+	// Decoded counts those that somebody listened to.
+	Decoded uint64
+
+	// Lost counts events thrown away because a listener fell behind, once for each
+	// such listener. See [OverflowError].
+	Lost uint64
+
+	// Failed counts handlers' errors and panics.
+	Failed uint64
+
+	// Waiting is the number of events in the queues of handlers and
+	// subscriptions.
+	Waiting int
+
+	// Running is the number of goroutines that run handlers.
+	Running int
+
+	// Calls is the number of channels known to be in the application.
+	Calls int
+
+	// Listeners is the number of live subscriptions and waits.
+	Listeners int
+}
+
+// counters are the parts of Stats that are counted as things happen.
+type counters struct {
+	connections, frames, bytes, bad, decoded, lost, failed atomic.Uint64
+}
+
+// Stats returns the client's figures. It may be called at any time.
+func (c *Client) Stats() Stats {
+	n := &c.counters
+	return Stats{
+		Connected:   c.link.up.Load(),
+		Connections: n.connections.Load(),
+		Frames:      n.frames.Load(),
+		Bytes:       n.bytes.Load(),
+		BadFrames:   n.bad.Load(),
+		Decoded:     n.decoded.Load(),
+		Lost:        n.lost.Load(),
+		Failed:      n.failed.Load(),
+		Waiting:     int(c.waiting.Load()),
+		Running:     int(c.workers.active.Load()),
+		Calls:       c.link.callCount(),
+		Listeners:   c.index.len(),
+	}
+}

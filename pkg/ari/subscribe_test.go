@@ -1,0 +1,319 @@
+package ari
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSubscriptionIsAliveFromTheCallOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
+		c.receive(dtmfFrame("c1", "1"), dtmfFrame("c2", "x"), varsetFrame("c1", "v"), dtmfFrame("c1", "2"))
+		for _, want := range []string{"1", "2"} {
+			ev, err := sub.Next(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, want, ev.Digit)
+		}
+		var got bag[string]
+		go func() {
+			ev, err := sub.Next(t.Context())
+			if err == nil {
+				got.add(ev.Digit)
+			}
+		}()
+		synctest.Wait()
+		assert.Empty(t, got.all())
+		c.receive(dtmfFrame("c1", "3"))
+		synctest.Wait()
+		assert.Equal(t, []string{"3"}, got.all())
+		require.NoError(t, sub.Err())
+	})
+}
+
+func TestSubscriptionNextEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		sub := Subscribe[Event](c, c)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errTest)
+		defer cancel()
+		began := time.Now()
+		_, err := sub.Next(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, errTest)
+		assert.Equal(t, time.Second, time.Since(began))
+		require.NoError(t, sub.Err())
+	})
+}
+
+// scopeAt is a scope that names its places itself.
+type scopeAt places
+
+func (s scopeAt) scope() places { return places(s) }
+
+// A subscription ends when its scope does, after what it holds.
+func TestSubscriptionEndsWithItsScope(t *testing.T) {
+	channel := func(c *Client) Scope { return c.ARI().Channel("c1") }
+	bridge := func(c *Client) Scope { return c.ARI().Bridge("b1") }
+	playback := func(c *Client) Scope { return c.ARI().Playback("p1") }
+	recording := func(c *Client) Scope { return c.ARI().LiveRecording("r1") }
+	everything := func(c *Client) Scope { return c }
+	onChannel := func(*Client) Scope {
+		return scopeAt{own: entityKey{kind: kindPlayback, id: "p1"}, parent: targetKey(0, "channel:c1")}
+	}
+	for name, tt := range map[string]struct {
+		scope  func(*Client) Scope
+		opts   []Option
+		frames []string
+		events int
+		want   error // nil: it goes on
+	}{
+		"channel destroyed":         {channel, nil, []string{dtmfFrame("c1", "1"), destroyedFrame("c1")}, 2, ErrChannelDestroyed},
+		"channel left":              {channel, nil, []string{dtmfFrame("c1", "1"), endFrame("c1")}, 2, ErrLeftStasis},
+		"channel left, hearing all": {channel, []Option{WithSubscribeAll()}, []string{endFrame("c1")}, 1, nil},
+		"channel moved between our applications": {
+			channel,
+			[]Option{WithApplications("other")},
+			[]string{startFrame("c1"), inApp("other", startFrame("c1")), endFrame("c1")},
+			3, nil,
+		},
+		"other channel":         {channel, nil, []string{endFrame("c2"), destroyedFrame("c2")}, 0, nil},
+		"bridge destroyed":      {bridge, nil, []string{bridgeFrame("BridgeDestroyed", "b1")}, 1, ErrEnded},
+		"bridge, channel left":  {bridge, nil, []string{enteredBridgeFrame("b1", "c1"), destroyedFrame("c1")}, 1, nil},
+		"playback finished":     {playback, nil, []string{playbackFrame("PlaybackFinished", "p1", "channel:c1", "done")}, 1, ErrEnded},
+		"playback goes on":      {playback, nil, []string{playbackFrame("PlaybackStarted", "p1", "channel:c1", "playing")}, 1, nil},
+		"playback's channel":    {onChannel, nil, []string{dtmfFrame("c1", "1"), destroyedFrame("c1")}, 0, ErrChannelDestroyed},
+		"recording finished":    {recording, nil, []string{recordingFrame("RecordingFinished", "r1", "channel:c1", "done")}, 1, ErrEnded},
+		"recording failed":      {recording, nil, []string{recordingFrame("RecordingFailed", "r1", "bridge:b1", "failed")}, 1, ErrEnded},
+		"everything never ends": {everything, nil, []string{startFrame("c1"), endFrame("c1"), destroyedFrame("c1")}, 3, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := offline(t, tt.opts...)
+				sub := Subscribe[Event](c, tt.scope(c))
+				c.receive(tt.frames...)
+				for range tt.events {
+					_, err := sub.Next(t.Context())
+					require.NoError(t, err)
+				}
+				if tt.want == nil {
+					require.NoError(t, sub.Err())
+					_, _, wake, err := sub.s.poll()
+					require.NoError(t, err)
+					assert.NotNil(t, wake, "more events than expected")
+					return
+				}
+				_, err := sub.Next(t.Context())
+				require.ErrorIs(t, err, tt.want)
+				require.ErrorIs(t, err, ErrEnded)
+				require.NotErrorIs(t, err, ErrGap)
+				assert.Equal(t, err, sub.Err())
+				assert.Zero(t, c.Stats().Listeners)
+				sub.Close()
+				require.ErrorIs(t, sub.Err(), tt.want)
+			})
+		})
+	}
+}
+
+func TestSubscriptionStaysWhereTheChannelIsSubscribedTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		c.ARI().rememberSubscribed("hello", "channel:c1")
+		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
+		c.receive(endFrame("c1"))
+		require.NoError(t, sub.Err())
+		c.ARI().forgetSubscribed("hello", "channel:c1")
+		c.receive(endFrame("c1"))
+		require.ErrorIs(t, sub.Err(), ErrLeftStasis)
+	})
+}
+
+func TestSubscriptionAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		ch := c.ARI().Channel("c1")
+		sub := Subscribe[Event](c, ch)
+		c.receive(startFrame("c1"), dtmfFrame("c1", "1"), endFrame("c1"))
+		var types []string
+		for ev, err := range sub.All(t.Context()) {
+			require.NoError(t, err) // A regular end is none.
+			types = append(types, ev.Header().Type)
+		}
+		assert.Equal(t, []string{"StasisStart", "ChannelDtmfReceived", "StasisEnd"}, types)
+
+		sub = Subscribe[Event](c, ch)
+		c.receive(dtmfFrame("c1", "1"), dtmfFrame("c1", "2"))
+		for _, err := range sub.All(t.Context()) {
+			require.NoError(t, err)
+			break
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var errs []error
+		for _, err := range sub.All(ctx) {
+			errs = append(errs, err)
+		}
+		require.Len(t, errs, 2)
+		require.NoError(t, errs[0])
+		require.ErrorIs(t, errs[1], context.DeadlineExceeded)
+		require.NoError(t, sub.Err())
+		sub.Close()
+		for _, err := range sub.All(t.Context()) {
+			require.ErrorIs(t, err, ErrClosed)
+		}
+	})
+}
+
+func TestSubscriptionOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logBook
+		var errs bag[error]
+		c := offline(t, WithEventBuffer(10), WithLogger(book.logger()),
+			WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
+		for range 2 {
+			for i := range 30 {
+				c.receive(varsetFrame("c1", fmt.Sprint(i)))
+			}
+			c.receive(startFrame("c1"))
+			assert.Len(t, waitingTypes(sub), 11)
+			synctest.Wait()
+		}
+		require.Len(t, errs.all(), 2)
+		var overflow *OverflowError
+		require.ErrorAs(t, errs.all()[0], &overflow)
+		assert.Equal(t, "subscription to ari.Event", overflow.Listener)
+		assert.Equal(t, "channel c1", overflow.Entity)
+		assert.EqualValues(t, 40, c.Stats().Lost)
+		assert.Len(t, book.with("falls behind"), 2)
+	})
+}
+
+func TestSubscriptionCaughtUpIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logBook
+		c := offline(t, WithEventBuffer(1), WithLogger(book.logger()))
+		sub := Subscribe[Event](c, c)
+		c.receive(varsetFrame("c1", "1"), varsetFrame("c1", "2"), varsetFrame("c1", "3"))
+		_, err := sub.Next(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Len(t, book.with("caught up"), 1)
+		assert.Contains(t, book.with("caught up")[0], "lost=2")
+	})
+}
+
+func TestSubscriptionSharedByManyWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		sub := Subscribe[*ChannelVarset](c, c)
+		var got bag[string]
+		for range 10 {
+			go func() {
+				for ev, err := range sub.All(context.Background()) {
+					if err != nil {
+						return
+					}
+					got.add(ev.Value)
+				}
+			}()
+		}
+		synctest.Wait()
+		var want []string
+		for i := range 100 {
+			want = append(want, fmt.Sprint(i))
+			c.receive(varsetFrame("c1", fmt.Sprint(i)))
+		}
+		synctest.Wait()
+		assert.ElementsMatch(t, want, got.all())
+		sub.Close()
+		synctest.Wait()
+	})
+}
+
+// A handle of a controller that stands alone may serve as scope as well.
+func TestSubscriptionToAHandleWithoutAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		alone, err := NewController("http://asterisk:8088/ari")
+		require.NoError(t, err)
+		sub := Subscribe[Event](c, alone.Channel("c1"))
+		c.receive(startFrame("c1"))
+		assert.Equal(t, []string{"StasisStart"}, waitingTypes(sub))
+	})
+}
+
+// Entities of two connections are strangers, whatever their ids.
+func TestEntitiesBelongToTheirConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
+		other := &link{c: c, id: 2, ctrl: c.ctrl, calls: make(map[string][]*call)}
+		other.receive([]byte(startFrame("c1")))
+		other.receive([]byte(destroyedFrame("c1")))
+		require.NoError(t, sub.Err())
+		assert.Empty(t, waitingTypes(sub))
+	})
+}
+
+func TestTenThousandSubscriptionsLeaveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		before := runtime.NumGoroutine()
+		subs := make([]*Subscription[Event], 10_000)
+		for i := range subs {
+			var scope Scope = c.ARI().Channel(fmt.Sprint("c", i))
+			if i%10 == 0 {
+				scope = c
+			}
+			subs[i] = Subscribe[Event](c, scope)
+		}
+		assert.Equal(t, len(subs), c.Stats().Listeners)
+		c.receive(varsetFrame("c1", "v"))
+		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+		for _, sub := range subs {
+			sub.Close()
+		}
+		assert.Zero(t, c.Stats().Listeners)
+		assert.Zero(t, c.Stats().Waiting)
+		assert.Empty(t, c.index.byEntity)
+		assert.Empty(t, c.index.children)
+		for _, list := range c.index.all {
+			assert.Empty(t, list)
+		}
+	})
+}
+
+func TestMemoryOfAnIdleSubscription(t *testing.T) {
+	c := offline(t)
+	const n = 10_000
+	subs := make([]*Subscription[*ChannelDtmfReceived], n)
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprint("channel-", i)
+	}
+	before := heap()
+	for i := range subs {
+		subs[i] = Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel(ids[i]))
+	}
+	each := (heap() - before) / n
+	t.Logf("%d bytes each", each)
+	assert.Less(t, each, int64(1024))
+	runtime.KeepAlive(subs)
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

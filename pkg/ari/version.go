@@ -1,0 +1,140 @@
+package ari
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Version is an Asterisk release, such as 22.10.1. The zero value is an unknown one.
+type Version struct {
+	Major, Minor, Patch int
+}
+
+// ParseVersion reads the release that s names: "22.10.1", "Asterisk/20.6.0~dfsg-1", "certified/20.7-cert3".
+func ParseVersion(s string) (Version, error) {
+	text := s
+	for _, prefix := range []string{"Asterisk/", "Asterisk ", "certified/", "certified-"} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	var v Version
+	for i, part := range []*int{&v.Major, &v.Minor, &v.Patch} {
+		end := 0
+		for end < len(text) && text[end] >= '0' && text[end] <= '9' {
+			end++
+		}
+		n, err := strconv.Atoi(text[:end])
+		if err != nil {
+			return Version{}, fmt.Errorf("ari: %.40q doesn't name a version of Asterisk", s)
+		}
+		*part = n
+		if text = text[end:]; !strings.HasPrefix(text, ".") {
+			if i == 0 {
+				return Version{}, fmt.Errorf("ari: %.40q doesn't name a version of Asterisk", s)
+			}
+			return v, nil
+		}
+		text = text[1:]
+	}
+	return v, nil
+}
+
+// String returns the version as Asterisk writes it.
+func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
+
+// Compare returns -1, 0 or 1 as v is older than, the same as, or newer than w.
+func (v Version) Compare(w Version) int {
+	return slices.Compare([]int{v.Major, v.Minor, v.Patch}, []int{w.Major, w.Minor, w.Patch})
+}
+
+// versions are the first releases that have a feature, one of each branch that has it, oldest first.
+type versions []Version
+
+// have reports whether release v has the feature. A branch newer than all that are known has what the
+// newest known one has.
+func (s versions) have(v Version) bool {
+	if len(s) == 0 {
+		return false
+	}
+	if newest := s[len(s)-1]; v.Major > newest.Major {
+		return newest.Major == newestBranch
+	}
+	for _, first := range s {
+		if first.Major == v.Major {
+			return v.Compare(first) >= 0
+		}
+	}
+	return false
+}
+
+// String lists the releases: "20.16, 21.11 or 22.6". A branch that has had the feature from its beginning
+// is left out behind an older one that has it too.
+func (s versions) String() string {
+	var parts []string
+	for i, v := range s {
+		if i > 0 && v.Minor == 0 && v.Patch == 0 && s[i-1].Major == v.Major-1 {
+			continue
+		}
+		text := strconv.Itoa(v.Major) + "." + strconv.Itoa(v.Minor)
+		if v.Patch != 0 {
+			text += "." + strconv.Itoa(v.Patch)
+		}
+		parts = append(parts, text)
+	}
+	if n := len(parts); n > 1 {
+		return strings.Join(parts[:n-1], ", ") + " or " + parts[n-1]
+	}
+	return strings.Join(parts, "")
+}
+
+// newestBranch is the newest branch whose features are known.
+var newestBranch = func() int {
+	newest := 0
+	for i := range operations {
+		for _, v := range operations[i].since {
+			newest = max(newest, v.Major)
+		}
+	}
+	return newest
+}()
+
+// Version returns the connected Asterisk's version. Asterisk names it in every answer, so that this costs
+// a request only before the first one, or if the server's name is hidden.
+func (c *Controller) Version(ctx context.Context) (Version, error) {
+	if v := c.doer.version.Load(); v != nil {
+		return *v, nil
+	}
+	info, err := c.Info(ctx, InfoSectionSystem)
+	if err != nil {
+		return Version{}, err
+	}
+	if v := c.doer.version.Load(); v != nil {
+		return *v, nil
+	}
+	if info.System == nil {
+		return Version{}, errors.New("ari: Asterisk doesn't tell its version")
+	}
+	v, err := ParseVersion(info.System.Version)
+	if err != nil {
+		return Version{}, err
+	}
+	c.doer.version.Store(&v)
+	return v, nil
+}
+
+// Supports reports whether the connected Asterisk has an operation, named by its id in api/openapi.yaml,
+// such as "channelsProgress". It fails if there is no such operation or the version can't be had.
+func (c *Controller) Supports(ctx context.Context, operation string) (bool, error) {
+	op := operationByID(operation)
+	if op == nil {
+		return false, fmt.Errorf("ari: there is no operation %q", operation)
+	}
+	v, err := c.Version(ctx)
+	if err != nil {
+		return false, err
+	}
+	return op.since.have(v), nil
+}
