@@ -247,7 +247,7 @@ func TestNotSent(t *testing.T) {
 		require.ErrorAs(t, test.err, &e, name)
 		assert.ErrorIs(t, test.err, ErrInvalid, name)
 		assert.Zero(t, e.StatusCode, name)
-		for _, want := range strings.Split(strings.Trim(test.want, "|"), "|") {
+		for want := range strings.SplitSeq(strings.Trim(test.want, "|"), "|") {
 			assert.Contains(t, test.err.Error(), strings.TrimPrefix(want, `"channelsAnswer`), name)
 		}
 	}
@@ -269,7 +269,7 @@ func TestErrors(t *testing.T) {
 		400: ErrInvalid, 401: ErrUnauthorized, 403: ErrForbidden, 404: ErrNotFound, 409: ErrNotInStasis, 412: ErrPreconditionFailed,
 		413: ErrTooLarge, 422: ErrUnprocessable, 500: ErrInternal, 501: ErrNotImplemented, 503: ErrUnavailable,
 	}
-	for status, sentinel := range statuses {
+	for status := range statuses {
 		w := newRecorder(t, answerJSON(status, `{"message":"No such luck"}`))
 		err := w.controller(t).Channel("c1").Answer(t.Context())
 		var e *Error
@@ -278,7 +278,7 @@ func TestErrors(t *testing.T) {
 			Operation: "channelsAnswer", Method: "POST", Path: "/pbx1/ari/channels/c1/answer", StatusCode: status, Message: "No such luck",
 		}, e)
 		for other, s := range statuses {
-			assert.Equal(t, s == sentinel, errors.Is(fmt.Errorf("wrapped: %w", err), s), "%d against %d", status, other)
+			assert.Equal(t, other == status, errors.Is(fmt.Errorf("wrapped: %w", err), s), "%d against %d", status, other)
 		}
 		assert.Contains(t, err.Error(), "channelsAnswer (POST /pbx1/ari/channels/c1/answer)")
 		assert.Contains(t, err.Error(), "No such luck")

@@ -219,7 +219,7 @@ func splitsItem(raw string, op *operation) bool {
 func jsonValue(p *param, value string) (json.RawMessage, error) {
 	if p != nil && p.kind == paramList {
 		var items []string
-		for _, item := range strings.Split(value, ",") {
+		for item := range strings.SplitSeq(value, ",") {
 			text, err := url.QueryUnescape(item)
 			if err != nil {
 				return nil, err
@@ -296,8 +296,7 @@ func died(err error) bool {
 
 // failure is the error of a request that got no answer.
 func failure(req *http.Request, op *operation, err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // its text repeats the URL
 	}
 	if req.ContentLength > maxBody && died(err) {

@@ -118,7 +118,7 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool {
 	want, ok := statusErrors[e.StatusCode]
 	// Where Asterisk is too old, its "not found" is about the operation, not about the object.
-	return ok && target == want && !errors.Is(e.err, ErrUnsupported) //nolint:errorlint // The sentinels themselves are compared here.
+	return ok && target == want && !errors.Is(e.err, ErrUnsupported)
 }
 
 // Unwrap returns the cause beyond the status, or nil.

@@ -40,8 +40,7 @@ func placeholder(path string, n int) string {
 
 // fail makes an *Error of what the generated client returned. What comes from the doer is one already.
 func (c *request) fail(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return &Error{Operation: c.op.id, Method: c.op.method, Path: c.op.path, err: err}

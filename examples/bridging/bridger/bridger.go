@@ -33,11 +33,17 @@ func (a *App) Register(client *ari.Client) (stop func()) {
 			return nil
 		}
 		err := a.serve(ctx, client.ARI(), ev.Channel)
-		if ctx.Err() != nil {
-			// The caller hung up while we were at it: commands on a channel that is gone fail.
+		if err == nil {
 			return nil
 		}
-		return err
+		// A command fails if the caller hangs up under it, and its answer may be here before the event that ends ctx.
+		// A handler that returns because its context has ended has done nothing wrong.
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Second):
+			return err
+		}
 	})
 }
 

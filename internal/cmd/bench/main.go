@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -71,9 +72,7 @@ func measure(ctx context.Context, count int) (results, string, error) {
 			return nil, "", fmt.Errorf("%s: no benchmark ran\n%s", g.pattern, out)
 		}
 		cpu = name
-		for bench, units := range found {
-			all[bench] = units
-		}
+		maps.Copy(all, found)
 	}
 	return all, cpu, nil
 }

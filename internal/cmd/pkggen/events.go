@@ -59,14 +59,9 @@ func (g *generator) structType(b *bytes.Buffer, name string, s *schema, event bo
 		return err
 	}
 	goName := g.gen.folded[fold(name)]
-	text := s.Description
-	if event {
-		text = "An event. " + text
-	}
+	text := goName + ": " + s.Description
 	if strings.HasPrefix(s.Description, "Sent ") {
 		text = goName + " is " + lowerFirst(s.Description)
-	} else {
-		text = goName + ": " + s.Description
 	}
 	doc(b, "", text)
 	fmt.Fprintf(b, "type %s struct {\n", goName)

@@ -28,7 +28,7 @@ func doc(b *bytes.Buffer, indent, text string) {
 			continue
 		}
 		line := indent + "//"
-		for _, word := range strings.Fields(paragraph) {
+		for word := range strings.FieldsSeq(paragraph) {
 			if len(line)+1+len(word) > width && line != indent+"//" {
 				b.WriteString(line + "\n")
 				line = indent + "//"
@@ -68,8 +68,8 @@ func camel(wire string) string {
 	}
 	name := b.String()
 	for _, word := range []string{"Id", "Url", "Uri"} {
-		if strings.HasSuffix(name, word) {
-			name = strings.TrimSuffix(name, word) + strings.ToUpper(word)
+		if stem, ok := strings.CutSuffix(name, word); ok {
+			name = stem + strings.ToUpper(word)
 		}
 	}
 	return name
@@ -207,7 +207,7 @@ func (g *generator) operations(b *bytes.Buffer) error {
 	b.WriteString("// The first release of each branch that has a feature.\nvar (\n")
 	for _, key := range order {
 		fmt.Fprintf(b, "%s = versions{", sets[key])
-		for _, v := range strings.Split(key, ", ") {
+		for v := range strings.SplitSeq(key, ", ") {
 			fmt.Fprintf(b, "{%s},", strings.ReplaceAll(v, ".", ","))
 		}
 		b.WriteString("}\n")

@@ -82,7 +82,7 @@ func colon(text, name string) string {
 func fold(indent, text string) string {
 	var out strings.Builder
 	line := indent + "//"
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if len(line)+1+len(word) > width && line != indent+"//" {
 			out.WriteString(line + "\n")
 			line = indent + "//"

@@ -16,7 +16,7 @@ func TestWrap(t *testing.T) {
 	assert.Contains(t, got, "\t// ID: The id.\n")
 	assert.Contains(t, got, "// Do does it.\n")
 	assert.Contains(t, got, "Long int // trailing\n")
-	for _, line := range strings.Split(got, "\n") {
+	for line := range strings.SplitSeq(got, "\n") {
 		assert.LessOrEqual(t, len(line), width)
 	}
 	assert.Equal(t, got, string(wrap([]byte(got))), "a second run changes nothing")
