@@ -129,7 +129,7 @@ func (c *Client) Connect(ctx context.Context) error {
 	if started || err != nil {
 		return err
 	}
-	conn, err := c.link.src.dial(ctx)
+	conn, err := c.link.dial(ctx)
 	if err != nil {
 		return c.attemptError(err)
 	}
@@ -259,8 +259,13 @@ func (l *link) background(f func(context.Context)) {
 	}()
 }
 
-// replaced ends the client because another one has taken an application over.
+// replaced ends the client because another one has taken an application over;
+// unless that other one may be ourselves.
 func (l *link) replaced(app string) {
+	if l.settling.Load() {
+		l.haunted.Store(true)
+		return
+	}
 	l.c.reports.log(slog.LevelError, "application taken over by another client", "application", app)
 	l.c.end(fmt.Errorf("%w: %s", ErrReplaced, app))
 }

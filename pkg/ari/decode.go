@@ -1,7 +1,6 @@
 package ari
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -30,8 +29,8 @@ func decodeEvent(t *eventType, frame []byte, c *Controller) (Event, error) {
 		return nil, fmt.Errorf("%s: %w", t.name, err)
 	}
 	if misfit != nil && c != nil && c.link != nil {
-		c.link.c.log.LogAttrs(context.Background(), slog.LevelDebug, "left out a part of an event",
-			slog.String("event", t.name), slog.Any("error", misfit))
+		// Not from here: this is the reader's goroutine, and a log may block.
+		c.link.c.reports.log(slog.LevelDebug, "left out a part of an event", "event", t.name, "error", misfit)
 	}
 	ev.bind(c)
 	return ev, nil
@@ -126,7 +125,7 @@ func (d *decoder) peek() byte {
 
 // unfit skips a value, or what is left of it, that began at an offset and isn't what it is meant to be.
 func (d *decoder) unfit(want string, from int) {
-	if d.i == from && !d.skip() || d.misfit != nil {
+	if d.problem != "" || d.i == from && !d.skip() || d.misfit != nil {
 		return
 	}
 	const shown = 40

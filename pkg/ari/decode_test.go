@@ -124,6 +124,8 @@ func fillValue(t *testing.T, v reflect.Value, n *int) {
 		v.SetString(fmt.Sprintf("text %d", *n))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(-int64(*n))
+	case reflect.Float64:
+		v.SetFloat(float64(*n) + 0.5)
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:
@@ -292,6 +294,7 @@ func TestDecodeNamesTheFault(t *testing.T) {
 		`{"cause":nil}`:                          "a value was expected at offset 10",
 		`{"cause_txt":"x\y"}`:                    "a string holds an unknown escape at offset 16",
 		"{\"cause_txt\":\"x\n\"}":                "a string holds a control character at offset 16",
+		`{"channel":nul{}}`:                      "a value was expected at offset 14",
 		`{"channel":nul`:                         "the frame ends too early at offset 14",
 		`{"channel":{"id":"c1"`:                  "the frame ends too early at offset 21",
 		`{"channel":{"id":"c1"]}`:                "a comma or the closing bracket was expected at offset 21",
@@ -308,6 +311,7 @@ func TestDecodeNamesTheFault(t *testing.T) {
 	}
 	for frame, want := range map[string]string{
 		`{"args":["a"`:     "the frame ends too early at offset 12",
+		`{"args":nul"x"}`:  "a value was expected at offset 11",
 		`{"args":["a",]}`:  "a value was expected at offset 13",
 		`{"args":["a" 1]}`: "a comma or the closing bracket was expected at offset 13",
 		`{"args":["a"}`:    "a comma or the closing bracket was expected at offset 12",

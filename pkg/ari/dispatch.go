@@ -246,16 +246,19 @@ type link struct {
 	up    atomic.Bool
 	ended chan struct{} // closed when run has returned
 
+	ghostly  atomic.Bool // a handshake was given up, see settleTime
+	settling atomic.Bool // the present connection is to be renewed therefore
+	haunted  atomic.Bool // and must be at once: a ghost has taken it over
+
 	// mu makes one event at a time go through dispatch: the reader's, or one that
 	// resync makes. Nothing that can block happens under it.
-	mu      sync.Mutex
-	calls   map[string][]*call // by channel
-	ghosts  map[ghost]struct{}
-	in      inbound // scratch space of dispatch, as are the next four
-	scan    scanned
-	ids     []byte
-	hits    []listener
-	replace error // ApplicationReplaced was read
+	mu     sync.Mutex
+	calls  map[string][]*call // by channel
+	ghosts map[ghost]struct{}
+	in     inbound // scratch space of dispatch, as are the next four
+	scan   scanned
+	ids    []byte
+	hits   []listener
 
 	memory memory
 

@@ -163,7 +163,7 @@ func hasValue(raw, name string) bool {
 }
 
 // fitLine moves the query into the JSON body if it doesn't fit into the request line, or if an item of
-// a list holds a comma, which in the query would make two of it.
+// a list holds a comma or another character that has a meaning in the query's lists.
 func fitLine(req *http.Request, op *operation, path string) error {
 	raw := req.URL.RawQuery
 	if raw == "" || len(req.Method)+len(path)+len(raw)+len("  ?HTTP/1.1") <= maxLine && !splitsItem(raw, op) {
@@ -199,19 +199,32 @@ func fitLine(req *http.Request, op *operation, path string) error {
 	return err
 }
 
-// splitsItem reports whether the value of a list parameter holds an encoded comma: the generated
-// client joins items with plain ones.
+// splitsItem reports whether the value of a list parameter has an item that Asterisk would not read as it is:
+// it splits the list at commas, but not within brackets or quotes, and takes quotes and backslashes out.
 func splitsItem(raw string, op *operation) bool {
-	if !strings.Contains(raw, "%2C") {
+	if !strings.Contains(raw, "%") {
 		return false
 	}
 	found := false
 	_ = queryParts(raw, func(name, value string) error {
 		p := op.param(name)
-		found = found || p != nil && p.kind == paramList && strings.Contains(value, "%2C")
+		if p == nil || p.kind != paramList {
+			return nil
+		}
+		// The generated client joins items with plain commas; those within an item are encoded.
+		for item := range strings.SplitSeq(value, ",") {
+			text, err := url.QueryUnescape(item)
+			found = found || err != nil || !readAsItIs(text)
+		}
 		return nil
 	})
 	return found
+}
+
+// readAsItIs reports whether an item of a list in the query has the same meaning alone as among others.
+func readAsItIs(item string) bool {
+	return !strings.ContainsAny(item, `,"\`) &&
+		strings.Count(item, "(") == strings.Count(item, ")") && strings.Count(item, "[") == strings.Count(item, "]")
 }
 
 // jsonValue turns a parameter's value from the query into the JSON type that Asterisk wants: it takes a

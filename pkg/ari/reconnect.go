@@ -45,8 +45,41 @@ func (o ReconnectOptions) delays() func() time.Duration {
 	}
 }
 
+// immediately returns a function that begins with no wait at all.
+func immediately(delays func() time.Duration) func() time.Duration {
+	first := true
+	return func() time.Duration {
+		if first {
+			first = false
+			return 0
+		}
+		return delays()
+	}
+}
+
 // closeTimeout is how long the other side may take to answer our leave.
 const closeTimeout = time.Second
+
+// settleTime is how long a connection serves before it is renewed, if a handshake
+// was given up before it.
+//
+// When Asterisk stands still for a while, its kernel goes on accepting connections,
+// and later it answers the handshakes in no particular order, those that were given
+// up among them. Such a ghost of ours takes the application over from the
+// connection that works, which is told so or not, and then takes it down with it.
+// So, once the ghosts must have gone, connect again.
+const settleTime = 3 * time.Second
+
+var errRenewed = errors.New("ari: renewed the connection, after attempts that Asterisk had left unanswered")
+
+// dial is the source's dial, and notes whether it may have left a ghost.
+func (l *link) dial(ctx context.Context) (eventConn, error) {
+	conn, err := l.src.dial(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		l.ghostly.Store(true)
+	}
+	return conn, err
+}
 
 // run keeps the connection up, beginning with conn, until the client ends.
 func (l *link) run(conn eventConn) {
@@ -67,7 +100,11 @@ func (l *link) run(conn eventConn) {
 			delays = l.c.cfg.reconnect.delays()
 		}
 		l.disconnected(err)
-		if conn = l.redial(ctx, delays); conn == nil {
+		wait := delays
+		if errors.Is(err, errRenewed) {
+			wait = immediately(delays)
+		}
+		if conn = l.redial(ctx, wait); conn == nil {
 			return
 		}
 		gap = time.Since(lost)
@@ -87,7 +124,7 @@ func (l *link) redial(ctx context.Context, delays func() time.Duration) eventCon
 		if !sleep(ctx, delays()) {
 			return nil
 		}
-		conn, err := l.src.dial(ctx)
+		conn, err := l.dial(ctx)
 		if err == nil {
 			return conn
 		}
@@ -119,6 +156,15 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	} else {
 		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
 	}
+	l.settling.Store(l.ghostly.Swap(false))
+	if l.settling.Load() {
+		wg.Go(func() {
+			if sleep(ctx, settleTime) {
+				cancel(errRenewed)
+				l.takeLeave(conn)
+			}
+		})
+	}
 	var frames atomic.Uint64
 	if l.c.cfg.keepalive > 0 {
 		wg.Go(func() {
@@ -133,9 +179,7 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	left := make(chan struct{})
 	stop := context.AfterFunc(l.c.ctx, func() {
 		defer close(left)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		conn.close(ctx)
+		l.takeLeave(conn)
 	})
 
 	err := l.read(conn, &frames)
@@ -152,6 +196,13 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	return err
 }
 
+// takeLeave takes leave of Asterisk.
+func (l *link) takeLeave(conn eventConn) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	conn.close(ctx)
+}
+
 func (l *link) read(conn eventConn, frames *atomic.Uint64) error {
 	for {
 		frame, err := conn.read()
@@ -161,6 +212,9 @@ func (l *link) read(conn eventConn, frames *atomic.Uint64) error {
 		frames.Add(1)
 		if l.c.ctx.Err() == nil {
 			l.receive(frame)
+		}
+		if l.haunted.Swap(false) {
+			return errRenewed
 		}
 	}
 }

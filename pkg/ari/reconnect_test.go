@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -250,4 +251,50 @@ func TestNoUnsolicitedPong(t *testing.T) {
 		require.NoError(t, a.socket().Ping(ctx))
 		assert.Len(t, pongs.all(), 1)
 	})
+}
+
+// A handshake that was given up may be answered later, and take the application
+// over from the connection that works.
+func TestGhostsOfGivenUpHandshakes(t *testing.T) {
+	for name, told := range map[string]bool{"told": true, "not told": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newAsterisk(t)
+				c := a.connected(WithKeepalive(time.Minute, time.Minute))
+				var downs bag[error]
+				On(c, into(&downs, func(ev *Disconnected) error { return ev.Err }))
+				var frozen atomic.Bool
+				frozen.Store(true)
+				a.set(func() {
+					a.refuse = func(http.ResponseWriter) bool {
+						if frozen.Swap(false) {
+							time.Sleep(2 * handshakeTimeout)
+							return true
+						}
+						return false
+					}
+				})
+				a.reconnect()
+				began := time.Now()
+				if told {
+					require.NoError(t, a.send(`{"type":"ApplicationReplaced"`+frameTail))
+				}
+				require.Eventually(t, func() bool { return a.connections() == 3 }, time.Minute, time.Millisecond)
+				if told {
+					assert.Less(t, time.Since(began), time.Second)
+				} else {
+					assert.Less(t, time.Since(began), settleTime+time.Second)
+				}
+				synctest.Wait()
+				require.Len(t, downs.all(), 2)
+				require.ErrorIs(t, downs.all()[1], errRenewed)
+				time.Sleep(time.Hour) // Now it stays.
+				assert.Equal(t, 3, a.connections())
+
+				require.NoError(t, a.send(`{"type":"ApplicationReplaced"`+frameTail))
+				<-c.Done()
+				require.ErrorIs(t, c.Err(), ErrReplaced)
+			})
+		})
+	}
 }
