@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -262,19 +261,19 @@ func mustParse(t *testing.T, text string) Time {
 }
 
 func TestDecodeLogsAMisfit(t *testing.T) {
-	var out bytes.Buffer
-	c := &Client{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
-	ctrl := &Controller{link: &link{c: c}}
+	var book logBook
+	c := offline(t, WithLogger(book.logger()))
 
-	ev, err := decodeEvent(eventTypes["StasisStart"], []byte(startFrame("c1")), ctrl)
+	ev, err := decodeEvent(eventTypes["StasisStart"], []byte(startFrame("c1")), c.ctrl)
 	require.NoError(t, err)
 	assert.Equal(t, "c1", ev.(*StasisStart).Channel.ID)
-	assert.Empty(t, out.String())
 
-	ev, err = decodeEvent(eventTypes["StasisStart"], []byte(`{"type":"StasisStart","args":7,"channel":{"id":"c1"}}`), ctrl)
+	ev, err = decodeEvent(eventTypes["StasisStart"], []byte(`{"type":"StasisStart","args":7,"channel":{"id":"c1"}}`), c.ctrl)
 	require.NoError(t, err)
 	assert.Equal(t, "c1", ev.(*StasisStart).Channel.ID)
-	assert.Contains(t, out.String(), `event=StasisStart error="want a list, not 7, at offset 29"`)
+	require.NoError(t, c.Close(t.Context())) // waits for the log too
+	assert.Len(t, book.with("left out"), 1)
+	assert.Len(t, book.with(`event=StasisStart error="want a list, not 7, at offset 29"`), 1)
 }
 
 func TestDecodeNamesTheFault(t *testing.T) {
