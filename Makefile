@@ -21,6 +21,10 @@ GENERATED := api/openapi.yaml '*.gen.go' docs/asterisk-16-to-22.md
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: demo
+demo: ## Watch calls being answered and bridged, on a simulated Asterisk; with ARI_URL, ARI_USERNAME and ARI_PASSWORD set on a real one
+	@go run ./examples/demo
+
 ## Generation
 
 .PHONY: generate
@@ -82,6 +86,20 @@ asterisk: ## Get real Asterisks for the tests into a cache folder
 .PHONY: test-asterisk
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
 	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
+
+.PHONY: record
+record: ## Run the conformance suite on the real Asterisks and save what each scenario sent and received
+	ARI_RECORD=1 ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./conformance
+
+## Figures
+
+.PHONY: bench
+bench: ## Run the benchmarks and print a table of figures and ratios: [COUNT=5] [CHECK=-check to fail on exceeded limits]
+	@go run ./internal/cmd/bench -count $(or $(COUNT),5) $(CHECK)
+
+.PHONY: soak
+soak: ## Run calls on the simulated Asterisk under faults, then flood a client: [FOR=10m]
+	@go run ./internal/cmd/soak -for $(or $(FOR),10m)
 
 ## Checks
 

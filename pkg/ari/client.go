@@ -259,13 +259,8 @@ func (l *link) background(f func(context.Context)) {
 	}()
 }
 
-// replaced ends the client because another one has taken an application over;
-// unless that other one may be ourselves.
+// replaced ends the client because another one has taken an application over.
 func (l *link) replaced(app string) {
-	if l.settling.Load() {
-		l.haunted.Store(true)
-		return
-	}
 	l.c.reports.log(slog.LevelError, "application taken over by another client", "application", app)
 	l.c.end(fmt.Errorf("%w: %s", ErrReplaced, app))
 }

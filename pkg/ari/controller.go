@@ -355,7 +355,7 @@ func (c *Controller) channelState(ctx context.Context, id string) (channelState,
 }
 
 func (o *Channel) asState() channelState {
-	return channelState{id: o.ID, state: string(o.State), app: o.Dialplan.AppName, appData: o.Dialplan.AppData}
+	return channelState{id: o.ID, state: string(o.State), app: o.Dialplan.AppName, appData: o.Dialplan.AppData, channel: o}
 }
 
 func (c *Controller) bridgeIDs(ctx context.Context) ([]string, error) {

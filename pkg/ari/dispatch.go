@@ -246,9 +246,8 @@ type link struct {
 	up    atomic.Bool
 	ended chan struct{} // closed when run has returned
 
-	ghostly  atomic.Bool // a handshake was given up, see settleTime
-	settling atomic.Bool // the present connection is to be renewed therefore
-	haunted  atomic.Bool // and must be at once: a ghost has taken it over
+	ghostly  atomic.Bool // Asterisk may hold a connection for alive that is none any more
+	renewals int         // for verify alone: how many in a row
 
 	// mu makes one event at a time go through dispatch: the reader's, or one that
 	// resync makes. Nothing that can block happens under it.
@@ -260,11 +259,20 @@ type link struct {
 	ids    []byte
 	hits   []listener
 
+	suspicious bool // the present connection's applications may fall to a ghost of ours
+	echoes     map[string]chan struct{}
+
 	memory memory
 
 	// endedInGap is for resync alone: the ended channels that no Connected has told
 	// of yet.
-	endedInGap []string
+	endedInGap   []string
+	enteredInGap []string // likewise
+
+	// left has, while a resync is under way, the channels whose end has been read since it began; twins has the
+	// channels whose StasisStart was made up for, as long as Asterisk's own may still come.
+	left  map[string]bool
+	twins map[ghost]struct{}
 }
 
 // A ghost is a channel whose StasisEnd was made after a gap. Asterisk's own may
@@ -294,8 +302,9 @@ func (l *link) places(p places) places {
 }
 
 // receive takes one frame from the connection. It runs on the reader's goroutine
-// and never blocks.
-func (l *link) receive(frame []byte) {
+// and never blocks. It returns false when the connection is no longer worth
+// reading: a handshake of our own that was given up has taken over.
+func (l *link) receive(frame []byte) bool {
 	n := &l.c.counters
 	n.frames.Add(1)
 	n.bytes.Add(uint64(len(frame)))
@@ -304,7 +313,7 @@ func (l *link) receive(frame []byte) {
 	defer l.mu.Unlock()
 	if err := scanFrame(frame, &l.scan); err != nil {
 		l.badFrame(frame, err)
-		return
+		return true
 	}
 	kind := l.c.registry.byName[string(l.scan.text(l.scan.typ))]
 	if kind == nil {
@@ -317,8 +326,15 @@ func (l *link) receive(frame []byte) {
 		app:      l.scan.text(l.scan.app),
 		entities: l.in.entities[:0],
 	}
+	if kind.role == roleReplaced && l.suspicious && l.ours(string(l.in.app)) {
+		return false
+	}
+	if l.isEcho(kind) {
+		return true
+	}
 	l.ids = l.in.addEntities(&l.scan, l.ids[:0])
 	l.dispatch(&l.in)
+	return true
 }
 
 // local takes an event that was made here.
@@ -348,6 +364,9 @@ func (l *link) dispatch(in *inbound) {
 	var entered *call
 	switch in.kind.role {
 	case roleStasisStart:
+		if l.isTwin(in) {
+			return
+		}
 		entered = l.enter(in)
 	case roleStasisEnd:
 		if l.exorcise(in) {
@@ -442,6 +461,15 @@ func (l *link) takeCall(channel, app string) *call {
 
 // leave ends the contexts that end with this event.
 func (l *link) leave(in *inbound) {
+	if role := in.kind.role; role == roleStasisEnd || role == roleChannelDestroyed {
+		id := string(in.id(kindChannel))
+		if l.left != nil {
+			l.left[id] = true
+		}
+		for _, app := range l.c.cfg.applications {
+			delete(l.twins, ghost{app, id})
+		}
+	}
 	switch in.kind.role {
 	case roleStasisEnd:
 		id := string(in.id(kindChannel))
@@ -529,6 +557,17 @@ func (l *link) exorcise(in *inbound) bool {
 	g := ghost{string(in.app), string(in.id(kindChannel))}
 	_, was := l.ghosts[g]
 	delete(l.ghosts, g)
+	return was
+}
+
+// isTwin reports whether this StasisStart has been made up for already.
+func (l *link) isTwin(in *inbound) bool {
+	if in.scan == nil || len(l.twins) == 0 {
+		return false
+	}
+	twin := ghost{string(in.app), string(in.id(kindChannel))}
+	_, was := l.twins[twin]
+	delete(l.twins, twin)
 	return was
 }
 

@@ -57,7 +57,7 @@ func recordedFrames(tb testing.TB) [][]byte {
 }
 
 func readFrames() ([][]byte, error) {
-	folders, err := filepath.Glob("../../conformance/testdata/22*")
+	folders, err := filepath.Glob("../../conformance/testdata/asterisk-*")
 	if err != nil || len(folders) == 0 {
 		return nil, err
 	}
@@ -73,14 +73,14 @@ func readFrames() ([][]byte, error) {
 		}
 		for line := range bytes.Lines(content) {
 			var record struct {
-				Dir   string          `json:"dir"`
-				Event json.RawMessage `json:"event"`
+				Dir  string          `json:"dir"`
+				Body json.RawMessage `json:"body"`
 			}
 			if err := json.Unmarshal(line, &record); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			if record.Dir == "event" {
-				frames = append(frames, record.Event)
+				frames = append(frames, record.Body)
 			}
 		}
 	}

@@ -55,7 +55,8 @@ func (h *EventHeader) Raw() json.RawMessage {
 
 // Synthetic reports whether the client made this event in place of one that
 // Asterisk sent while the connection was down. After a gap, a channel that has
-// left the application meanwhile gets such a [StasisEnd].
+// left the application meanwhile gets such a [StasisEnd], and one that has entered
+// it such a [StasisStart].
 func (h *EventHeader) Synthetic() bool { return h.synthetic }
 
 // UnknownEvent is an event of a type that this package doesn't know.
@@ -79,6 +80,10 @@ type Connected struct {
 	// Gap is how long there was no connection, as seen from here. Zero for the
 	// first connection.
 	Gap time.Duration
+
+	// Entered has the ids of the channels whose StasisStart was lost with the old
+	// connection. Each got a synthetic [StasisStart].
+	Entered []string
 
 	// Ended has the ids of the channels that had entered the application and
 	// left it during the gap. Each got a synthetic [StasisEnd].

@@ -433,8 +433,9 @@ func (a *asterisk) socket() *websocket.Conn {
 
 // send sends frames, and like Asterisk gives a client up that doesn't take one
 // within 100 ms.
-func (a *asterisk) send(frames ...string) error {
-	ws := a.socket()
+func (a *asterisk) send(frames ...string) error { return a.sendOn(a.socket(), frames...) }
+
+func (a *asterisk) sendOn(ws *websocket.Conn, frames ...string) error {
 	for _, frame := range frames {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		err := ws.Write(ctx, websocket.MessageText, []byte(frame))
@@ -454,6 +455,26 @@ func (a *asterisk) drop() {
 		w.Close()
 	}
 	a.wires = nil
+}
+
+// hang cuts all connections, and leaves the next handshake without an answer.
+func (a *asterisk) hang() {
+	var answers atomic.Bool
+	a.set(func() {
+		a.refuse = func(http.ResponseWriter) bool {
+			if answers.Swap(true) {
+				return false
+			}
+			time.Sleep(2 * handshakeTimeout)
+			return true
+		}
+	})
+	a.drop()
+}
+
+// takeOver tells the client that its application has been taken over.
+func (a *asterisk) takeOver(app string) error {
+	return a.send(inApp(app, `{"type":"ApplicationReplaced"`+frameTail))
 }
 
 func (a *asterisk) freeze() {

@@ -13,8 +13,9 @@ import (
 )
 
 // ReconnectOptions say how a lost connection is tried again. The wait before
-// attempt n is a random time between 0 and Min * Factor^n, or Max if that is
-// less: many clients that lose a server together don't come back together.
+// attempt n is a random time up to Min * Factor^n, or up to Max if that is less:
+// many clients that lose a server together don't come back together. It is a tenth
+// of that at least, since Asterisk must have noticed the loss before.
 type ReconnectOptions struct {
 	Min    time.Duration // default 500 ms
 	Max    time.Duration // default 30 s
@@ -39,38 +40,15 @@ func (o ReconnectOptions) withDefaults() ReconnectOptions {
 func (o ReconnectOptions) delays() func() time.Duration {
 	n := 0.0
 	return func() time.Duration {
-		limit := min(float64(o.Min)*math.Pow(o.Factor, n), float64(o.Max))
+		limit := int64(min(float64(o.Min)*math.Pow(o.Factor, n), float64(o.Max)))
 		n++
-		return time.Duration(rand.Int64N(int64(limit) + 1))
-	}
-}
-
-// immediately returns a function that begins with no wait at all.
-func immediately(delays func() time.Duration) func() time.Duration {
-	first := true
-	return func() time.Duration {
-		if first {
-			first = false
-			return 0
-		}
-		return delays()
+		least := limit / 10
+		return time.Duration(least + rand.Int64N(limit-least+1))
 	}
 }
 
 // closeTimeout is how long the other side may take to answer our leave.
 const closeTimeout = time.Second
-
-// settleTime is how long a connection serves before it is renewed, if a handshake
-// was given up before it.
-//
-// When Asterisk stands still for a while, its kernel goes on accepting connections,
-// and later it answers the handshakes in no particular order, those that were given
-// up among them. Such a ghost of ours takes the application over from the
-// connection that works, which is told so or not, and then takes it down with it.
-// So, once the ghosts must have gone, connect again.
-const settleTime = 3 * time.Second
-
-var errRenewed = errors.New("ari: renewed the connection, after attempts that Asterisk had left unanswered")
 
 // dial is the source's dial, and notes whether it may have left a ghost.
 func (l *link) dial(ctx context.Context) (eventConn, error) {
@@ -100,11 +78,7 @@ func (l *link) run(conn eventConn) {
 			delays = l.c.cfg.reconnect.delays()
 		}
 		l.disconnected(err)
-		wait := delays
-		if errors.Is(err, errRenewed) {
-			wait = immediately(delays)
-		}
-		if conn = l.redial(ctx, wait); conn == nil {
+		if conn = l.redial(ctx, delays); conn == nil {
 			return
 		}
 		gap = time.Since(lost)
@@ -144,6 +118,9 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	l.mu.Lock()
 	l.gen.Add(1)
 	clear(l.ghosts)
+	clear(l.twins)
+	suspicious := l.ghostly.Swap(false)
+	l.suspicious = suspicious
 	l.mu.Unlock()
 	l.c.counters.connections.Add(1)
 	l.up.Store(true)
@@ -153,17 +130,14 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	var wg sync.WaitGroup
 	if resumed {
 		wg.Go(func() { l.resync(ctx, gap) })
-	} else {
-		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
-	}
-	l.settling.Store(l.ghostly.Swap(false))
-	if l.settling.Load() {
 		wg.Go(func() {
-			if sleep(ctx, settleTime) {
+			if l.verify(ctx, suspicious) {
 				cancel(errRenewed)
 				l.takeLeave(conn)
 			}
 		})
+	} else {
+		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
 	}
 	var frames atomic.Uint64
 	if l.c.cfg.keepalive > 0 {
@@ -184,7 +158,10 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 
 	err := l.read(conn, &frames)
 	if dead := context.Cause(ctx); dead != nil && l.c.ctx.Err() == nil {
-		err = dead // what keepalive found says more than "use of closed connection"
+		err = dead // says more than "use of closed connection"
+	}
+	if errors.Is(err, errSilent) || errors.Is(err, errRenewed) {
+		l.ghostly.Store(true)
 	}
 	cancel(nil)
 	if stop() {
@@ -210,10 +187,7 @@ func (l *link) read(conn eventConn, frames *atomic.Uint64) error {
 			return fmt.Errorf("ari: connection to %s: %w", l.src.name(), err)
 		}
 		frames.Add(1)
-		if l.c.ctx.Err() == nil {
-			l.receive(frame)
-		}
-		if l.haunted.Swap(false) {
+		if l.c.ctx.Err() == nil && !l.receive(frame) {
 			return errRenewed
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -253,48 +252,89 @@ func TestNoUnsolicitedPong(t *testing.T) {
 	})
 }
 
-// A handshake that was given up may be answered later, and take the application
-// over from the connection that works.
-func TestGhostsOfGivenUpHandshakes(t *testing.T) {
-	for name, told := range map[string]bool{"told": true, "not told": false} {
+// After a time without answers, Asterisk may deal with connections that were given
+// up, and let them take the application from the one that works. That one is
+// renewed, without a gap.
+func TestConnectionIsRenewedAfterATimeWithoutAnswers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lose  func(a *asterisk)
+		ghost bool // takes over
+		apps  []string
+	}{
+		"handshake given up":           {(*asterisk).hang, false, nil},
+		"handshake given up, answered": {(*asterisk).hang, true, nil},
+		"two applications":             {(*asterisk).hang, true, []string{"second"}},
+		"connection given up":          {(*asterisk).freeze, false, nil},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAsterisk(t)
-				c := a.connected(WithKeepalive(time.Minute, time.Minute))
-				var downs bag[error]
-				On(c, into(&downs, func(ev *Disconnected) error { return ev.Err }))
-				var frozen atomic.Bool
-				frozen.Store(true)
-				a.set(func() {
-					a.refuse = func(http.ResponseWriter) bool {
-						if frozen.Swap(false) {
-							time.Sleep(2 * handshakeTimeout)
-							return true
-						}
-						return false
-					}
-				})
-				a.reconnect()
-				began := time.Now()
-				if told {
-					require.NoError(t, a.send(`{"type":"ApplicationReplaced"`+frameTail))
-				}
-				require.Eventually(t, func() bool { return a.connections() == 3 }, time.Minute, time.Millisecond)
-				if told {
-					assert.Less(t, time.Since(began), time.Second)
-				} else {
-					assert.Less(t, time.Since(began), settleTime+time.Second)
-				}
+				c := a.connected(WithApplications(tt.apps...), WithKeepalive(10*time.Second, time.Second))
+				events := Subscribe[Event](c, c)
+				tt.lose(a)
+				require.Eventually(t, func() bool { return a.connections() == 2 }, time.Minute, time.Millisecond)
 				synctest.Wait()
-				require.Len(t, downs.all(), 2)
-				require.ErrorIs(t, downs.all()[1], errRenewed)
-				time.Sleep(time.Hour) // Now it stays.
-				assert.Equal(t, 3, a.connections())
+				assert.Equal(t, []string{"Disconnected", "Connected"}, waitingTypes(events))
+				if tt.ghost {
+					require.NoError(t, a.takeOver("hello"))
+					for _, app := range tt.apps {
+						require.NoError(t, a.takeOver(app))
+					}
+					require.Eventually(t, func() bool { return a.connections() == 3 }, time.Second, time.Millisecond)
+					time.Sleep(time.Hour)
+					assert.Equal(t, 3, a.connections())
+					assert.Equal(t, []string{"Disconnected", "Connected"}, waitingTypes(events))
+				} else {
+					time.Sleep(settleTime - time.Millisecond)
+					old := a.socket()
+					time.Sleep(time.Millisecond)
+					synctest.Wait()
+					require.Equal(t, 3, a.connections())
+					// Its last events, before it is told.
+					require.NoError(t, a.sendOn(old, dtmfFrame("c1", "1"), `{"type":"ApplicationReplaced"`+frameTail))
+					require.NoError(t, a.send(varsetFrame("c1", "new")))
+					time.Sleep(time.Hour)
+					assert.Equal(t, 3, a.connections())
+					assert.Equal(t, []string{"ChannelDtmfReceived", "Connected", "ChannelVarset"}, waitingTypes(events))
+				}
+				assert.EqualValues(t, 3, c.Stats().Connections)
 
-				require.NoError(t, a.send(`{"type":"ApplicationReplaced"`+frameTail))
+				// From now on it is somebody else.
+				require.NoError(t, a.takeOver("hello"))
 				<-c.Done()
 				require.ErrorIs(t, c.Err(), ErrReplaced)
 			})
 		})
 	}
+}
+
+func TestRenewalFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		a.hang()
+		require.Eventually(t, func() bool { return a.connections() == 2 }, time.Minute, time.Millisecond)
+		a.set(func() { a.down = syscall.ECONNREFUSED })
+		time.Sleep(time.Minute)
+		assert.False(t, c.Stats().Connected)
+		a.set(func() { a.down = nil })
+		time.Sleep(time.Minute)
+		assert.True(t, c.Stats().Connected)
+		assert.Equal(t, 3, a.connections())
+	})
+}
+
+func TestCloseDuringRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, after := range []time.Duration{settleTime / 2, settleTime, settleTime + handOverTime/2} {
+			a := newAsterisk(t)
+			c := a.client()
+			require.NoError(t, c.Connect(t.Context()))
+			a.hang()
+			require.Eventually(t, func() bool { return a.connections() == 2 }, time.Minute, time.Millisecond)
+			time.Sleep(after)
+			require.NoError(t, c.Close(t.Context()))
+			time.Sleep(time.Minute)
+		}
+	})
 }

@@ -80,6 +80,7 @@ const (
 	rolePlaybackFinished
 	roleRecordingFinished // or failed
 	roleReplaced
+	roleUserEvent
 )
 
 var eventRoles = map[string]eventRole{
@@ -92,6 +93,7 @@ var eventRoles = map[string]eventRole{
 	"RecordingFinished":   roleRecordingFinished,
 	"RecordingFailed":     roleRecordingFinished,
 	"ApplicationReplaced": roleReplaced,
+	"ChannelUserevent":    roleUserEvent,
 }
 
 // An eventKind is an entry of the registry: an ARI event type, or one of the

@@ -35,6 +35,10 @@ type resyncAPI interface {
 	// subscribe subscribes an application to event sources.
 	subscribe(ctx context.Context, app string, sources []string) error
 
+	// echo makes Asterisk send a user event of this name to an application. Its
+	// error is ErrNotFound if there is no such application.
+	echo(ctx context.Context, app, name string) error
+
 	// setEventFilter sets an application's event filter; filter is the request's
 	// body.
 	setEventFilter(ctx context.Context, app string, filter json.RawMessage) error
@@ -46,6 +50,7 @@ type channelState struct {
 	state   string // "Up" when answered
 	app     string // the dialplan application that it executes
 	appData string // and that application's arguments
+	channel *Channel
 }
 
 func (s channelState) up() bool { return s.state == "Up" }
@@ -188,11 +193,11 @@ func (l *link) resync(ctx context.Context, gap time.Duration) {
 		some, err := l.resyncOnce(ctx)
 		l.endedInGap = append(l.endedInGap, some...)
 		if err == nil {
-			ended := l.endedInGap
-			l.endedInGap = nil
-			l.c.reports.log(slog.LevelInfo, "in step with Asterisk again", "gap", gap, "ended", len(ended))
+			ended, entered := l.endedInGap, l.enteredInGap
+			l.endedInGap, l.enteredInGap = nil, nil
+			l.c.reports.log(slog.LevelInfo, "in step with Asterisk again", "gap", gap, "ended", len(ended), "entered", len(entered))
 			l.local(l.c.registry.connected, &Connected{
-				EventHeader: newLocalHeader("Connected"), Resumed: true, Gap: gap, Ended: ended,
+				EventHeader: newLocalHeader("Connected"), Resumed: true, Gap: gap, Ended: ended, Entered: entered,
 			})
 			return
 		}
@@ -214,6 +219,14 @@ func (l *link) resyncOnce(ctx context.Context) (ended []string, err error) {
 		return nil, err
 	}
 	gen := l.gen.Load()
+	l.mu.Lock()
+	l.left = make(map[string]bool)
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.left = nil
+		l.mu.Unlock()
+	}()
 	// Before Asterisk is asked: what a request makes later isn't in its answers.
 	waiting := l.c.index.olderThan(l.id, gen)
 	list, err := l.api.channelStates(ctx)
@@ -246,7 +259,47 @@ func (l *link) resyncOnce(ctx context.Context) (ended []string, err error) {
 		has := subscribed[k.app]
 		return has["channel:"] || has["channel:"+k.channel]
 	})
+	l.startMissed(list)
 	return ended, l.endListeners(ctx, waiting, channels, bridges)
+}
+
+// startMissed makes a StasisStart for each channel that is in one of the applications without our knowing it: its own
+// was sent into a connection that was dead already. Nobody would ever answer that caller.
+//
+// It finds channels that entered from the dialplan. What was originated into the application doesn't show in which one
+// it is; but who originates waits for the channel, and hears of it from endListeners.
+func (l *link) startMissed(channels []channelState) {
+	for _, ch := range channels {
+		for _, app := range l.c.cfg.applications {
+			if ch.inApplication(app) {
+				l.startMissedIn(app, ch)
+			}
+		}
+	}
+}
+
+func (l *link) startMissedIn(app string, ch channelState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// Events that were read since Asterisk was asked know better.
+	if len(l.calls[ch.id]) > 0 || l.left[ch.id] {
+		return
+	}
+	start := &StasisStart{Channel: ch.channel, Args: []string{}}
+	if _, args, ok := strings.Cut(ch.appData, ","); ok {
+		start.Args = strings.Split(args, ",")
+	}
+	start.EventHeader = newLocalHeader("StasisStart")
+	start.Application, start.synthetic = app, true
+	in := inbound{conn: l.id, kind: l.c.registry.byName["StasisStart"], ev: start, app: []byte(app)}
+	in.addEntity(kindChannel, []byte(ch.id))
+	l.dispatch(&in)
+	// Its own may still come.
+	if l.twins == nil {
+		l.twins = make(map[ghost]struct{})
+	}
+	l.twins[ghost{app, ch.id}] = struct{}{}
+	l.enteredInGap = append(l.enteredInGap, ch.id)
 }
 
 // restore subscribes the applications again to what they have lost, and sets

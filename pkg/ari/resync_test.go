@@ -326,3 +326,54 @@ func TestResyncEndsWithItsConnection(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 	})
 }
+
+// A StasisStart that Asterisk wrote into a dead connection leaves a caller whom nobody knows of.
+func TestGapStartsWhatEnteredInIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		var starts bag[*StasisStart]
+		var ends bag[string]
+		var ups bag[*Connected]
+		On(c, into(&ups, func(ev *Connected) *Connected { return ev }))
+		c.OnStasisStart(func(ctx context.Context, ev *StasisStart) error {
+			starts.add(ev)
+			<-ctx.Done()
+			ends.add(ev.Channel.ID)
+			return nil
+		})
+		require.NoError(t, a.send(startFrame("known")))
+		synctest.Wait()
+		require.Len(t, starts.all(), 1)
+
+		a.set(func() {
+			a.channels["known"] = inStasis("hello")
+			a.channels["lost"] = inStasis("hello")
+			a.channels["foreign"] = inStasis("other")
+			a.channels["elsewhere"] = channelState{state: "Up", app: "Dial", appData: "hello"}
+			a.sources["hello"] = []string{"channel:known", "channel:lost"}
+		})
+		a.reconnect()
+		synctest.Wait()
+		require.Len(t, starts.all(), 2)
+		start := starts.all()[1]
+		assert.Equal(t, "lost", start.Channel.ID)
+		assert.Equal(t, []string{"a", "b"}, start.Args)
+		assert.Equal(t, "hello", start.Application)
+		assert.True(t, start.Synthetic())
+		require.Len(t, ups.all(), 1)
+		assert.Equal(t, []string{"lost"}, ups.all()[0].Entered)
+		assert.Empty(t, ups.all()[0].Ended)
+
+		// Asterisk's own, if it comes late, doesn't start the call again; a later one does.
+		require.NoError(t, a.send(startFrame("lost")))
+		synctest.Wait()
+		assert.Len(t, starts.all(), 2)
+		assert.Empty(t, ends.all())
+		require.NoError(t, a.send(endFrame("lost")))
+		require.NoError(t, a.send(startFrame("lost")))
+		synctest.Wait()
+		assert.Len(t, starts.all(), 3)
+		assert.Equal(t, []string{"lost"}, ends.all())
+	})
+}

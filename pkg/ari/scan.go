@@ -27,6 +27,7 @@ type scanned struct {
 	app       span
 	cause     span // a number
 	causeText span
+	eventName span // of a user event
 	members   []member
 	buf       [12]member // backs members; no event has more objects than that
 }
@@ -79,7 +80,7 @@ func unquote(frame []byte, sp span) []byte {
 // objects than any event has, and for member names with escapes.
 func scanFrame(frame []byte, out *scanned) error {
 	out.frame = frame
-	out.typ, out.app, out.cause, out.causeText = span{}, span{}, span{}, span{}
+	out.typ, out.app, out.cause, out.causeText, out.eventName = span{}, span{}, span{}, span{}, span{}
 	out.members = out.buf[:0]
 
 	p := parser{b: frame}
@@ -147,6 +148,8 @@ func (p *parser) event(out *scanned) bool {
 				out.app = text
 			case "cause_txt":
 				out.causeText = text
+			case "eventname":
+				out.eventName = text
 			}
 		default:
 			from := p.i

@@ -1,0 +1,127 @@
+package ari
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// When a connection was lost in such a way that Asterisk may notice only later,
+// Asterisk can come to think that the application isn't there, while the client's
+// new connection is up and well, and silent for ever. It takes an application down
+// together with the connection that had it, even if another one has taken it over
+// meanwhile. And after standing still for a while, it deals with everything at once
+// and in no particular order: with the end of the old connection, and also with
+// handshakes that were given up long ago.
+//
+// So some time after each reconnect the client sends itself an event through
+// Asterisk. If that doesn't come back, it connects once more.
+const (
+	// verifyAfter is when, after a reconnect, Asterisk should be done with what was
+	// before.
+	verifyAfter = 3 * time.Second
+
+	// echoTimeout is how long the event may be under way.
+	echoTimeout = 2 * time.Second
+
+	// maxRenewals is how often that is done in a row. An event filter may keep the
+	// event from coming back.
+	maxRenewals = 3
+)
+
+var errRenewed = errors.New("ari: Asterisk sends no events, or may not; connecting anew")
+
+// verify makes sure that the applications' events come, and reports whether the
+// connection must be given up. suspicious says that Asterisk may have held an older
+// connection for alive when this one was made.
+func (l *link) verify(ctx context.Context, suspicious bool) bool {
+	if !sleep(ctx, verifyAfter) {
+		return false
+	}
+	var silent string
+	for _, app := range l.c.cfg.applications {
+		heard, err := l.hearsItself(ctx, app)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err != nil {
+			l.c.reports.log(slog.LevelDebug, "cannot make sure that events come", "application", app, "error", err)
+		}
+		if !heard && (err == nil || suspicious) {
+			silent = app
+		}
+	}
+	l.mu.Lock()
+	l.suspicious = false
+	l.mu.Unlock()
+	if silent == "" {
+		l.renewals = 0
+		return false
+	}
+	if l.renewals >= maxRenewals {
+		l.c.reports.log(slog.LevelWarn, "cannot make sure that events come; an event filter may keep them back",
+			"application", silent)
+		return false
+	}
+	l.renewals++
+	return true
+}
+
+// hearsItself sends an event to an application, and reports whether it came back. An
+// error means that nobody can know.
+func (l *link) hearsItself(ctx context.Context, app string) (bool, error) {
+	if _, filter := l.memory.of(app); filter != nil {
+		return false, errors.New("ari: an event filter is set")
+	}
+	name := "ari-go-" + rand.Text()
+	back := make(chan struct{})
+	l.mu.Lock()
+	if l.echoes == nil {
+		l.echoes = make(map[string]chan struct{})
+	}
+	l.echoes[name] = back
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		delete(l.echoes, name)
+		l.mu.Unlock()
+	}()
+
+	err := l.api.echo(ctx, app, name)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil // There is no such application any more.
+	case err != nil:
+		return false, fmt.Errorf("ari: send an event to %s: %w", app, err)
+	}
+	t := time.NewTimer(echoTimeout)
+	defer t.Stop()
+	select {
+	case <-back:
+		return true, nil
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false, nil
+}
+
+// isEcho reports whether a scanned event is one that hearsItself has sent. Call it
+// with mu held.
+func (l *link) isEcho(kind *eventKind) bool {
+	if kind.role != roleUserEvent || len(l.echoes) == 0 {
+		return false
+	}
+	back, ok := l.echoes[string(l.scan.text(l.scan.eventName))]
+	if ok {
+		close(back)
+		delete(l.echoes, string(l.scan.text(l.scan.eventName)))
+	}
+	return ok
+}
+
+func (c *Controller) echo(ctx context.Context, app, name string) error {
+	return c.SendUserEvent(ctx, name, app, UserEventOptions{})
+}
