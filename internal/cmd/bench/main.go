@@ -11,7 +11,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,17 +27,28 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	results, cpu, err := measure(ctx, *count)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-	fmt.Printf("%s, %s/%s, %d cores, %s; median of %d runs\n\n", cpu, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), *count)
-	if failed := report(os.Stdout, results, *noise); *check && failed > 0 {
-		fmt.Fprintf(os.Stderr, "bench: %d limits exceeded\n", failed)
-		os.Exit(1)
+	all := make(results)
+	for attempt := 1; ; attempt++ {
+		cpu, err := measure(ctx, *count, all)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		fmt.Printf("%s, %s/%s, %d cores, %s; median of %d runs\n\n", cpu, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), attempt**count)
+		failed := report(os.Stdout, all, *noise)
+		switch {
+		case !*check || failed == 0:
+			return
+		case attempt == attempts:
+			fmt.Fprintf(os.Stderr, "bench: %d limits exceeded\n", failed)
+			os.Exit(1)
+		}
+		fmt.Fprintf(os.Stderr, "bench: %d limits exceeded; measuring again\n", failed)
 	}
 }
+
+// attempts is how often -check measures before it fails: a machine may be busy for a while.
+const attempts = 3
 
 // groups are what runs together: benchmarks that are compared with each other must be in one group.
 var groups = []struct{ pattern, time string }{
@@ -52,9 +62,8 @@ var groups = []struct{ pattern, time string }{
 // results are the values of each benchmark by its unit, one of each run.
 type results map[string]map[string][]float64
 
-func measure(ctx context.Context, count int) (results, string, error) {
-	all := make(results)
-	cpu := ""
+// measure runs all groups and adds what it finds to all. It returns the processor's name.
+func measure(ctx context.Context, count int, all results) (cpu string, err error) {
 	for _, g := range groups {
 		fmt.Fprintf(os.Stderr, "running %s\n", g.pattern)
 		cmd := exec.CommandContext(ctx, "go", "test", "./pkg/ari", "-run", "^$", "-bench", g.pattern, "-benchtime", g.time,
@@ -62,19 +71,26 @@ func measure(ctx context.Context, count int) (results, string, error) {
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w\n%s", g.pattern, err, out)
+			return "", fmt.Errorf("%s: %w\n%s", g.pattern, err, out)
 		}
 		found, name, err := parse(out)
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", g.pattern, err)
+			return "", fmt.Errorf("%s: %w", g.pattern, err)
 		}
 		if len(found) == 0 {
-			return nil, "", fmt.Errorf("%s: no benchmark ran\n%s", g.pattern, out)
+			return "", fmt.Errorf("%s: no benchmark ran\n%s", g.pattern, out)
 		}
 		cpu = name
-		maps.Copy(all, found)
+		for bench, units := range found {
+			if all[bench] == nil {
+				all[bench] = make(map[string][]float64)
+			}
+			for unit, values := range units {
+				all[bench][unit] = append(all[bench][unit], values...)
+			}
+		}
 	}
-	return all, cpu, nil
+	return cpu, nil
 }
 
 // parse reads the output of go test -bench.
