@@ -57,7 +57,9 @@ func use() usage {
 	return usage{m.HeapAlloc + m.StackInuse, runtime.NumGoroutine()}
 }
 
-func (u usage) String() string { return fmt.Sprintf("%.1f MB, %d goroutines", mb(u.heap), u.goroutines) }
+func (u usage) String() string {
+	return fmt.Sprintf("%.1f MB, %d goroutines", mb(u.heap), u.goroutines)
+}
 
 func mb(n uint64) float64 { return float64(n) / (1 << 20) }
 

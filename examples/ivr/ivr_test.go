@@ -1,0 +1,39 @@
+package ivr_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ari-go/ari/examples/ivr"
+	"github.com/ari-go/ari/pkg/ari/aritest"
+)
+
+func start(t *testing.T) (*aritest.Server, *aritest.Endpoint) {
+	srv := aritest.NewServer(t)
+	operator := srv.Endpoint("PJSIP/operator", aritest.Answers(0))
+	client := srv.Client()
+	client.OnStasisStart((&ivr.Menu{Client: client, Operator: "PJSIP/operator"}).Serve)
+	require.NoError(t, client.Connect(t.Context()))
+	return srv, operator
+}
+
+func TestTransfer(t *testing.T) {
+	srv, operator := start(t)
+	caller := srv.Call("1000", aritest.From("Ada <100>"))
+	require.NoError(t, caller.WaitHeard(t.Context(), "sound:welcome"))
+	caller.SendDTMF("1")
+	_, err := operator.Next(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, caller.WaitBridged(t.Context(), 2))
+	caller.Hangup()
+	require.NoError(t, srv.WaitIdle(t.Context())) // Nothing is left over, the operator neither.
+}
+
+func TestHangupInTheMiddle(t *testing.T) {
+	srv, _ := start(t)
+	caller := srv.Call("1000")
+	require.NoError(t, caller.WaitHeard(t.Context(), "sound:welcome"))
+	caller.Hangup()
+	require.NoError(t, srv.WaitIdle(t.Context()))
+}
