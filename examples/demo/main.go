@@ -61,11 +61,11 @@ type caller struct {
 }
 
 var callers = []caller{
-	{"Ada", "101", "", 1200 * time.Millisecond},
-	{"Grace", "102", "1#", 800 * time.Millisecond},
-	{"Linus", "103", "", 300 * time.Millisecond},
-	{"Radia", "104", "42", 1500 * time.Millisecond},
-	{"Tim", "105", "", 600 * time.Millisecond},
+	{"Alice", "101", "", 1200 * time.Millisecond},
+	{"Bob", "102", "1#", 800 * time.Millisecond},
+	{"Carol", "103", "", 300 * time.Millisecond},
+	{"Dave", "104", "42", 1500 * time.Millisecond},
+	{"Erin", "105", "", 600 * time.Millisecond},
 }
 
 func run(ctx context.Context, out io.Writer, extension string) (err error) {

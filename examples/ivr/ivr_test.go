@@ -20,7 +20,7 @@ func start(t *testing.T) (*aritest.Server, *aritest.Endpoint) {
 
 func TestTransfer(t *testing.T) {
 	srv, operator := start(t)
-	caller := srv.Call("1000", aritest.From("Ada <100>"))
+	caller := srv.Call("1000", aritest.From("Alice <100>"))
 	require.NoError(t, caller.WaitHeard(t.Context(), "sound:welcome"))
 	caller.SendDTMF("1")
 	_, err := operator.Next(t.Context())

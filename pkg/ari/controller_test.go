@@ -400,7 +400,7 @@ func TestDyingConnections(t *testing.T) {
 						return
 					}
 					go func() {
-						defer conn.Close()
+						defer func() { _ = conn.Close() }()
 						buf := make([]byte, 4096)
 						_, _ = conn.Read(buf)
 						if accepted.Add(1) >= tries {

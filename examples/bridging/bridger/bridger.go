@@ -54,7 +54,11 @@ func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Chann
 	}
 	a.report(caller, "answered")
 
-	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing,proxy_media"})
+	// A request that ends with the call leaves open whether it was carried out. What is made has to be known, to be
+	// cleaned up.
+	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	bridge, err := ctrl.CreateBridge(making, ari.CreateBridgeOptions{Type: "mixing,proxy_media"})
 	if err != nil {
 		return err
 	}
@@ -63,7 +67,7 @@ func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Chann
 		return err
 	}
 
-	media, err := ctrl.CreateExternalMedia(ctx, a.Media)
+	media, err := ctrl.CreateExternalMedia(making, a.Media)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,11 @@ func (p *presence) leave(id string) {
 
 // soak runs calls through the bridging example while the connection suffers.
 func soak(ctx context.Context, length time.Duration, rate int) error {
-	srv, err := aritest.Start()
+	srv, err := aritest.Start() //nolint:contextcheck // To listen takes no time.
 	if err != nil {
 		return err
 	}
-	defer srv.Close()
+	defer srv.Close() //nolint:contextcheck // It closes when all is over.
 	var failures atomic.Int64
 	client := srv.Client(
 		ari.WithLogger(quiet),
@@ -224,7 +224,7 @@ func call(ctx context.Context, srv *aritest.Server) bool {
 	if err == nil {
 		_ = c.WaitBridged(patience, 2)
 		c.SendDTMF("12#")
-		wait(ctx, time.Duration(rand.Int64N(int64(500*time.Millisecond))))
+		wait(ctx, atMost(500*time.Millisecond))
 	}
 	c.Hangup()
 	return err == nil
@@ -250,15 +250,20 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
+// atMost is a random time below d.
+func atMost(d time.Duration) time.Duration {
+	return rand.N(d) //nolint:gosec // Nobody gains by guessing it.
+}
+
 // disturb does something bad to the event connection every few seconds.
 func disturb(ctx context.Context, faults aritest.Faults) {
 	for ctx.Err() == nil {
-		wait(ctx, time.Second+time.Duration(rand.Int64N(int64(2*time.Second))))
-		switch rand.IntN(6) {
+		wait(ctx, time.Second+atMost(2*time.Second))
+		switch int(atMost(6)) {
 		case 0:
 			faults.DropEvents()
 		case 1:
-			faults.DropEventsInFrame(rand.IntN(200))
+			faults.DropEventsInFrame(int(atMost(200)))
 		case 2:
 			faults.FreezeEvents()
 			wait(ctx, 700*time.Millisecond) // longer than the keepalive
@@ -278,7 +283,7 @@ func disturb(ctx context.Context, faults aritest.Faults) {
 // flood sends events of 3 KB as fast as possible to a client whose handler is far too slow.
 func flood(ctx context.Context, length time.Duration) error {
 	before := use()
-	srv, err := aritest.Start()
+	srv, err := aritest.Start() //nolint:contextcheck // To listen takes no time.
 	if err != nil {
 		return err
 	}
@@ -302,7 +307,7 @@ func flood(ctx context.Context, length time.Duration) error {
 	load, stop := context.WithTimeout(ctx, length)
 	defer stop()
 	value := strings.Repeat("x", 3000)
-	sent, vital, peak := 0, int64(0), uint64(0)
+	sent, vital, peak := uint64(0), int64(0), uint64(0)
 	for load.Err() == nil {
 		for i := range 1000 {
 			srv.Faults().SendEvent("hello", "ChannelVarset", map[string]any{
@@ -313,7 +318,7 @@ func flood(ctx context.Context, length time.Duration) error {
 		srv.Faults().SendEvent("hello", "StasisEnd", map[string]any{"channel": map[string]any{"id": fmt.Sprintf("flood-%d", vital%10)}})
 		vital++
 		// At the client's pace: what is in flight is the server's memory, not the client's.
-		if err := until(ctx, func() bool { return client.Stats().Frames >= uint64(sent) }); err != nil {
+		if err := until(ctx, func() bool { return client.Stats().Frames >= sent }); err != nil {
 			return err
 		}
 		peak = max(peak, use().heap)
@@ -326,7 +331,7 @@ func flood(ctx context.Context, length time.Duration) error {
 	_ = until(settle, func() bool { return ends.Load() == vital })
 	stats := client.Stats()
 	closeErr := client.Close(settle)
-	srv.Close()
+	srv.Close() //nolint:contextcheck // It closes when all is over.
 	after := use()
 	fmt.Printf("flooded: %d events of 3 KB, %d lost, %d overflows told, %d of %d ends handled, at most %.1f MB; before %v, after %v\n",
 		sent, stats.Lost, overflows.Load(), ends.Load(), vital, mb(peak), before, after)

@@ -49,7 +49,7 @@ type callOptions struct {
 	id       string
 }
 
-// From says who calls, as a number or as a name and number: "Ada <100>".
+// From says who calls, as a number or as a name and number: "Alice <100>".
 func From(callerID string) CallOption {
 	return func(o *callOptions) { o.caller = parseCallerID(callerID) }
 }

@@ -1,0 +1,154 @@
+package conformance
+
+import (
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ari-go/ari/pkg/ari"
+)
+
+var _ = register(
+	scenario{name: "dtmf-by-rtp", run: dtmfByRTP, needs: []Feature{SIP}},
+	scenario{name: "dtmf-by-info", run: dtmfByInfo, needs: []Feature{SIP}},
+	scenario{name: "dtmf-to-dialplan", run: dtmfToDialplan},
+	scenario{name: "dtmf-from-dialplan", run: dtmfFromDialplan},
+	scenario{name: "hold-by-caller", run: holdByCaller, needs: []Feature{SIP}},
+	scenario{name: "hold-by-application", run: holdByApplication, needs: []Feature{SIP, RTP}},
+	scenario{name: "mute", run: mute},
+	scenario{name: "music-on-hold", run: musicOnHold, needs: []Feature{SIP, RTP}},
+	scenario{name: "silence", run: silence, needs: []Feature{SIP, RTP}},
+	scenario{name: "talk-detection", run: talkDetection, needs: []Feature{SIP, RTP}},
+	scenario{name: "tone-detection", run: toneDetection, since: "22", needs: []Feature{SIP, RTP}},
+	scenario{name: "connected-line", run: connectedLine},
+)
+
+func dtmfByRTP(s *S) {
+	line, party, ch := s.talking(Call{Sound: true})
+	s.ok(party.Dial(s.Ctx, "15#*0D"))
+	s.sequence(ch, "StasisStart", "ChannelDtmfReceived 1", "ChannelDtmfReceived 5", "ChannelDtmfReceived #", "ChannelDtmfReceived *", "ChannelDtmfReceived 0", "ChannelDtmfReceived D")
+	require.Positive(s, await[*ari.ChannelDtmfReceived](s, ch).DurationMs)
+	s.ok(ch.SendDTMF(s.Ctx, "42#", ari.SendDTMFOptions{Before: 10 * time.Millisecond, Between: 50 * time.Millisecond, Duration: 100 * time.Millisecond, After: 10 * time.Millisecond}))
+	s.ok(party.HearDigits(s.Ctx, "42#"))
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+}
+
+func dtmfByInfo(s *S) {
+	line, party, ch := s.talking(Call{From: "sipp-info"})
+	for _, digit := range "7*" {
+		s.ok(party.Info(s.Ctx, digit))
+		require.Equal(s, string(digit), await[*ari.ChannelDtmfReceived](s, ch).Digit)
+	}
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+}
+
+func dtmfToDialplan(s *S) {
+	ch := s.up("a", extReads)
+	s.refused(ch.SendDTMF(s.Ctx, "", ari.SendDTMFOptions{}), 400, ari.ErrInvalid)
+	s.ok(ch.SendDTMF(s.Ctx, "1w234", ari.SendDTMFOptions{Between: 60 * time.Millisecond}))
+	ev := await(s, nil, func(ev *ari.ChannelUserevent) bool { return ev.EventName == "Digits" })
+	require.Equal(s, "1234", ev.UserEvent["Digits"])
+	s.sequence(ch, "StasisStart", "StasisEnd", "ChannelDestroyed 16")
+}
+
+func dtmfFromDialplan(s *S) {
+	ch := s.up("a", extDigits)
+	s.sequence(ch, "StasisStart", "ChannelDtmfReceived 1", "ChannelDtmfReceived 2", "ChannelDtmfReceived 3", "ChannelDtmfReceived #")
+}
+
+func holdByCaller(s *S) {
+	line, party, ch := s.talking(Call{})
+	for range 2 {
+		s.ok(party.Hold(s.Ctx))
+		await[*ari.ChannelHold](s, ch)
+		s.ok(party.Unhold(s.Ctx))
+		await[*ari.ChannelUnhold](s, ch)
+	}
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+	s.sequence(ch, "StasisStart", "ChannelHold", "ChannelUnhold", "ChannelHold", "ChannelUnhold", "StasisEnd")
+}
+
+// The far end isn't told of the hold: it gets music.
+func holdByApplication(s *S) {
+	line, party, ch := s.talking(Call{Sound: true})
+	s.ok(ch.Hold(s.Ctx))
+	s.ok(party.HearSound(s.Ctx))
+	s.ok(ch.Unhold(s.Ctx))
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+	s.sequence(ch, "StasisStart", "StasisEnd")
+	s.never(ch, "ChannelHold", "ChannelUnhold")
+}
+
+// A muted channel's digits are heard all the same.
+func mute(s *S) {
+	ch := s.upAt("a", extEcho, "Echo")
+	for _, direction := range []ari.MuteDirection{ari.MuteDirectionOut, ari.MuteDirectionBoth, ari.MuteDirectionIn} {
+		s.ok(ch.Mute(s.Ctx, direction))
+		if direction == ari.MuteDirectionIn {
+			s.ok(ch.SendDTMF(s.Ctx, "1", ari.SendDTMFOptions{}))
+			await[*ari.ChannelDtmfReceived](s, ch)
+		}
+		s.ok(ch.Unmute(s.Ctx, direction))
+	}
+	s.refused(ch.Mute(s.Ctx, "sideways"), 400, ari.ErrInvalid)
+	s.refused(ch.Unmute(s.Ctx, "sideways"), 400, ari.ErrInvalid)
+	s.ok(ch.SendDTMF(s.Ctx, "2", ari.SendDTMFOptions{}))
+	s.sequence(ch, "StasisStart", "ChannelDtmfReceived 1", "ChannelDtmfReceived 2")
+}
+
+func musicOnHold(s *S) {
+	line, party, ch := s.talking(Call{Sound: true})
+	s.ok(ch.StartMOH(s.Ctx, ""))
+	s.ok(party.HearSound(s.Ctx))
+	s.ok(ch.StopMOH(s.Ctx))
+	s.ok(ch.StartMOH(s.Ctx, "high"))
+	s.ok(ch.StopMOH(s.Ctx))
+	s.ok(ch.StopMOH(s.Ctx)) // There is none any more.
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+	s.refused(ch.StartMOH(s.Ctx, ""), 404, ari.ErrNotFound)
+}
+
+func silence(s *S) {
+	line, party, ch := s.talking(Call{Sound: true})
+	s.ok(ch.StartSilence(s.Ctx))
+	s.ok(ch.StopSilence(s.Ctx))
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+}
+
+func talkDetection(s *S) {
+	line, party, ch := s.talking(Call{Sound: true})
+	s.ok(party.Await(s.Ctx, "answered"))
+	s.ok(ch.SetVariable(s.Ctx, "TALK_DETECT(set)", "200,256"))
+	await[*ari.ChannelTalkingStarted](s, ch)
+	s.ok(party.Hush(s.Ctx))
+	await[*ari.ChannelTalkingFinished](s, ch)
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+	s.sequence(ch, "StasisStart", "ChannelTalkingStarted", "ChannelTalkingFinished", "StasisEnd")
+}
+
+func toneDetection(s *S) {
+	line, party, ch := s.talking(Call{Sound: true})
+	s.ok(ch.SetVariable(s.Ctx, "TONE_DETECT(440,200,r)", ""))
+	require.Equal(s, ch.ID, await[*ari.ChannelToneDetected](s, ch).Channel.ID)
+	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+}
+
+func connectedLine(s *S) {
+	ch := s.up("a", extSilent)
+	s.ok(ch.SetVariable(s.Ctx, "CONNECTEDLINE(name,i)", "Bob"))
+	s.ok(ch.SetVariable(s.Ctx, "CONNECTEDLINE(number)", "4712"))
+	ev := await(s, ch, func(ev *ari.ChannelConnectedLine) bool { return ev.Channel.Connected.Number == "4712" })
+	require.Equal(s, "Bob", ev.Channel.Connected.Name)
+	s.ok(ch.SetVariable(s.Ctx, "CALLERID(name)", "Alice"))
+	caller := await[*ari.ChannelCallerID](s, ch)
+	require.Equal(s, "Alice", caller.Channel.Caller.Name)
+	require.NotEmpty(s, caller.CallerPresentationTxt)
+}
