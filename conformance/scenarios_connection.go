@@ -25,7 +25,7 @@ var _ = register(
 	scenario{name: "connection-closed-while-idle", run: closedWhileIdle, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
 	scenario{name: "connection-limit", run: connectionLimit, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
 	scenario{name: "bridging-one-call", run: func(s *S) { bridging(s, 1, 1) }, needs: []Feature{SIP, RTP, Own}, unrecorded: true},
-	scenario{name: "bridging-many-calls", run: func(s *S) { bridging(s, 500, 50) }, needs: []Feature{SIP, RTP, Own}, unrecorded: true, limit: 3 * time.Minute},
+	scenario{name: "bridging-many-calls", run: func(s *S) { bridging(s, 500, 50) }, needs: []Feature{SIP, RTP, Own}, unrecorded: true, limit: 3 * time.Minute, alone: true},
 )
 
 // quick reconnects at once.
@@ -163,7 +163,7 @@ func serverGone(s *S, leave func(OwnEnv) error) {
 func serverFrozen(s *S) {
 	env := s.Own(s, Setup{})
 	s.moveTo(env)
-	p := s.clientAt(env.Server().URL, s.AppName+"-frozen", ari.WithKeepalive(100*time.Millisecond, 300*time.Millisecond))
+	p := s.clientAt(env.Server().URL, s.AppName+"-frozen", ari.WithKeepalive(200*time.Millisecond, time.Second))
 	ended := s.lasting(p)
 	ch := got(p.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("a")}))(s)
 	await[*ari.StasisStart](p, ch)
@@ -315,7 +315,7 @@ func bridging(s *S, calls, atOnce int) {
 		},
 	}
 	app.Register(p.Client)
-	line := s.Place(s, Call{To: "app-" + p.AppName, Count: calls, AtOnce: atOnce, Stay: time.Second, Sound: calls == 1})
+	line := s.Place(s, Call{To: "app-" + p.AppName, Count: calls, AtOnce: atOnce, Stay: 2 * time.Second, Sound: calls == 1})
 	if calls == 1 {
 		s.ok(media.HearSound(s.Ctx))
 		s.ok(media.Speak(s.Ctx))

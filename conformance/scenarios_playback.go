@@ -41,8 +41,14 @@ var _ = register(
 // stop stops a playback that has just begun: for a moment after that was told, it can't be stopped.
 func (s *S) stop(p *ari.Playback) {
 	s.Helper()
+	s.command(p.Stop)
+}
+
+// command sends a command to what has just begun to run, until it is ready for it.
+func (s *S) command(send func(context.Context) error) {
+	s.Helper()
 	for {
-		err := p.Stop(s.Ctx)
+		err := send(s.Ctx)
 		if !errors.Is(err, ari.ErrInternal) {
 			s.ok(err)
 			return
@@ -85,7 +91,7 @@ func playbackControl(s *S) {
 	await[*ari.PlaybackStarted](s, p)
 	state := func() ari.PlaybackState { return got(p.Refresh(s.Ctx))(s).State }
 	require.Equal(s, ari.PlaybackStatePlaying, state())
-	s.ok(p.Control(s.Ctx, ari.PlaybackOperationPause))
+	s.command(func(ctx context.Context) error { return p.Control(ctx, ari.PlaybackOperationPause) })
 	require.Equal(s, ari.PlaybackStatePaused, state())
 	for _, operation := range []ari.PlaybackOperation{ari.PlaybackOperationForward, ari.PlaybackOperationReverse, ari.PlaybackOperationRestart} {
 		s.refused(p.Control(s.Ctx, operation), 409, ari.ErrConflict)
@@ -183,7 +189,7 @@ func playbackOnBridge(s *S) {
 	p := got(b.PlayWith(s.Ctx, ari.BridgePlayOptions{PlaybackID: s.id("p"), Lang: "en", Skip: time.Second}, s.Server().Tone))(s)
 	require.Equal(s, "bridge:"+b.ID, p.TargetURI)
 	await[*ari.PlaybackStarted](s, b)
-	s.ok(p.Control(s.Ctx, ari.PlaybackOperationForward))
+	s.command(func(ctx context.Context) error { return p.Control(ctx, ari.PlaybackOperationForward) })
 	s.stop(p)
 	s.ok(p.Wait(s.Ctx))
 	s.sequence(p, "PlaybackStarted", "PlaybackFinished done")

@@ -111,10 +111,9 @@ func (c *Client) ARI() *Controller { return c.ctrl }
 // When the client has connected before, Connect does nothing. After its end it
 // returns what Err does.
 func (c *Client) Connect(ctx context.Context) error {
-	// Close must interrupt an attempt as well as ctx.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(c.ctx, func() { cancel(c.Err()) })
+	stop := context.AfterFunc(c.ctx, func() { cancel(c.Err()) }) //nolint:contextcheck // Close must interrupt an attempt, too.
 	defer stop()
 
 	select {

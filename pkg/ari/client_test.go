@@ -180,7 +180,7 @@ func TestRunDrainsForALimitedTime(t *testing.T) {
 		time.Sleep(3*time.Second - 1)
 		synctest.Wait()
 		assert.Empty(t, result.all())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		assert.Equal(t, []error{nil}, result.all())
 		assert.Len(t, book.with("1 handlers still running"), 1)

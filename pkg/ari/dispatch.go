@@ -3,6 +3,7 @@ package ari
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -75,7 +76,7 @@ func (c *Client) register(h *handler) (stop func()) {
 	t.mu.Lock()
 	for _, k := range h.sel.kinds {
 		old := t.of(k)
-		list := append(old[:len(old):len(old)], h)
+		list := append(slices.Clip(old), h)
 		t.lists[k.index].Store(&list)
 	}
 	t.mu.Unlock()
@@ -246,8 +247,7 @@ type link struct {
 	up    atomic.Bool
 	ended chan struct{} // closed when run has returned
 
-	ghostly  atomic.Bool // Asterisk may hold a connection for alive that is none any more
-	renewals int         // for verify alone: how many in a row
+	ghostly atomic.Bool // Asterisk may hold a connection for alive that is none any more
 
 	// mu makes one event at a time go through dispatch: the reader's, or one that
 	// resync makes. Nothing that can block happens under it.
@@ -260,6 +260,7 @@ type link struct {
 	hits   []listener
 
 	suspicious bool // the present connection's applications may fall to a ghost of ours
+	renewals   int  // how many connections in a row were given up because no events came
 	echoes     map[string]chan struct{}
 
 	memory memory
@@ -492,7 +493,8 @@ func (l *link) leave(in *inbound) {
 
 // endScopes ends the subscriptions and lives that end with this event.
 func (l *link) endScopes(in *inbound) {
-	kind, reason := kindNone, ErrEnded
+	var kind entityKind
+	reason := ErrEnded
 	switch in.kind.role {
 	case roleStasisEnd:
 		if in.stays || l.memory.hears("channel", string(in.id(kindChannel))) {
@@ -573,10 +575,5 @@ func (l *link) isTwin(in *inbound) bool {
 
 // ours reports whether app is one of the client's applications.
 func (l *link) ours(app string) bool {
-	for _, a := range l.c.cfg.applications {
-		if a == app {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.c.cfg.applications, app)
 }

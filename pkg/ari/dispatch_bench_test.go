@@ -66,7 +66,7 @@ func BenchmarkDispatch(b *testing.B) {
 			for i := range subs {
 				subs[i] = Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel(fmt.Sprint("channel-", i)))
 			}
-			return func() { subs[0].s.poll() }
+			return func() { _, _, _, _ = subs[0].s.poll() }
 		})
 	}
 	run("unwanted", func(c *Client) func() {

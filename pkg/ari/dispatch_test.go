@@ -599,13 +599,16 @@ func TestHandlerStopsItselfAndRegistersAnother(t *testing.T) {
 		c := offline(t)
 		var got bag[string]
 		var stop func()
+		queued := make(chan struct{})
 		stop = On(c, func(_ context.Context, ev *ChannelVarset) error {
 			got.add("first " + ev.Value)
+			<-queued
 			stop()
 			On(c, into(&got, func(ev *ChannelVarset) string { return "second " + ev.Value }))
 			return nil
 		})
 		c.receive(varsetFrame("c1", "1"), varsetFrame("c1", "2"))
+		close(queued)
 		synctest.Wait()
 		c.receive(varsetFrame("c1", "3"))
 		synctest.Wait()

@@ -69,7 +69,7 @@ func (e *EndError) Unwrap() error { return e.Reason }
 
 // Is reports whether target is ErrEnded and this a regular end.
 func (e *EndError) Is(target error) bool {
-	return target == ErrEnded && e.Reason != ErrGap //nolint:errorlint // Sentinels, compared as such.
+	return target == ErrEnded && e.Reason != ErrGap
 }
 
 // OverflowError reports that a listener fell behind so far that events for it

@@ -205,6 +205,8 @@ type asterisk struct {
 	playbacks map[string]bool
 	sources   map[string][]string // by application
 	unknown   string              // a source that it refuses
+	noApps    int                 // so many of the next requests about one find none
+	mute      int                 // so many of the next connections bring no user events
 	filters   map[string]string
 }
 
@@ -304,10 +306,25 @@ func (a *asterisk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if name, ok := strings.CutPrefix(path, "/events/user/"); ok {
+		a.userEvent(r.URL.Query().Get("application"), name)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	a.mu.Lock()
 	code, v := a.rest(r, path, string(body))
 	a.mu.Unlock()
 	a.answer(w, code, v)
+}
+
+func (a *asterisk) userEvent(app, name string) {
+	a.mu.Lock()
+	ws, mute := a.sockets[len(a.sockets)-1], a.mute > 0
+	a.mute--
+	a.mu.Unlock()
+	if !mute {
+		_ = a.sendOn(ws, inApp(app, `{"type":"ChannelUserevent","eventname":"`+name+`","userevent":{"eventname":"`+name+`"}`+frameTail))
+	}
 }
 
 func (a *asterisk) answer(w http.ResponseWriter, code int, v any) {
@@ -339,6 +356,8 @@ func (a *asterisk) rest(r *http.Request, path, body string) (int, any) {
 		if a.playbacks[parts[1]] {
 			return 200, map[string]string{"id": parts[1], "state": "playing"}
 		}
+	case parts[0] == "applications" && a.noApps > 0:
+		a.noApps--
 	case parts[0] == "applications" && len(parts) == 2:
 		return 200, a.application(parts[1])
 	case parts[0] == "applications" && parts[2] == "subscription":
@@ -452,7 +471,7 @@ func (a *asterisk) drop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, w := range a.wires {
-		w.Close()
+		_ = w.Close()
 	}
 	a.wires = nil
 }

@@ -118,7 +118,7 @@ func (ln *lane) next() (task, bool) {
 	h := ln.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.stopped && ln.queue.len() > 0 {
+	if ln.queue.len() > 0 {
 		h.c.waiting.Add(-1)
 		return ln.queue.pop(), true
 	}
@@ -149,8 +149,7 @@ func (ln *lane) handle(ctx context.Context, ev Event) {
 			slog.String("event", describe(ev, ln.key)),
 			slog.Any("error", err),
 		}
-		var panicked *PanicError
-		if errors.As(err, &panicked) {
+		if panicked, ok := errors.AsType[*PanicError](err); ok {
 			attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 		}
 		c.log.ErrorContext(ctx, "handler failed", attrs...)

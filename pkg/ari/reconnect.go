@@ -43,7 +43,7 @@ func (o ReconnectOptions) delays() func() time.Duration {
 		limit := int64(min(float64(o.Min)*math.Pow(o.Factor, n), float64(o.Max)))
 		n++
 		least := limit / 10
-		return time.Duration(least + rand.Int64N(limit-least+1))
+		return time.Duration(least + rand.Int64N(limit-least+1)) //nolint:gosec // Any randomness will do.
 	}
 }
 
@@ -112,8 +112,8 @@ func (l *link) redial(ctx context.Context, delays func() time.Duration) eventCon
 }
 
 // serve reads one connection to its end and returns why it ended.
-func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time.Duration) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (l *link) serve(client context.Context, conn eventConn, resumed bool, gap time.Duration) error {
+	ctx, cancel := context.WithCancelCause(client)
 	defer cancel(nil)
 	l.mu.Lock()
 	l.gen.Add(1)
@@ -127,17 +127,26 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	defer l.up.Store(false)
 	l.c.reports.log(slog.LevelInfo, "connected to Asterisk", "source", l.src.name(), "resumed", resumed)
 
+	giveUp := func(reason error) {
+		cancel(reason)
+		l.takeLeave(ctx, conn)
+	}
 	var wg sync.WaitGroup
 	if resumed {
-		wg.Go(func() { l.resync(ctx, gap) })
 		wg.Go(func() {
-			if l.verify(ctx, suspicious) {
-				cancel(errRenewed)
-				l.takeLeave(conn)
+			if l.resync(ctx, gap) {
+				giveUp(errMute)
 			}
 		})
 	} else {
 		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
+	}
+	if resumed || suspicious {
+		wg.Go(func() {
+			if l.verify(ctx, suspicious) {
+				giveUp(errMute)
+			}
+		})
 	}
 	var frames atomic.Uint64
 	if l.c.cfg.keepalive > 0 {
@@ -151,16 +160,16 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	// When the client ends, take leave; the reader below goes on until the other
 	// side has answered, throwing away what comes.
 	left := make(chan struct{})
-	stop := context.AfterFunc(l.c.ctx, func() {
+	stop := context.AfterFunc(client, func() {
 		defer close(left)
-		l.takeLeave(conn)
+		l.takeLeave(ctx, conn)
 	})
 
 	err := l.read(conn, &frames)
-	if dead := context.Cause(ctx); dead != nil && l.c.ctx.Err() == nil {
+	if dead := context.Cause(ctx); dead != nil && client.Err() == nil {
 		err = dead // says more than "use of closed connection"
 	}
-	if errors.Is(err, errSilent) || errors.Is(err, errRenewed) {
+	if errors.Is(err, errSilent) || errors.Is(err, errGhost) {
 		l.ghostly.Store(true)
 	}
 	cancel(nil)
@@ -173,9 +182,9 @@ func (l *link) serve(ctx context.Context, conn eventConn, resumed bool, gap time
 	return err
 }
 
-// takeLeave takes leave of Asterisk.
-func (l *link) takeLeave(conn eventConn) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+// takeLeave takes leave of Asterisk, although ctx has ended.
+func (l *link) takeLeave(ctx context.Context, conn eventConn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	conn.close(ctx)
 }
@@ -188,7 +197,7 @@ func (l *link) read(conn eventConn, frames *atomic.Uint64) error {
 		}
 		frames.Add(1)
 		if l.c.ctx.Err() == nil && !l.receive(frame) {
-			return errRenewed
+			return errGhost
 		}
 	}
 }
@@ -201,20 +210,16 @@ func (l *link) keepalive(ctx context.Context, conn eventConn, frames *atomic.Uin
 	for sleep(ctx, l.c.cfg.keepalive) {
 		before := frames.Load()
 		pingCtx, cancel := context.WithTimeout(ctx, l.c.cfg.keepaliveTimeout)
-		err := conn.ping(pingCtx)
-		late := pingCtx.Err() != nil
+		failed := conn.ping(pingCtx) != nil
+		late := failed && pingCtx.Err() != nil && ctx.Err() == nil
 		cancel()
-		switch {
-		case err == nil:
-		case ctx.Err() != nil:
-			return nil
-		case late && frames.Load() != before:
-			// The answer is late but events have come, so the other side lives: it
-			// answers pings on a thread that may be busy with a request.
-		case late:
+		if failed && !late {
+			return nil // It is over, and the reader knows better why.
+		}
+		// If the answer is late but events have come, the other side lives: it answers
+		// pings on a thread that may be busy with a request.
+		if late && frames.Load() == before {
 			return fmt.Errorf("%w: no sign of life for %s", errSilent, l.c.cfg.keepaliveTimeout)
-		default:
-			return nil // The reader sees the same fault, and says more about it.
 		}
 	}
 	return nil

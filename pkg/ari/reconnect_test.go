@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -94,7 +95,7 @@ func TestReconnectBacksOffFromFlapping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)
 		c := a.connected(WithReconnect(ReconnectOptions{Min: time.Second, Max: time.Minute}))
-		a.set(func() { a.refuse = func(w http.ResponseWriter) bool { panic(http.ErrAbortHandler) } })
+		a.set(func() { a.refuse = func(http.ResponseWriter) bool { panic(http.ErrAbortHandler) } })
 		a.drop()
 		time.Sleep(time.Hour)
 		a.mu.Lock()
@@ -252,86 +253,132 @@ func TestNoUnsolicitedPong(t *testing.T) {
 	})
 }
 
-// After a time without answers, Asterisk may deal with connections that were given
-// up, and let them take the application from the one that works. That one is
-// renewed, without a gap.
-func TestConnectionIsRenewedAfterATimeWithoutAnswers(t *testing.T) {
+// After a reconnect, Asterisk may think that the application isn't there: it has
+// taken it down together with the old connection. The client notices, and connects
+// once more.
+func TestConnectionWithoutEventsIsRenewed(t *testing.T) {
+	hang := (*asterisk).hang
 	for name, tt := range map[string]struct {
-		lose  func(a *asterisk)
-		ghost bool // takes over
-		apps  []string
+		lose    func(a *asterisk)
+		mute    int // so many connections bring no events
+		status  int // of sending one
+		filter  bool
+		renewed int
+		log     string
 	}{
-		"handshake given up":           {(*asterisk).hang, false, nil},
-		"handshake given up, answered": {(*asterisk).hang, true, nil},
-		"two applications":             {(*asterisk).hang, true, []string{"second"}},
-		"connection given up":          {(*asterisk).freeze, false, nil},
+		"all is well":                {lose: (*asterisk).drop},
+		"all is well after silence":  {lose: hang},
+		"no events":                  {lose: (*asterisk).drop, mute: 1, renewed: 1},
+		"no events twice":            {lose: (*asterisk).freeze, mute: 2, renewed: 2},
+		"no application":             {lose: hang, status: 404, renewed: maxRenewals, log: "an event filter may keep them back"},
+		"never any":                  {lose: hang, mute: 99, renewed: maxRenewals, log: "an event filter may keep them back"},
+		"may not ask":                {lose: (*asterisk).drop, status: 403, renewed: 0, log: "cannot make sure that events come"},
+		"may not ask, after silence": {lose: hang, status: 403, renewed: 1, log: "cannot make sure that events come"},
+		"a filter":                   {lose: (*asterisk).drop, filter: true, mute: 99, renewed: 0},
+		"a filter, after silence":    {lose: (*asterisk).freeze, filter: true, mute: 99, renewed: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				var book logBook
 				a := newAsterisk(t)
-				c := a.connected(WithApplications(tt.apps...), WithKeepalive(10*time.Second, time.Second))
+				c := a.connected(WithKeepalive(10*time.Second, time.Second), WithLogger(book.logger()))
+				if tt.filter {
+					c.ARI().rememberFilter("hello", []byte(`{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`))
+				}
+				a.set(func() {
+					a.mute = tt.mute
+					if tt.status != 0 {
+						a.fail = func(_, path string) int {
+							if strings.HasPrefix(path, "/events/user/") {
+								return tt.status
+							}
+							return 0
+						}
+					}
+				})
 				events := Subscribe[Event](c, c)
 				tt.lose(a)
-				require.Eventually(t, func() bool { return a.connections() == 2 }, time.Minute, time.Millisecond)
-				synctest.Wait()
-				assert.Equal(t, []string{"Disconnected", "Connected"}, waitingTypes(events))
-				if tt.ghost {
-					require.NoError(t, a.takeOver("hello"))
-					for _, app := range tt.apps {
-						require.NoError(t, a.takeOver(app))
-					}
-					require.Eventually(t, func() bool { return a.connections() == 3 }, time.Second, time.Millisecond)
-					time.Sleep(time.Hour)
-					assert.Equal(t, 3, a.connections())
-					assert.Equal(t, []string{"Disconnected", "Connected"}, waitingTypes(events))
-				} else {
-					time.Sleep(settleTime - time.Millisecond)
-					old := a.socket()
-					time.Sleep(time.Millisecond)
-					synctest.Wait()
-					require.Equal(t, 3, a.connections())
-					// Its last events, before it is told.
-					require.NoError(t, a.sendOn(old, dtmfFrame("c1", "1"), `{"type":"ApplicationReplaced"`+frameTail))
-					require.NoError(t, a.send(varsetFrame("c1", "new")))
-					time.Sleep(time.Hour)
-					assert.Equal(t, 3, a.connections())
-					assert.Equal(t, []string{"ChannelDtmfReceived", "Connected", "ChannelVarset"}, waitingTypes(events))
+				time.Sleep(time.Hour)
+				assert.Equal(t, 2+tt.renewed, a.connections())
+				assert.True(t, c.Stats().Connected)
+				var want []string
+				for range 1 + tt.renewed {
+					want = append(want, "Disconnected", "Connected")
 				}
-				assert.EqualValues(t, 3, c.Stats().Connections)
-
-				// From now on it is somebody else.
-				require.NoError(t, a.takeOver("hello"))
-				<-c.Done()
-				require.ErrorIs(t, c.Err(), ErrReplaced)
+				assert.Equal(t, want, waitingTypes(events)) // And nothing of the client's own.
+				if tt.log != "" {
+					assert.NotEmpty(t, book.with(tt.log))
+				}
 			})
 		})
 	}
 }
 
-func TestRenewalFails(t *testing.T) {
+// Where Asterisk doesn't know the application, that says nothing about its channels.
+func TestConnectionWithoutItsApplicationIsRenewed(t *testing.T) {
+	for _, opts := range [][]Option{nil, {WithSubscribeAll()}} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAsterisk(t)
+			c := a.connected(opts...)
+			require.NoError(t, a.send(startFrame("c1")))
+			sub := Subscribe[*StasisEnd](c, c.ARI().Channel("c1"))
+			a.set(func() {
+				a.channels["c1"] = inStasis("hello")
+				a.sources["hello"] = []string{"channel:c1"}
+				a.noApps = 1
+			})
+			a.drop()
+			time.Sleep(time.Hour)
+			assert.Equal(t, 3, a.connections())
+			assert.Equal(t, 1, c.Stats().Calls)
+			require.NoError(t, sub.Err())
+			assert.Empty(t, waitingTypes(sub))
+		})
+	}
+}
+
+// Asterisk may answer a handshake that was given up, and let it take the application
+// from the connection that works. That isn't somebody else.
+func TestReplacedByAGhost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)
-		c := a.connected()
+		c := a.connected(WithApplications("second"))
 		a.hang()
 		require.Eventually(t, func() bool { return a.connections() == 2 }, time.Minute, time.Millisecond)
-		a.set(func() { a.down = syscall.ECONNREFUSED })
-		time.Sleep(time.Minute)
-		assert.False(t, c.Stats().Connected)
-		a.set(func() { a.down = nil })
-		time.Sleep(time.Minute)
-		assert.True(t, c.Stats().Connected)
+		require.NoError(t, a.takeOver("second"))
+		require.Eventually(t, func() bool { return a.connections() == 3 }, time.Minute, time.Millisecond)
+		time.Sleep(time.Hour)
 		assert.Equal(t, 3, a.connections())
+		require.NoError(t, c.Err())
+
+		require.NoError(t, a.takeOver("second"))
+		<-c.Done()
+		require.ErrorIs(t, c.Err(), ErrReplaced)
 	})
 }
 
-func TestCloseDuringRenewal(t *testing.T) {
+func TestGhostOfAFailedConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, after := range []time.Duration{settleTime / 2, settleTime, settleTime + handOverTime/2} {
+		a := newAsterisk(t)
+		c := a.client()
+		a.hang()
+		require.ErrorIs(t, c.Connect(t.Context()), context.DeadlineExceeded)
+		require.NoError(t, c.Connect(t.Context()))
+		require.NoError(t, a.takeOver("hello"))
+		time.Sleep(time.Minute)
+		assert.Equal(t, 2, a.connections())
+		require.NoError(t, c.Close(t.Context()))
+	})
+}
+
+func TestCloseWhileVerifying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, after := range []time.Duration{verifySoon / 2, verifySoon, verifySoon + echoTimeout/2, verifySoon + echoTimeout} {
 			a := newAsterisk(t)
 			c := a.client()
 			require.NoError(t, c.Connect(t.Context()))
-			a.hang()
-			require.Eventually(t, func() bool { return a.connections() == 2 }, time.Minute, time.Millisecond)
+			a.set(func() { a.mute = 99 })
+			a.reconnect()
 			time.Sleep(after)
 			require.NoError(t, c.Close(t.Context()))
 			time.Sleep(time.Minute)

@@ -186,8 +186,9 @@ func (m *memory) apps() []string {
 // carries the new generation, what a new event has ended is no longer there. An
 // end that resync finds before its event is read shows in ghosts.
 //
-// When a request fails it starts anew, until ctx ends with the connection.
-func (l *link) resync(ctx context.Context, gap time.Duration) {
+// When a request fails it starts anew, until ctx ends with the connection. It returns
+// true when that must be given up.
+func (l *link) resync(ctx context.Context, gap time.Duration) bool {
 	delays := l.c.cfg.reconnect.delays()
 	for {
 		some, err := l.resyncOnce(ctx)
@@ -199,17 +200,20 @@ func (l *link) resync(ctx context.Context, gap time.Duration) {
 			l.local(l.c.registry.connected, &Connected{
 				EventHeader: newLocalHeader("Connected"), Resumed: true, Gap: gap, Ended: ended, Entered: entered,
 			})
-			return
+			return false
 		}
 		if ctx.Err() != nil {
-			return
+			return false
+		}
+		if errors.Is(err, errMute) && l.mayRenew() {
+			return true
 		}
 		l.c.reports.post(func(ctx context.Context) {
 			l.c.log.WarnContext(ctx, "cannot get in step with Asterisk yet", "error", err)
 			l.c.handleError(ctx, err)
 		})
 		if !sleep(ctx, delays()) {
-			return
+			return false
 		}
 	}
 }
@@ -390,11 +394,16 @@ func (l *link) refused(err error, what string) bool {
 	return true
 }
 
-// sources returns the event sources of an application.
+// sources returns the event sources of an application. An application of the client's
+// own exists as long as the connection has it.
 func (l *link) sources(ctx context.Context, app string) (map[string]bool, error) {
 	list, err := l.api.eventSources(ctx, app)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	switch {
+	case err == nil:
+	case !errors.Is(err, ErrNotFound):
 		return nil, fmt.Errorf("ari: resync: application %s: %w", app, err)
+	case l.ours(app):
+		return nil, fmt.Errorf("%w: application %s is gone", errMute, app)
 	}
 	set := make(map[string]bool, len(list))
 	for _, s := range list {

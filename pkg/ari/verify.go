@@ -17,12 +17,12 @@ import (
 // and in no particular order: with the end of the old connection, and also with
 // handshakes that were given up long ago.
 //
-// So some time after each reconnect the client sends itself an event through
-// Asterisk. If that doesn't come back, it connects once more.
+// So after each reconnect the client sends itself events through Asterisk, one soon,
+// and one when Asterisk must be done with what was before. If one doesn't come back,
+// the client connects once more.
 const (
-	// verifyAfter is when, after a reconnect, Asterisk should be done with what was
-	// before.
-	verifyAfter = 3 * time.Second
+	verifySoon  = time.Second
+	verifyLater = 4 * time.Second
 
 	// echoTimeout is how long the event may be under way.
 	echoTimeout = 2 * time.Second
@@ -32,42 +32,69 @@ const (
 	maxRenewals = 3
 )
 
-var errRenewed = errors.New("ari: Asterisk sends no events, or may not; connecting anew")
+var (
+	errMute  = errors.New("ari: Asterisk sends no events any more")
+	errGhost = errors.New("ari: an attempt to connect that was given up has taken the application over")
+)
 
 // verify makes sure that the applications' events come, and reports whether the
 // connection must be given up. suspicious says that Asterisk may have held an older
 // connection for alive when this one was made.
 func (l *link) verify(ctx context.Context, suspicious bool) bool {
-	if !sleep(ctx, verifyAfter) {
-		return false
-	}
-	var silent string
-	for _, app := range l.c.cfg.applications {
-		heard, err := l.hearsItself(ctx, app)
-		if ctx.Err() != nil {
+	silent := ""
+	for _, wait := range []time.Duration{verifySoon, verifyLater} {
+		if silent != "" {
+			break
+		}
+		if !sleep(ctx, wait) {
 			return false
 		}
-		if err != nil {
-			l.c.reports.log(slog.LevelDebug, "cannot make sure that events come", "application", app, "error", err)
-		}
-		if !heard && (err == nil || suspicious) {
-			silent = app
+		silent = l.silentApp(ctx, suspicious)
+		if ctx.Err() != nil {
+			return false
 		}
 	}
 	l.mu.Lock()
 	l.suspicious = false
 	l.mu.Unlock()
 	if silent == "" {
+		l.mu.Lock()
 		l.renewals = 0
+		l.mu.Unlock()
 		return false
 	}
-	if l.renewals >= maxRenewals {
+	if !l.mayRenew() {
 		l.c.reports.log(slog.LevelWarn, "cannot make sure that events come; an event filter may keep them back",
 			"application", silent)
 		return false
 	}
+	return true
+}
+
+// mayRenew reports whether the connection may be given up once more, and counts it.
+func (l *link) mayRenew() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.renewals >= maxRenewals {
+		return false
+	}
 	l.renewals++
 	return true
+}
+
+// silentApp returns an application whose events don't come, or, if there is reason
+// to suspect that, may not come.
+func (l *link) silentApp(ctx context.Context, suspicious bool) string {
+	for _, app := range l.c.cfg.applications {
+		heard, err := l.hearsItself(ctx, app)
+		if err != nil {
+			l.c.reports.log(slog.LevelDebug, "cannot make sure that events come", "application", app, "error", err)
+		}
+		if !heard && (err == nil || suspicious) {
+			return app
+		}
+	}
+	return ""
 }
 
 // hearsItself sends an event to an application, and reports whether it came back. An

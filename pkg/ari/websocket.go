@@ -85,8 +85,7 @@ func (s *websocketSource) dialError(ctx, dialCtx context.Context, resp *http.Res
 		return fmt.Errorf("ari: connect to %s: no answer for %s: %w", where, handshakeTimeout, context.DeadlineExceeded)
 	case resp == nil:
 		// Without the address, which *url.Error repeats and redirects may change.
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
+		if urlErr, ok := errors.AsType[*url.Error](err); ok {
 			err = urlErr.Err
 		}
 		return fmt.Errorf("ari: connect to %s: %w", where, err)
@@ -162,7 +161,7 @@ func (c *websocketConn) read() ([]byte, error) {
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if err == io.EOF { //nolint:errorlint // io.Reader's contract
+		if err == io.EOF {
 			c.buf = buf
 			return buf, nil
 		}
