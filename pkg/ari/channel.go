@@ -186,7 +186,8 @@ func (o *Channel) WaitStasis(ctx context.Context) error {
 }
 
 // WaitEnd returns when the channel is gone, or has left the application and nothing more will be heard of it:
-// the [*EndError] says which, with the hangup cause if it is known. The error is ErrNotFound if the channel is
+// the [*EndError] says which, with the hangup cause if the channel is gone. A channel that this client made for its
+// application is followed to its very end; one that came in through the dialplan, until it leaves the application. The error is ErrNotFound if the channel is
 // gone already; ctx's error when ctx ends; what ended the connection if that is what happened.
 func (o *Channel) WaitEnd(ctx context.Context) (*EndError, error) {
 	lf, drop, err := o.watched(ctx)

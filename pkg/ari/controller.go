@@ -81,7 +81,7 @@ func (c *Controller) Originate(ctx context.Context, opts OriginateOptions) (*Cha
 	if app == "" && opts.Extension == "" && opts.Context == "" && opts.Label == "" && opts.Priority == 0 {
 		app = c.application
 	}
-	lf := c.expect(kindChannel, id, entityKey{})
+	lf := c.expectOriginated(id, app)
 	resp, err := c.api.ChannelsOriginateWithID(req, id, &gen.ChannelsOriginateWithIDParams{
 		Endpoint:       opts.Endpoint,
 		Extension:      optional(opts.Extension),
@@ -108,7 +108,7 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 	if err != nil {
 		return nil, err
 	}
-	lf := c.expect(kindChannel, id, entityKey{})
+	lf := c.expectOriginated(id, or(opts.App, c.application))
 	resp, err := c.api.ChannelsCreate(req, &gen.ChannelsCreateParams{
 		Endpoint:       opts.Endpoint,
 		App:            or(opts.App, c.application),
@@ -137,7 +137,7 @@ func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMedia
 	if err != nil {
 		return nil, err
 	}
-	lf := c.expect(kindChannel, id, entityKey{})
+	lf := c.expectOriginated(id, or(opts.App, c.application))
 	resp, err := c.api.ChannelsExternalMedia(req, &gen.ChannelsExternalMediaParams{
 		ChannelID:      &id,
 		App:            or(opts.App, c.application),

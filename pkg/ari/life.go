@@ -58,6 +58,10 @@ type life struct {
 	at  places
 	gen uint64 // the connection's generation when it was made
 
+	// originated says that Asterisk subscribes the application to this channel, so that its events go on after it
+	// has left the application.
+	originated bool
+
 	mu      sync.Mutex // never held while user code runs
 	pending bool       // the request that makes the entity is under way
 	doubt   bool       // a resync came while it was pending
@@ -71,6 +75,17 @@ type life struct {
 // channel or bridge that a playback or recording runs on, else the zero key.
 func (c *Controller) expect(kind entityKind, id string, on entityKey) *life {
 	return c.link.expect(kind, id, on)
+}
+
+// expectOriginated is expect for a channel that is made for an application. Asterisk subscribes the application to
+// such a channel, and so tells of its end even if it has left by then.
+func (c *Controller) expectOriginated(id, app string) *life {
+	lf := c.expect(kindChannel, id, entityKey{})
+	if lf != nil && c.link.ours(app) {
+		lf.originated = true
+		c.link.memory.originate(id)
+	}
+	return lf
 }
 
 func (l *link) expect(kind entityKind, id string, on entityKey) *life {
@@ -259,6 +274,9 @@ func (lf *life) end(err error) {
 	defer lf.mu.Unlock()
 	if lf.err != nil {
 		return
+	}
+	if lf.originated {
+		lf.l.memory.forgetOriginated(lf.at.own.id)
 	}
 	lf.err = err
 	var ended *EndError

@@ -2,6 +2,7 @@ package ari
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,4 +206,34 @@ func TestWatch(t *testing.T) {
 		_, err = lf.wait(t.Context(), stageEnded)
 		require.NoError(t, err)
 	})
+}
+
+func TestOriginatedChannelIsFollowedToItsEnd(t *testing.T) {
+	c := offline(t)
+	ours := c.ARI().expectOriginated("c1", "hello")
+	foreign := c.ARI().expectOriginated("c2", "other")
+	digits := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
+	ours.made()
+	foreign.made()
+	for _, id := range []string{"c1", "c2"} {
+		c.receive(startFrame(id), endFrame(id))
+	}
+	_, err := ours.wait(t.Context(), stageLeft)
+	require.NoError(t, err)
+	require.NoError(t, ours.ending())
+	require.NoError(t, digits.Err())
+	require.ErrorIs(t, foreign.ending(), ErrLeftStasis)
+
+	c.receive(destroyedFrame("c1"))
+	_, err = ours.wait(t.Context(), stageEnded)
+	require.NoError(t, err)
+	end, ok := errors.AsType[*EndError](ours.ending())
+	require.True(t, ok)
+	assert.Equal(t, ErrChannelDestroyed, end.Reason)
+	assert.NotZero(t, end.Cause)
+	require.ErrorIs(t, digits.Err(), ErrChannelDestroyed)
+	assert.Empty(t, c.link.memory.originated, "nothing is remembered of a channel that is gone")
+
+	c.ARI().expectOriginated("c3", "hello").drop()
+	assert.Empty(t, c.link.memory.originated)
 }

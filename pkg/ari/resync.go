@@ -87,6 +87,24 @@ type memory struct {
 	sources map[string]map[string]struct{} // by application
 	filters map[string]json.RawMessage
 	all     bool // the client subscribes to everything
+
+	// originated has the channels that were made for one of the client's applications, as long as they live.
+	originated map[string]struct{}
+}
+
+func (m *memory) originate(channel string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.originated == nil {
+		m.originated = make(map[string]struct{})
+	}
+	m.originated[channel] = struct{}{}
+}
+
+func (m *memory) forgetOriginated(channel string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.originated, channel)
 }
 
 // rememberSubscribed notes that an application has been subscribed to sources,
@@ -146,7 +164,7 @@ func (m *memory) forget(app string, sources ...string) {
 func (m *memory) hears(kind, id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.all {
+	if _, ok := m.originated[id]; m.all || ok && kind == "channel" {
 		return true
 	}
 	for _, sources := range m.sources {
