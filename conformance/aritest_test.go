@@ -27,8 +27,9 @@ func TestSimulator(t *testing.T) {
 
 // differences are the scenarios that the simulator doesn't pass, each with the reason why that may be.
 var differences = map[string]string{
-	"redirect":            "the simulator refuses a redirected caller with 603, since its callers don't follow redirections",
-	"bridge-video-source": "the simulator shows at once that a bridge has no video source any more",
+	"redirect":              "the simulator refuses a redirected caller with 603, since its callers don't follow redirections",
+	"originate-early-media": "the simulator's Local channels don't tell that there are early media",
+	"bridge-video-source":   "the simulator shows at once that a bridge has no video source any more",
 }
 
 // simulator is a simulated Asterisk.
@@ -141,8 +142,6 @@ func (*simulator) Lacks(f conformance.Feature) string {
 		return "the simulator's endpoints don't register"
 	case conformance.Outgoing:
 		return "the simulator opens no websockets"
-	case conformance.CLI:
-		return "the simulator has no console"
 	default:
 		return ""
 	}
@@ -240,8 +239,6 @@ func (*simulator) Media(tb testing.TB) conformance.Media {
 	tb.Skip("the simulator has no sound")
 	return nil
 }
-
-func (*simulator) CLI(context.Context, string) (string, error) { return "", errors.ErrUnsupported }
 
 func (s *simulator) Own(tb testing.TB, setup conformance.Setup) conformance.OwnEnv {
 	tb.Helper()

@@ -26,8 +26,6 @@ type Env interface {
 	Inbox(tb testing.TB, endpoint string) func(context.Context) (string, error)
 	// Media opens a place that external media can be sent to.
 	Media(tb testing.TB) Media
-	// CLI runs a command of the console.
-	CLI(ctx context.Context, command string) (string, error)
 	// Own starts another endpoint of the same version, for one test alone.
 	Own(tb testing.TB, setup Setup) OwnEnv
 }
@@ -49,14 +47,16 @@ const (
 	Outgoing Feature = "outbound websockets"
 	// Sound, that of external media included.
 	RTP Feature = "RTP"
-	// A console.
-	CLI Feature = "CLI"
 	// An endpoint for one test alone.
 	Own Feature = "own endpoint"
 	// Modules and log channels that can be managed, and configuration objects that can be made.
 	Administration Feature = "administration"
 	// Video in bridges.
 	Video Feature = "video"
+	// A user who may only read.
+	Reader Feature = "read-only user"
+	// TLS.
+	TLS Feature = "TLS"
 )
 
 // Server is where an endpoint is, and who may use it.

@@ -37,7 +37,8 @@ type scenario struct {
 	since string
 	// options are more of the client's.
 	options []ari.Option
-	// alone keeps others from running at the same time, since it sees, or changes, what is the whole endpoint's.
+	// alone keeps others from running at the same time, since it sees, or changes, what is the whole endpoint's. It also keeps those apart that list,
+	// subscribe and filter applications: at once, these can lock a real Asterisk up for good.
 	alone bool
 	// unrecorded scenarios have no recording: what they send and receive is never twice the same.
 	unrecorded bool
@@ -56,7 +57,7 @@ func register(more ...scenario) struct{} {
 
 // A Config says how the suite is run.
 type Config struct {
-	// Workers is how many scenarios run at the same time, 8 by default.
+	// Workers is how many scenarios run at the same time, 4 by default.
 	Workers int
 	// Record is the folder that recordings are written to; without it, nothing is recorded. They are made one by one.
 	Record string
@@ -74,7 +75,7 @@ func Run(t *testing.T, env Env, cfg Config) {
 	}
 	workers := cfg.Workers
 	if workers == 0 {
-		workers = 8
+		workers = 4
 	}
 	if cfg.Record != "" {
 		workers = 1
@@ -126,7 +127,9 @@ func Run(t *testing.T, env Env, cfg Config) {
 	}
 	close(queue)
 	wg.Wait()
-	c.complete = len(ran) == len(scenarios)
+	c.complete = len(ran) == len(scenarios) && len(cfg.Known) == 0 && !slices.ContainsFunc(scenarios, func(sc scenario) bool {
+		return slices.ContainsFunc(sc.needs, func(f Feature) bool { return env.Lacks(f) != "" })
+	})
 	// On somebody else's endpoint, what is there may be somebody else's, too.
 	if !t.Failed() && env.Lacks(Own) == "" {
 		nothingLeft(t, env)

@@ -177,12 +177,10 @@ func bridgeMOH(s *S) {
 	s.refused(s.ARI.Bridge("nobody").StopMOH(s.Ctx), 404, ari.ErrNotFound)
 }
 
-// Channels outlive their bridge, and stay in the application. Their leaving ends the application's interest in the bridge, so that it hears of the bridge's
-// end only if it has subscribed to it.
+// Channels outlive their bridge, and stay in the application. Their leaving ends the application's interest in the bridge, so that it is only sure to hear of
+// the bridge's end if it has subscribed to it.
 func bridgeDestroyWithChannels(s *S) {
 	a, c := s.up("a", extSilent), s.up("c", extSilent)
-	unheard := s.bridged("unheard", a, c)
-	s.ok(unheard.Stop(s.Ctx))
 	b := s.bridged("bridge", a, c)
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(b)))(s)
 	sub := ari.Subscribe[*ari.BridgeDestroyed](s.Client, b)
@@ -192,11 +190,10 @@ func bridgeDestroyWithChannels(s *S) {
 	_, err := sub.Next(s.Ctx)
 	require.ErrorIs(s, err, ari.ErrEnded)
 	for _, ch := range []*ari.Channel{a, c} {
-		s.sequence(ch, "StasisStart", "ChannelEnteredBridge", "ChannelLeftBridge", "ChannelEnteredBridge", "ChannelLeftBridge")
+		s.sequence(ch, "StasisStart", "ChannelEnteredBridge", "ChannelLeftBridge")
 		require.Equal(s, ari.ChannelStateUp, got(ch.Refresh(s.Ctx))(s).State)
 	}
 	s.never(nil, "StasisEnd")
-	s.never(unheard, "BridgeDestroyed")
 	s.refused(b.Stop(s.Ctx), 404, ari.ErrNotFound)
 }
 

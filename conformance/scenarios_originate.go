@@ -23,6 +23,8 @@ var _ = register(
 	scenario{name: "originate-congested", run: originateCongested},
 	scenario{name: "originate-cause", run: originateCause},
 	scenario{name: "originate-timeout", run: originateTimeout},
+	scenario{name: "originate-no-sign", run: originateNoSign},
+	scenario{name: "originate-early-media", run: originateEarlyMedia},
 	scenario{name: "originate-cancelled", run: originateCancelled},
 	scenario{name: "originate-phone-answers", run: originatePhoneAnswers, needs: []Feature{SIP}},
 	scenario{name: "originate-phone-refuses", run: originatePhoneRefuses, needs: []Feature{SIP}},
@@ -220,6 +222,22 @@ func originateTimeout(s *S) {
 	s.sequence(ch, "Dial", "Dial RINGING", "ChannelDestroyed")
 	s.sequence(ch, "ChannelStateChange Ringing", "ChannelDestroyed")
 	s.never(ch, "StasisStart")
+}
+
+// What is called neither rings nor answers.
+func originateNoSign(s *S) {
+	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extNothing), ChannelID: s.id("a"), Timeout: time.Second}))(s)
+	s.ended(ch.WaitAnswered(s.Ctx), s.timeoutCause())
+	s.sequence(ch, "Dial", "ChannelDestroyed")
+	s.never(ch, "ChannelStateChange", "StasisStart")
+}
+
+func originateEarlyMedia(s *S) {
+	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extEarly), ChannelID: s.id("a")}))(s)
+	await(s, ch, func(ev *ari.Dial) bool { return ev.DialStatus == "PROGRESS" })
+	s.ok(ch.Stop(s.Ctx))
+	s.ended(ch.WaitAnswered(s.Ctx), 16)
+	s.sequence(ch, "Dial", "Dial PROGRESS", "Dial NOANSWER", "ChannelDestroyed 16")
 }
 
 // timeoutCause is the cause of a channel that wasn't answered in time: older versions tell none.

@@ -22,12 +22,12 @@ import (
 var _ = register(
 	scenario{name: "rest-errors", run: restErrors},
 	scenario{name: "rest-wrong-password", run: restWrongPassword},
-	scenario{name: "rest-read-only", run: restReadOnly},
+	scenario{name: "rest-read-only", run: restReadOnly, needs: []Feature{Reader}},
 	scenario{name: "rest-empty-ids", run: restEmptyIDs},
 	scenario{name: "rest-odd-ids", run: restOddIDs},
 	scenario{name: "rest-lists-with-commas", run: restListsWithCommas},
 	scenario{name: "rest-not-asterisk", run: restNotAsterisk, unrecorded: true},
-	scenario{name: "rest-tls", run: restTLS, unrecorded: true},
+	scenario{name: "rest-tls", run: restTLS, unrecorded: true, needs: []Feature{TLS}},
 	scenario{name: "rest-over-websocket", run: restOverWebsocket, since: "20.14"},
 	scenario{name: "outbound-websocket", run: outboundWebsocket, since: "20.15", needs: []Feature{Own, Outgoing}},
 )

@@ -94,6 +94,9 @@ func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
 		ended:  make(chan struct{}),
 		calls:  make(map[string][]*call),
 		ghosts: make(map[ghost]struct{}),
+
+		echoName: newEchoName(),
+		awaited:  make(map[string]chan struct{}),
 	}
 	c.link.memory.all = cfg.subscribeAll
 	ctrl.link = c.link

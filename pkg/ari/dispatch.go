@@ -259,9 +259,10 @@ type link struct {
 	ids    []byte
 	hits   []listener
 
-	suspicious bool // the present connection's applications may fall to a ghost of ours
-	renewals   int  // how many connections in a row were given up because no events came
-	echoes     map[string]chan struct{}
+	suspicious bool                     // the present connection's applications may fall to a ghost of ours
+	renewals   int                      // how many connections in a row were given up because no events came
+	echoName   string                   // of the user events that the client sends itself
+	awaited    map[string]chan struct{} // by application: closed at its next event
 
 	memory memory
 
@@ -330,7 +331,7 @@ func (l *link) receive(frame []byte) bool {
 	if kind.role == roleReplaced && l.suspicious && l.ours(string(l.in.app)) {
 		return false
 	}
-	if l.isEcho(kind) {
+	if l.isEcho() {
 		return true
 	}
 	l.ids = l.in.addEntities(&l.scan, l.ids[:0])

@@ -695,3 +695,31 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 	assert.Zero(t, c.Stats().Listeners)
 }
+
+// FuzzReceive feeds frames to a client that listens to everything. Whatever comes, it
+// must neither panic nor keep anything.
+func FuzzReceive(f *testing.F) {
+	for _, frame := range []string{
+		startFrame("c1"), endFrame("c1"), destroyedFrame("c1"), enteredBridgeFrame("b1", "c1"), `{"type":"New","channel":{"id":""}}`,
+		playbackFrame("PlaybackFinished", "p1", "channel:c1", "done"), recordingFrame("RecordingFailed", "r1", "bridge:b1", "failed"),
+		`{"type":"StasisStart","channel":null,"application":"hello"}`, `{"type":"ApplicationReplaced","application":"hello"}`,
+		`{"type":"EndpointStateChange","endpoint":{"technology":"PJSIP","resource":"a\u0000"}}`, `{"type":"Connected"}`, `{"type":"UnknownEvent"}`,
+	} {
+		f.Add([]byte(frame))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		c := offline(t)
+		On(c, noop[Event])
+		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error { <-ctx.Done(); return nil })
+		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
+		c.ARI().expect(kindPlayback, "p1", entityKey{c.link.id, kindChannel, "c1"}).made()
+		c.link.receive(frame)
+		c.receive(startFrame("c1"), string(frame), endFrame("c1"), destroyedFrame("c1"))
+		if sub.Err() == nil {
+			t.Error("the subscription has not ended")
+		}
+		if n := c.Stats().Listeners; n != 0 {
+			t.Errorf("%d listeners are left", n)
+		}
+	})
+}

@@ -62,7 +62,9 @@ func (o *Playback) bind(c *Controller) {
 	}
 }
 
-func (o *Playback) scope() places { return places{own: entityKey{kind: kindPlayback, id: o.ID}} }
+func (o *Playback) scope() places {
+	return places{own: entityKey{kind: kindPlayback, id: o.ID}, parent: targetKey(0, o.TargetURI)}
+}
 
 // Wait returns when the playback is over: nil if everything was played, or it was stopped; an error that
 // is ErrPlaybackFailed if a medium could not be played; an [*EndError] if the channel or bridge ended

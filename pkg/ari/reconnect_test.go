@@ -314,6 +314,22 @@ func TestConnectionWithoutEventsIsRenewed(t *testing.T) {
 	}
 }
 
+// Where Asterisk is slow, any event of the application will do.
+func TestConnectionWithOtherEventsIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		a.set(func() { a.mute = 99 })
+		a.reconnect()
+		for range 100 {
+			time.Sleep(echoTimeout / 2)
+			require.NoError(t, a.send(varsetFrame("c1", "v")))
+		}
+		assert.Equal(t, 2, a.connections())
+		assert.True(t, c.Stats().Connected)
+	})
+}
+
 // Where Asterisk doesn't know the application, that says nothing about its channels.
 func TestConnectionWithoutItsApplicationIsRenewed(t *testing.T) {
 	for _, opts := range [][]Option{nil, {WithSubscribeAll()}} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -316,4 +317,35 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+func TestMemoryOfALiveCall(t *testing.T) {
+	c := offline(t)
+	const n = 2000
+	var running sync.WaitGroup
+	running.Add(n)
+	c.OnStasisStart(func(ctx context.Context, ev *StasisStart) error {
+		sub := Subscribe[*ChannelDtmfReceived](c, ev.Channel)
+		defer sub.Close()
+		running.Done()
+		_, err := sub.Next(ctx)
+		return err
+	})
+	before := inUse()
+	for i := range n {
+		c.receive(startFrame(fmt.Sprint("channel-", i)))
+	}
+	running.Wait()
+	each := (inUse() - before) / n
+	t.Logf("%d bytes each", each)
+	assert.Less(t, each, int64(12<<10))
+}
+
+// inUse is what the heap and all stacks take.
+func inUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
 }

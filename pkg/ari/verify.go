@@ -97,27 +97,24 @@ func (l *link) silentApp(ctx context.Context, suspicious bool) string {
 	return ""
 }
 
-// hearsItself sends an event to an application, and reports whether it came back. An
-// error means that nobody can know.
+// hearsItself sends an event to an application, and reports whether it came back, or
+// any other event of that application: where Asterisk is busy, that must do. An error
+// means that nobody can know.
 func (l *link) hearsItself(ctx context.Context, app string) (bool, error) {
 	if _, filter := l.memory.of(app); filter != nil {
 		return false, errors.New("ari: an event filter is set")
 	}
-	name := "ari-go-" + rand.Text()
-	back := make(chan struct{})
+	heard := make(chan struct{})
 	l.mu.Lock()
-	if l.echoes == nil {
-		l.echoes = make(map[string]chan struct{})
-	}
-	l.echoes[name] = back
+	l.awaited[app] = heard
 	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
-		delete(l.echoes, name)
+		delete(l.awaited, app)
 		l.mu.Unlock()
 	}()
 
-	err := l.api.echo(ctx, app, name)
+	err := l.api.echo(ctx, app, l.echoName)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return false, nil // There is no such application any more.
@@ -127,7 +124,7 @@ func (l *link) hearsItself(ctx context.Context, app string) (bool, error) {
 	t := time.NewTimer(echoTimeout)
 	defer t.Stop()
 	select {
-	case <-back:
+	case <-heard:
 		return true, nil
 	case <-t.C:
 	case <-ctx.Done():
@@ -135,19 +132,18 @@ func (l *link) hearsItself(ctx context.Context, app string) (bool, error) {
 	return false, nil
 }
 
-// isEcho reports whether a scanned event is one that hearsItself has sent. Call it
-// with mu held.
-func (l *link) isEcho(kind *eventKind) bool {
-	if kind.role != roleUserEvent || len(l.echoes) == 0 {
-		return false
+// isEcho reports whether the scanned event is one that hearsItself has sent, which is
+// nobody else's business. Call it with mu held.
+func (l *link) isEcho() bool {
+	if heard, ok := l.awaited[string(l.in.app)]; ok {
+		close(heard)
+		delete(l.awaited, string(l.in.app))
 	}
-	back, ok := l.echoes[string(l.scan.text(l.scan.eventName))]
-	if ok {
-		close(back)
-		delete(l.echoes, string(l.scan.text(l.scan.eventName)))
-	}
-	return ok
+	return l.in.kind.role == roleUserEvent && string(l.scan.text(l.scan.eventName)) == l.echoName
 }
+
+// newEchoName makes a name for user events that no other client has.
+func newEchoName() string { return "ari-go-" + rand.Text() }
 
 func (c *Controller) echo(ctx context.Context, app, name string) error {
 	return c.SendUserEvent(ctx, name, app, UserEventOptions{})
