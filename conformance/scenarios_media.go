@@ -110,7 +110,7 @@ func musicOnHold(s *S) {
 	s.ok(ch.StopMOH(s.Ctx)) // There is none any more.
 	s.ok(party.Hangup(s.Ctx))
 	s.ok(line.Wait(s.Ctx))
-	s.refused(ch.StartMOH(s.Ctx, ""), 404, ari.ErrNotFound)
+	s.refused(s.ARI.Channel("nobody").StartMOH(s.Ctx, ""), 404, ari.ErrNotFound)
 }
 
 func silence(s *S) {
