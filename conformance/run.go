@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ func Run(t *testing.T, env Env, cfg Config) {
 	c := cfg.Coverage
 	c.version = env.Server().Version
 	ran := make(map[string]bool)
+	var lockedUp atomic.Bool // so that not every scenario waits for its end
 	var mu sync.Mutex
 	one := func(sc scenario) {
 		t.Run(sc.name, func(t *testing.T) {
@@ -92,6 +94,15 @@ func Run(t *testing.T, env Env, cfg Config) {
 			if reason := cfg.Known[sc.name]; reason != "" {
 				t.Skip(reason)
 			}
+			if lockedUp.Load() {
+				t.Fatal("not run: the endpoint has locked up")
+			}
+			defer func() {
+				if t.Failed() && !answers(env.Server()) {
+					lockedUp.Store(true)
+					t.Error("the endpoint has locked up: it doesn't even list its applications any more")
+				}
+			}()
 			play(t, env, sc, cfg)
 			mu.Lock()
 			defer mu.Unlock()
@@ -398,4 +409,17 @@ func nothingLeft(t *testing.T, env Env) {
 			return
 		}
 	}
+}
+
+// answers reports whether an endpoint still lists its applications. A real Asterisk that has locked up doesn't: see docs/asterisk-behaviour.md.
+func answers(server Server) bool {
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ctrl, err := ari.NewController(server.URL, ari.WithBasicAuth(server.Username, server.Password))
+	if err != nil {
+		return true
+	}
+	_, err = ctrl.Applications(ctx)
+	return err == nil
 }

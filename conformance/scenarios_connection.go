@@ -18,7 +18,6 @@ import (
 
 var _ = register(
 	scenario{name: "connection-gap", run: connectionGap, unrecorded: true},
-	scenario{name: "connection-gap-subscribe-all", run: connectionGapSubscribeAll, unrecorded: true, alone: true},
 	scenario{name: "connection-server-stopped", run: func(s *S) { serverGone(s, OwnEnv.Stop) }, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
 	scenario{name: "connection-server-killed", run: func(s *S) { serverGone(s, OwnEnv.Kill) }, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
 	scenario{name: "connection-server-frozen", run: serverFrozen, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
@@ -124,23 +123,6 @@ func connectionGap(s *S) {
 	require.ErrorIs(s, ended(lives), ari.ErrEnded)
 	p.never(lives, "ChannelVarset COLOUR=blue")
 	require.EqualValues(s, 2, p.Client.Stats().Connections)
-}
-
-// Whoever hears of everything still does so after a gap, also if the application has lived on without a connection.
-func connectionGapSubscribeAll(s *S) {
-	cut, url := s.proxied()
-	p := s.clientAt(url, s.AppName+"-gap", ari.WithSubscribeAll())
-	ch := got(p.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("a")}))(s)
-	await[*ari.StasisStart](p, ch)
-	cut.sever(true)
-	await[*ari.Disconnected](p, nil)
-	cut.sever(false)
-	await(p, nil, func(ev *ari.Connected) bool { return ev.Resumed })
-	b := s.bridge("bridge")
-	s.ok(b.Stop(s.Ctx))
-	p.sequence(b, "BridgeCreated", "BridgeDestroyed")
-	s.ok(ch.Stop(s.Ctx))
-	await[*ari.ChannelDestroyed](p, ch)
 }
 
 // The server goes, in good order or not, and comes back with nothing.
