@@ -360,7 +360,7 @@ func TestCloseFromInsideTheErrorHandler(t *testing.T) {
 		var closed bag[error]
 		c = a.client(WithErrorHandler(func(ctx context.Context, _ error) { closed.add(c.Close(ctx)) }))
 		require.NoError(t, c.Connect(t.Context()))
-		require.NoError(t, a.send(`{"broken`))
+		require.NoError(t, a.send(`{broken`))
 		synctest.Wait()
 		assert.Equal(t, []error{nil}, closed.all())
 	})

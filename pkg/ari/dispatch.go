@@ -3,6 +3,7 @@ package ari
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -264,6 +265,10 @@ type link struct {
 	echoName   string                   // of the user events that the client sends itself
 	awaited    map[string]chan struct{} // by application: closed at its next event
 
+	// cut is a frame that ends too early. The connection may have been cut there, which the websocket library takes
+	// for the frame's end; the next frame tells that it was not.
+	cut *FrameError
+
 	memory memory
 
 	// endedInGap is for resync alone: the ended channels that no Connected has told
@@ -313,8 +318,17 @@ func (l *link) receive(frame []byte) bool {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.cut != nil {
+		l.reportBad(l.cut) // The connection goes on, so it was sent like that.
+		l.cut = nil
+	}
 	if err := scanFrame(frame, &l.scan); err != nil {
-		l.badFrame(frame, err)
+		bad := newFrameError(frame, err)
+		if fault, ok := errors.AsType[*scanError](err); ok && fault.problem == endsTooEarly {
+			l.cut = bad
+		} else {
+			l.reportBad(bad)
+		}
 		return true
 	}
 	kind := l.c.registry.byName[string(l.scan.text(l.scan.typ))]
@@ -349,12 +363,15 @@ func (l *link) local(kind *eventKind, ev Event) {
 // maxFrameShown is how much of a bad frame is kept for the error handler.
 const maxFrameShown = 4096
 
-func (l *link) badFrame(frame []byte, err error) {
+func newFrameError(frame []byte, err error) *FrameError {
+	return &FrameError{Frame: bytes.Clone(frame[:min(len(frame), maxFrameShown)]), Err: err}
+}
+
+func (l *link) reportBad(bad *FrameError) {
 	l.c.counters.bad.Add(1)
-	bad := &FrameError{Frame: bytes.Clone(frame[:min(len(frame), maxFrameShown)]), Err: err}
 	l.c.reports.post(func(ctx context.Context) {
 		const shown = 256
-		l.c.log.WarnContext(ctx, "skipped a bad event", "error", err,
+		l.c.log.WarnContext(ctx, "skipped a bad event", "error", bad.Err,
 			"frame", string(bad.Frame[:min(len(bad.Frame), shown)]))
 		l.c.handleError(ctx, bad)
 	})
@@ -385,7 +402,7 @@ func (l *link) dispatch(in *inbound) {
 			in.ev = ev
 			c.counters.decoded.Add(1)
 		} else {
-			l.badFrame(in.scan.frame, err)
+			l.reportBad(newFrameError(in.scan.frame, err))
 		}
 	}
 

@@ -121,6 +121,7 @@ func (l *link) serve(client context.Context, conn eventConn, resumed bool, gap t
 	clear(l.twins)
 	suspicious := l.ghostly.Swap(false)
 	l.suspicious = suspicious
+	l.cut = nil
 	l.mu.Unlock()
 	l.c.counters.connections.Add(1)
 	l.up.Store(true)

@@ -146,6 +146,28 @@ func TestReconnectAfterBrokenFrameAndAfterClose(t *testing.T) {
 	})
 }
 
+// Where the connection is cut at the boundary of a read, the websocket library takes that for the end of the frame.
+func TestCutFrameIsNoBadFrame(t *testing.T) {
+	frame := varsetFrame("c1", strings.Repeat("x", 20_000))
+	for _, cut := range []int{0, 1, 125, 4096, 8192, len(frame) - 1} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAsterisk(t)
+			var errs bag[error]
+			c := a.connected(WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+			wire := a.wires[len(a.wires)-1]
+			_, err := wire.Conn.Write(append([]byte{0x81, 126, byte(len(frame) >> 8), byte(len(frame))}, frame[:cut]...))
+			require.NoError(t, err)
+			synctest.Wait()
+			require.NoError(t, wire.Close())
+			require.Eventually(t, func() bool { return a.connections() == 2 && c.Stats().Connected }, time.Minute, time.Second)
+			require.NoError(t, a.send(dtmfFrame("c1", "2")))
+			synctest.Wait()
+			assert.Empty(t, errs.all(), cut)
+			assert.Zero(t, c.Stats().BadFrames, cut)
+		})
+	}
+}
+
 func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)

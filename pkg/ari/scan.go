@@ -94,6 +94,9 @@ func scanFrame(frame []byte, out *scanned) error {
 	return nil
 }
 
+// endsTooEarly is the problem of a frame that could go on.
+const endsTooEarly = "the frame ends too early"
+
 // A scanError says where a frame stops being JSON.
 type scanError struct {
 	offset  int
@@ -114,7 +117,7 @@ type parser struct {
 
 func (p *parser) fail(problem string) bool {
 	if p.i >= len(p.b) {
-		problem = "the frame ends too early"
+		problem = endsTooEarly
 	}
 	p.problem = problem
 	return false
