@@ -40,7 +40,7 @@ func newController(cfg *config) *Controller {
 	header := make(http.Header)
 	cfg.authorize(header)
 	d := &doer{
-		transport: cfg.http,
+		transport: cfg.transport(),
 		basePath:  cfg.base.EscapedPath(),
 		auth:      header.Get("Authorization"),
 	}

@@ -346,6 +346,29 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
+// A command that follows a redirect would become a GET, and do something else.
+func TestRedirectsAreErrors(t *testing.T) {
+	w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, "https://user:secret@pbx.example"+r.URL.Path, http.StatusMovedPermanently)
+	})
+	client, err := NewClient(w.URL+"/ari", "hello", WithBasicAuth("asterisk", "asterisk"))
+	require.NoError(t, err)
+	for name, do := range map[string]func() error{
+		"connect": func() error { return client.Connect(t.Context()) },
+		"answer":  func() error { return client.ARI().Channel("c1").Answer(t.Context()) },
+		"list":    func() error { _, err := client.ARI().Channels(t.Context()); return err },
+	} {
+		err := do()
+		var refusal *Error
+		require.ErrorAs(t, err, &refusal, name)
+		assert.Equal(t, http.StatusMovedPermanently, refusal.StatusCode, name)
+		assert.Contains(t, err.Error(), "redirected to https://user:xxxxx@pbx.example/ari/", name)
+		assert.NotContains(t, err.Error(), "secret", name)
+	}
+	assert.Equal(t, 3, w.count(), "nothing was sent elsewhere")
+	require.NoError(t, client.Close(t.Context()))
+}
+
 func TestErrorsShowNoCredentials(t *testing.T) {
 	c, err := NewController("http://user:s3cret@127.0.0.1:1/ari")
 	require.NoError(t, err)

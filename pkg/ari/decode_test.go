@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,23 +17,6 @@ import (
 
 	"github.com/ari-go/ari/gen"
 )
-
-// recordedFrames are events as Asterisks sent them, one frame each.
-func recordedFrames(tb testing.TB) [][]byte {
-	tb.Helper()
-	files, err := filepath.Glob("testdata/asterisk-*.jsonl")
-	require.NoError(tb, err)
-	var frames [][]byte
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(tb, err)
-		for line := range bytes.Lines(text) {
-			frames = append(frames, bytes.TrimSpace(line))
-		}
-	}
-	require.NotEmpty(tb, frames)
-	return frames
-}
 
 func eventTypeOf(tb testing.TB, frame []byte) *eventType {
 	tb.Helper()
@@ -66,9 +47,9 @@ func TestDecodeRecordedFrames(t *testing.T) {
 		require.Nil(t, misfit, "%s", frame)
 		require.Equal(t, want, have)
 		require.Equal(t, json.RawMessage(frame), have.Header().Raw())
-		require.WithinDuration(t, time.Date(2026, time.November, 23, 3, 0, 0, 0, time.UTC), have.Header().Timestamp.Time, time.Hour)
+		require.Equal(t, 2026, have.Header().Timestamp.UTC().Year())
 	}
-	require.Greater(t, len(types), 20)
+	require.Greater(t, len(types), 40)
 }
 
 // Nothing in an event may refer to the reader's buffer, which is used again.

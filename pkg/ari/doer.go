@@ -21,6 +21,12 @@ type Doer interface {
 	Do(req *http.Request) (*http.Response, error)
 }
 
+// direct sends requests without an [http.Client], which takes time for cookies and redirects. Asterisk has neither,
+// and a command that follows a redirect as a GET would do something else.
+type direct struct{ http.RoundTripper }
+
+func (d direct) Do(req *http.Request) (*http.Response, error) { return d.RoundTrip(req) }
+
 // The doer stands between the generated client and the transport. All that a request owes to Asterisk's
 // ways is here, once, for every transport: how ids are encoded, what may not be sent, what goes into the
 // body, when to try again, and what an answer with an error status becomes.

@@ -2,9 +2,7 @@ package ari_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,7 +11,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -43,54 +40,10 @@ func init() {
 	os.Exit(0)
 }
 
-// recordedFrames returns the events of the newest Asterisk's recordings.
-func recordedFrames(tb testing.TB) [][]byte {
-	tb.Helper()
-	frames, err := readFrames()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if len(frames) == 0 {
-		tb.Skip("there are no recordings under conformance/testdata: run make record")
-	}
-	return frames
-}
-
-func readFrames() ([][]byte, error) {
-	folders, err := filepath.Glob("../../conformance/testdata/asterisk-*")
-	if err != nil || len(folders) == 0 {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(folders[len(folders)-1], "*.jsonl"))
-	if err != nil {
-		return nil, err
-	}
-	var frames [][]byte
-	for _, name := range files {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		for line := range bytes.Lines(content) {
-			var record struct {
-				Dir  string          `json:"dir"`
-				Body json.RawMessage `json:"body"`
-			}
-			if err := json.Unmarshal(line, &record); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			if record.Dir == "event" {
-				frames = append(frames, record.Body)
-			}
-		}
-	}
-	return frames, nil
-}
-
 // serveFrames answers each websocket with as many frames as its application's name says, one write each as Asterisk
 // does, as fast as it can. It ends with its standard input.
 func serveFrames() error {
-	frames, err := readFrames()
+	frames, err := ari.RecordedFrames("asterisk-22")
 	if err != nil {
 		return err
 	}
@@ -153,53 +106,47 @@ func startFrameServer(b *testing.B) string {
 
 // BenchmarkEndToEnd compares a loop that does nothing but read frames with a client that hands each to a handler.
 func BenchmarkEndToEnd(b *testing.B) {
-	recordedFrames(b)
-	b.Run("read-only", func(b *testing.B) {
-		addr := startFrameServer(b)
-		b.ResetTimer()
-		conn, _, err := websocket.Dial(b.Context(), fmt.Sprintf("ws://%s/ari/events?app=%d", addr, b.N), nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer conn.CloseNow()
-		conn.SetReadLimit(-1)
-		for range b.N {
-			if _, _, err := conn.Read(b.Context()); err != nil {
+	addr := startFrameServer(b)
+	ari.Compare(b,
+		ari.Contender{Name: "read-only", Run: func(n int) {
+			conn, _, err := websocket.Dial(b.Context(), fmt.Sprintf("ws://%s/ari/events?app=%d", addr, n), nil)
+			if err != nil {
 				b.Fatal(err)
 			}
-		}
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "frames/s")
-	})
-	b.Run("handler", func(b *testing.B) {
-		addr := startFrameServer(b)
-		client, err := ari.NewClient("http://"+addr+"/ari", strconv.Itoa(b.N), ari.WithEventBuffer(1<<20), ari.WithLogger(quiet))
-		if err != nil {
-			b.Fatal(err)
-		}
-		want := int64(b.N)
-		done := make(chan struct{})
-		var got atomic.Int64
-		ari.On(client, func(_ context.Context, ev ari.Event) error {
-			if _, local := ev.(*ari.Connected); !local && got.Add(1) == want {
-				close(done)
+			defer conn.CloseNow()
+			conn.SetReadLimit(-1)
+			for range n {
+				if _, _, err := conn.Read(b.Context()); err != nil {
+					b.Fatal(err)
+				}
 			}
-			return nil
-		})
-		b.ResetTimer()
-		if err := client.Connect(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		select {
-		case <-done:
-		case <-client.Done():
-			b.Fatal(client.Err())
-		}
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "frames/s")
-		b.StopTimer()
-		if err := client.Close(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-	})
+		}},
+		ari.Contender{Name: "handler", Run: func(n int) {
+			client, err := ari.NewClient("http://"+addr+"/ari", strconv.Itoa(n), ari.WithEventBuffer(n), ari.WithLogger(quiet))
+			if err != nil {
+				b.Fatal(err)
+			}
+			done := make(chan struct{})
+			var got atomic.Int64
+			ari.On(client, func(_ context.Context, ev ari.Event) error {
+				if _, local := ev.(*ari.Connected); !local && got.Add(1) == int64(n) {
+					close(done)
+				}
+				return nil
+			})
+			if err := client.Connect(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			select {
+			case <-done:
+			case <-client.Done():
+				b.Fatal(client.Err())
+			}
+			if err := client.Close(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}},
+	)
 }
 
 // BenchmarkCommand compares Channel.Answer with a request made by hand, one at a time and many at once.
@@ -208,47 +155,50 @@ func BenchmarkCommand(b *testing.B) {
 	defer srv.Close()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = 64, 64 // as ours
-	bare := &http.Client{Transport: transport}
-	defer bare.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	defer client.CloseIdleConnections()
 	ctrl, err := ari.NewController(srv.URL+"/ari", ari.WithBasicAuth("asterisk", "asterisk"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	ch := ctrl.Channel("1700000000.1")
 	url := srv.URL + "/ari/channels/1700000000.1/answer"
+	bare := func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+		if err != nil {
+			return err
+		}
+		req.SetBasicAuth("asterisk", "asterisk")
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("status %s", resp.Status)
+		}
+		return nil
+	}
 	for _, atOnce := range []int{1, 32, 256} {
-		b.Run(fmt.Sprintf("bare/%d", atOnce), func(b *testing.B) {
-			atATime(b, atOnce, func(ctx context.Context) error {
-				req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
-				if err != nil {
-					return err
-				}
-				req.SetBasicAuth("asterisk", "asterisk")
-				resp, err := bare.Do(req)
-				if err != nil {
-					return err
-				}
-				defer resp.Body.Close()
-				if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-					return err
-				}
-				if resp.StatusCode != http.StatusNoContent {
-					return fmt.Errorf("status %s", resp.Status)
-				}
-				return nil
-			})
+		b.Run(strconv.Itoa(atOnce), func(b *testing.B) {
+			ari.Compare(b,
+				ari.Contender{Name: "bare", Run: func(n int) { atATime(b, atOnce, n, bare) }},
+				ari.Contender{Name: "answer", Run: func(n int) { atATime(b, atOnce, n, ch.Answer) }},
+			)
 		})
-		b.Run(fmt.Sprintf("answer/%d", atOnce), func(b *testing.B) { atATime(b, atOnce, ch.Answer) })
 	}
 }
 
-func atATime(b *testing.B, n int, do func(context.Context) error) {
+// atATime does something total times, and atOnce times at once.
+func atATime(b *testing.B, atOnce, total int, do func(context.Context) error) {
 	b.Helper()
-	b.ReportAllocs()
 	var left atomic.Int64
-	left.Store(int64(b.N))
+	left.Store(int64(total))
 	var wg sync.WaitGroup
-	for range n {
+	for range atOnce {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
 				if err := do(b.Context()); err != nil {

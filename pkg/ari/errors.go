@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -144,14 +145,21 @@ func (e *Error) LogValue() slog.Value {
 
 // newError makes the error of an answer whose status isn't a success. Every transport's errors are made here.
 func newError(operation, method, path string, status int, header http.Header, body []byte) *Error {
-	return &Error{
+	e := &Error{
 		Operation:  operation,
 		Method:     method,
 		Path:       path,
 		StatusCode: status,
 		Message:    message(header.Get("Content-Type"), body),
 	}
+	if to, err := url.Parse(header.Get("Location")); err == nil && isRedirect(status) {
+		// A proxy's: the base URL should be what it points to.
+		e.Message = "redirected to " + to.Redacted()
+	}
+	return e
 }
+
+func isRedirect(status int) bool { return status/100 == 3 }
 
 // message takes Asterisk's text out of an error's body, which comes in three shapes.
 func message(contentType string, body []byte) string {

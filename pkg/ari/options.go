@@ -226,6 +226,14 @@ func newTransport(tlsConfig *tls.Config) *http.Transport {
 	return t
 }
 
+// transport is what requests are sent with.
+func (cfg *config) transport() Doer {
+	if cfg.ownTransport {
+		return direct{cfg.http.Transport}
+	}
+	return cfg.http
+}
+
 // checkApplications makes sure of what the connection needs to be named.
 func (cfg *config) checkApplications() error {
 	for _, app := range cfg.applications {

@@ -59,6 +59,9 @@ func (c *request) done(resp *http.Response, err error) error {
 const maxDrain = 64 << 10
 
 func drain(resp *http.Response) {
+	if resp.Body == http.NoBody {
+		return
+	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
 	_ = resp.Body.Close()
 }

@@ -44,6 +44,8 @@ func newWebsocketSource(cfg *config) *websocketSource {
 	if cfg.ownTransport {
 		// Not to queue behind commands when all connections are busy.
 		s.client.Transport = newTransport(cfg.tls)
+		// Commands don't follow redirects either.
+		s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
 	return s
 }
@@ -94,6 +96,9 @@ func (s *websocketSource) dialError(ctx, dialCtx context.Context, resp *http.Res
 	}
 	body, _ := io.ReadAll(resp.Body) // in memory, and cut to 1 KB
 	refusal := newError("connect", http.MethodGet, "/events", resp.StatusCode, resp.Header, body)
+	if isRedirect(resp.StatusCode) {
+		return refusal
+	}
 	if !looksLikeAsterisk(resp) {
 		refusal.Message = "not an Asterisk at " + where
 	} else if reason := paragraph(body); reason != "" {

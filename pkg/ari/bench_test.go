@@ -1,0 +1,178 @@
+package ari
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A Contender is one of the things that a benchmark compares.
+type Contender struct {
+	Name string
+	Run  func(n int) // does it n times
+}
+
+// benchTurns is how often each contender has its turn.
+const benchTurns = 20
+
+// Compare measures contenders side by side: they take turns, so that what else the machine does meanwhile slows down
+// each of them. It reports time and allocations of each.
+func Compare(b *testing.B, contenders ...Contender) {
+	b.Helper()
+	type cost struct {
+		n      int
+		time   time.Duration
+		allocs uint64
+	}
+	costs := make([]cost, len(contenders))
+	for _, c := range contenders {
+		c.Run(1) // What is made once doesn't count.
+	}
+	b.ResetTimer()
+	for turn := range benchTurns {
+		n := b.N*(turn+1)/benchTurns - b.N*turn/benchTurns
+		if n == 0 {
+			continue
+		}
+		for i := range contenders {
+			if turn%2 == 1 {
+				i = len(contenders) - 1 - i // Nobody comes always after the same one.
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			contenders[i].Run(n)
+			costs[i].time += time.Since(start)
+			runtime.ReadMemStats(&after)
+			costs[i].allocs += after.Mallocs - before.Mallocs
+			costs[i].n += n
+		}
+	}
+	b.ReportMetric(0, "ns/op") // of all together, which says nothing
+	for i, c := range costs {
+		b.ReportMetric(float64(c.time.Nanoseconds())/float64(c.n), contenders[i].Name+"-ns/op")
+		b.ReportMetric(float64(c.allocs)/float64(c.n), contenders[i].Name+"-allocs/op")
+	}
+}
+
+// each makes a contender of what is done with one thing after the other, again and again.
+func each[T any](name string, things []T, do func(T)) Contender {
+	i := 0
+	return Contender{name, func(n int) {
+		for range n {
+			do(things[i])
+			if i++; i == len(things) {
+				i = 0
+			}
+		}
+	}}
+}
+
+// BenchmarkRecorded compares what becomes of the events of a real Asterisk, all types in the mix in which they came, with
+// encoding/json, which decodes the same bytes into the same structs.
+func BenchmarkRecorded(b *testing.B) {
+	type frame struct {
+		typ  *eventType
+		data []byte
+	}
+	recorded, err := RecordedFrames("asterisk-22")
+	if err != nil {
+		b.Fatal(err)
+	}
+	frames := make([]frame, len(recorded))
+	for i, data := range recorded {
+		frames[i] = frame{eventTypeOf(b, data), data}
+	}
+	decoder := func(name string, decode func(*eventType, []byte) (Event, error)) Contender {
+		return each(name, frames, func(f frame) {
+			if _, err := decode(f.typ, f.data); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+	all := offline(b)
+	sub := Subscribe[Event](all, all)
+	Compare(b,
+		decoder("reflection", byReflection),
+		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeEvent(t, data, nil) }),
+		each("dispatch", recorded, func(data []byte) {
+			all.link.receive(data)
+			if ev, _, _, _ := sub.s.poll(); ev == nil {
+				b.Fatalf("not dispatched: %s", data)
+			}
+		}),
+	)
+}
+
+// BenchmarkDispatch compares the ways of one event, a digit, to its listeners, beside encoding/json, which only decodes it.
+func BenchmarkDispatch(b *testing.B) {
+	frame := []byte(dtmfFrame("channel-0", "1"))
+	typ := eventTypeOf(b, frame)
+	contenders := []Contender{{"reflection", func(n int) {
+		for range n {
+			if _, err := byReflection(typ, frame); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}}}
+	// A way is a client's that is prepared in some way; after is called after each event.
+	way := func(name string, prepare func(c *Client) (after func())) {
+		c := offline(b)
+		after := prepare(c)
+		b.Cleanup(func() {
+			if n := c.Stats().Lost; n > 0 {
+				b.Errorf("%s: %d lost", name, n)
+			}
+		})
+		contenders = append(contenders, Contender{name, func(n int) {
+			for range n {
+				c.link.receive(frame)
+				after()
+			}
+		}})
+	}
+	for _, n := range []int{1, 1000, 10_000} {
+		way(fmt.Sprint("subscriptions=", n), func(c *Client) func() {
+			subs := make([]*Subscription[*ChannelDtmfReceived], n)
+			for i := range subs {
+				subs[i] = Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel(fmt.Sprint("channel-", i)))
+			}
+			return func() {
+				if ev, _, _, _ := subs[0].s.poll(); ev == nil {
+					b.Fatal("not dispatched")
+				}
+			}
+		})
+	}
+	way("unwanted", func(c *Client) func() {
+		for i := range 10_000 {
+			Subscribe[*ChannelVarset](c, c.ARI().Channel(fmt.Sprint("channel-", i)))
+		}
+		return func() {}
+	})
+	way("handler", func(c *Client) func() {
+		done := make(chan struct{})
+		On(c, func(context.Context, *ChannelDtmfReceived) error { done <- struct{}{}; return nil })
+		return func() { <-done } // Each event has a goroutine of its own.
+	})
+	way("catch-all", func(c *Client) func() {
+		done := make(chan struct{})
+		On(c, func(context.Context, Event) error { done <- struct{}{}; return nil })
+		return func() { <-done }
+	})
+	Compare(b, contenders...)
+}
+
+func BenchmarkScan(b *testing.B) {
+	frame := []byte(enteredBridgeFrame("b1", "1700000000.5"))
+	var s scanned
+	b.SetBytes(int64(len(frame)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := scanFrame(frame, &s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
