@@ -126,7 +126,9 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 // channel's name first. Format is required. If opts.ChannelID is empty it gets an id of ours.
 //
 // With a connected client it returns when the channel has entered the client's application, so that it can go into a
-// bridge at once; not so with transport websocket, whose channel waits for a connection first.
+// bridge at once; not so with transport websocket, whose channel waits for a connection first. When the connection is
+// lost meanwhile, it waits for the next one: Asterisk turns channels away while an application has no connection, and
+// then it fails with an [*EndError] that is ErrGap.
 //
 // It fails with ErrInvalid for a wrong combination of options, ErrNotImplemented for an encapsulation that this
 // version lacks, ErrInternal for a taken id. Since Asterisk 16.6; it is not sent to an older one, which would take

@@ -288,8 +288,7 @@ func (l *link) resyncOnce(ctx context.Context) (ended []string, err error) {
 // startMissed makes a StasisStart for each channel that is in one of the applications without our knowing it: its own
 // was sent into a connection that was dead already. Nobody would ever answer that caller.
 //
-// It finds channels that entered from the dialplan. What was originated into the application doesn't show in which one
-// it is; but who originates waits for the channel, and hears of it from endListeners.
+// It goes by what the channel shows as its dialplan application, which moving it to another one doesn't change.
 func (l *link) startMissed(channels []channelState) {
 	for _, ch := range channels {
 		for _, app := range l.c.cfg.applications {

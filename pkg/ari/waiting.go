@@ -3,7 +3,6 @@ package ari
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // Why a playback or recording did not come out as it should.
@@ -71,7 +70,7 @@ func made[T liver](c *Controller, lf *life) func(T, error) (T, error) {
 	}
 }
 
-// hearsOf reports whether the connection is up and brings an application's events.
+// hearsOf reports whether the connection brings an application's events, or will again when it is back.
 func (l *link) hearsOf(app string) bool {
-	return l != nil && l.up.Load() && slices.Contains(l.c.cfg.applications, app)
+	return l != nil && l.gen.Load() > 0 && l.c.Err() == nil && l.ours(app)
 }

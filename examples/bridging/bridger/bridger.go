@@ -42,8 +42,13 @@ func (a *App) Register(client *ari.Client) (stop func()) {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(time.Second):
-			return err
 		}
+		// The event may be late for longer: while the connection that brings it is down.
+		if _, gone := ev.Channel.Refresh(ctx); errors.Is(gone, ari.ErrNotFound) {
+			return nil
+		}
+		a.cleanUp(ctx, "caller "+ev.Channel.ID, ev.Channel.Stop) // Nobody else would hang up.
+		return err
 	})
 }
 
@@ -68,6 +73,10 @@ func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Chann
 	}
 
 	media, err := ctrl.CreateExternalMedia(making, a.Media)
+	if errors.Is(err, ari.ErrGap) {
+		// Asterisk turns channels away while our connection is down. It is up again.
+		media, err = ctrl.CreateExternalMedia(making, a.Media)
+	}
 	if err != nil {
 		return err
 	}

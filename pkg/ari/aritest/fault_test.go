@@ -49,6 +49,27 @@ func TestDrops(t *testing.T) {
 	}
 }
 
+// Asterisk turns channels away from an application without a connection. Whoever makes one in a gap hears of that.
+func TestExternalMediaInAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory())
+		client := connected(t, srv, quiet)
+		down := ari.Subscribe[*ari.Disconnected](client, client)
+		media := ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"}
+		srv.Faults().DropEvents()
+		_, err := down.Next(soon(t))
+		require.NoError(t, err)
+		synctest.Wait() // Asterisk has noticed too.
+		_, err = client.ARI().CreateExternalMedia(soon(t), media)
+		require.ErrorIs(t, err, ari.ErrGap)
+
+		ch, err := client.ARI().CreateExternalMedia(soon(t), media)
+		require.NoError(t, err)
+		require.NoError(t, ch.Stop(soon(t)))
+		require.NoError(t, srv.WaitIdle(soon(t)))
+	})
+}
+
 func TestFreeze(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := aritest.NewServer(t, aritest.InMemory())
