@@ -349,3 +349,36 @@ func inUse() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)
 }
+
+// counter is a listener that counts how often it is looked at.
+type counter struct {
+	at    places
+	asked *int
+}
+
+func (n *counter) places() places { return n.at }
+
+func (n *counter) wants(*eventKind) interest {
+	*n.asked++
+	return wantsScan
+}
+
+func (n *counter) offer(*inbound) {}
+func (n *counter) end(error)      {}
+
+// Whoever listens to other channels isn't looked at, so an event costs the same with one listener and with thousands.
+func TestOthersListenersCostNothing(t *testing.T) {
+	c := offline(t)
+	asked := 0
+	for i := range 1000 {
+		c.index.add(&counter{c.link.places(c.ARI().Channel(fmt.Sprint("channel-", i)).scope()), &asked})
+	}
+	c.receive(dtmfFrame("channel-7", "1"))
+	atOne := asked
+	require.Positive(t, atOne)
+	c.receive(dtmfFrame("somebody else", "1"))
+	assert.Equal(t, atOne, asked)
+	c.receive(dtmfFrame("channel-8", "1"))
+	assert.Equal(t, 2*atOne, asked)
+	assert.LessOrEqual(t, atOne, 2, "once to find it, once to see what it needs")
+}
