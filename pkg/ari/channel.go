@@ -46,7 +46,12 @@ func (o *Channel) Hangup(ctx context.Context, reason HangupReason) error {
 
 // HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as "21", or by a
 // code of the channel's technology. It fails as Hangup does. Since Asterisk 18.
+//
+// An Asterisk that is too old for it would hang up with the normal cause; there it is ErrUnsupported.
 func (o *Channel) HangupWithCode(ctx context.Context, code string) error {
+	if err := o.ctrl.needs(ctx, opChannelsHangup, "reason_code"); err != nil {
+		return err
+	}
 	return o.hangup(ctx, &gen.ChannelsHangupParams{ReasonCode: optional(code)})
 }
 

@@ -234,8 +234,8 @@ func (o *Application) bind(c *Controller) {
 
 // Subscribe makes the application get the events of more sources: "channel:ID", "bridge:ID", "endpoint:TECH/RESOURCE",
 // "deviceState:NAME"; without an id all of that kind. A client subscribes again by itself after its connection was
-// lost. The sources are taken in order; those before a bad one stay subscribed. It fails with ErrNotFound if there is
-// no such application, ErrInvalid for an unknown kind, ErrUnprocessable if the source doesn't exist.
+// lost. The sources are taken in order; those before a bad one stay subscribed until then. It fails with ErrNotFound if
+// there is no such application, ErrInvalid for an unknown kind, ErrUnprocessable if the source doesn't exist.
 func (o *Application) Subscribe(ctx context.Context, sources ...string) (*Application, error) {
 	req, err := o.ctrl.begin(ctx, opApplicationsSubscribe, o.Name)
 	if err != nil {
@@ -249,14 +249,21 @@ func (o *Application) Subscribe(ctx context.Context, sources ...string) (*Applic
 	return app, err
 }
 
-// Unsubscribe takes subscriptions back. It fails with ErrNotFound if there is no such application, ErrInvalid for an
-// unknown kind, ErrUnprocessable if the application isn't subscribed to the source.
+// Unsubscribe takes subscriptions back, with the same sources as Subscribe. It fails with ErrNotFound if there is no
+// such application, ErrInvalid for an unknown kind, ErrUnprocessable if the application isn't subscribed to the source.
 func (o *Application) Unsubscribe(ctx context.Context, sources ...string) (*Application, error) {
 	req, err := o.ctrl.begin(ctx, opApplicationsUnsubscribe, o.Name)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := o.ctrl.api.ApplicationsUnsubscribe(req, o.Name, &gen.ApplicationsUnsubscribeParams{EventSource: sources})
+	wire := make([]string, len(sources))
+	for i, s := range sources {
+		wire[i] = s
+		if topic, ok := topicOfAll[s]; ok {
+			wire[i] = topic // Without an id, it doesn't know what is meant.
+		}
+	}
+	resp, err := o.ctrl.api.ApplicationsUnsubscribe(req, o.Name, &gen.ApplicationsUnsubscribeParams{EventSource: wire})
 	app, err := bound(decodeObject[Application](req, resp, err))(o.ctrl)
 	if err == nil {
 		o.ctrl.forgetSubscribed(o.Name, sources...)

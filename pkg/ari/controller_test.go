@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -239,6 +240,7 @@ func TestNotSent(t *testing.T) {
 		"dot":                {c.Bridge(".").Stop(ctx), `"."`},
 		"no list":            {c.Bridge("b1").AddChannel(ctx), `"channel" is required`},
 		"list of nothing":    {c.Bridge("b1").AddChannel(ctx, ""), `"channel" is required`},
+		"an empty item":      {c.Bridge("b1").AddChannel(ctx, "c1", "", "c2"), "/pbx1/ari/bridges/b1/addChannel|\"channel\" has an empty item"},
 		"no required text":   {c.Channel("c1").Move(ctx, "", ""), `"app" is required`},
 		"generated client":   {second(c.API().ChannelsMoveWithResponse(ctx, "c1", &gen.ChannelsMoveParams{})), `"app" is required`},
 		"generated empty id": {second(c.API().ChannelsAnswerWithResponse(ctx, "")), "empty id"},
@@ -477,12 +479,16 @@ func TestVersions(t *testing.T) {
 		"Asterisk/16.28.0~dfsg-0":   {16, 28, 0},
 		"Asterisk/certified/20.7-1": {20, 7, 0},
 		"certified-18.9-cert5":      {18, 9, 0},
+		"GIT-20-1a2b3c4":            {20, tip, 0},
+		"GIT-20.5.0-1a2b3c4":        {20, 5, 0},
+		"GIT-certified/22.8-1a2b3c": {22, 8, 0},
+		"Asterisk/GIT-master-abc":   {newestBranch, tip, 0},
 	} {
 		v, err := ParseVersion(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, v, text)
 	}
-	for _, text := range []string{"", "23", "GIT-master-abc", "nginx/1.2"} {
+	for _, text := range []string{"", "23", "GIT-", "GIT-mastery", "SVN-x", "nginx/1.2"} {
 		_, err := ParseVersion(text)
 		assert.Error(t, err, text)
 	}
@@ -549,6 +555,93 @@ func TestOldAsteriskGetsNoMistakablePath(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A version that can't be told is no reason to refuse a command.
+func TestVersionThatCannotBeTold(t *testing.T) {
+	ctx := t.Context()
+	for name, info := range map[string]http.HandlerFunc{
+		"no version": func(rw http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(rw, `{"system":{"version":"of my own"}}`)
+		},
+		"not allowed": func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusForbidden) },
+	} {
+		w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/asterisk/info") {
+				info(rw, r)
+				return
+			}
+			_, _ = io.WriteString(rw, `{"id":"c1"}`)
+		})
+		c := w.controller(t)
+		for range 3 {
+			_, err := c.CreateChannel(ctx, CreateChannelOptions{Endpoint: "X/1"})
+			require.NoError(t, err, name)
+		}
+		require.NoError(t, c.Channel("c1").HangupWithCode(ctx, "21"), name)
+		assert.Equal(t, 5, w.count(), "it is asked for once")
+		_, err := c.Supports(ctx, "channelsProgress")
+		require.Error(t, err, name)
+	}
+}
+
+func TestTooNewParameters(t *testing.T) {
+	ctx := t.Context()
+	w := newRecorder(t, serverVersion("16.28.0", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(http.StatusNotImplemented)
+		_, _ = io.WriteString(rw, `{"message":"not supported"}`)
+	}))
+	c := w.controller(t)
+	_, err := c.CreateExternalMedia(ctx, ExternalMediaOptions{Format: "ulaw", ExternalHost: "h:1", Encapsulation: EncapsulationAudiosocket})
+	require.ErrorIs(t, err, ErrUnsupported)
+	assert.ErrorContains(t, err, "encapsulation=audiosocket needs Asterisk 18.0, this is 16.28.0")
+	_, err = c.CreateExternalMedia(ctx, ExternalMediaOptions{Format: "ulaw", ExternalHost: "h:1", Encapsulation: EncapsulationRTP})
+	require.NotErrorIs(t, err, ErrUnsupported, "it knows this value, so it must be something else")
+
+	before := w.count()
+	require.ErrorIs(t, c.Channel("c1").HangupWithCode(ctx, "21"), ErrUnsupported)
+	assert.Equal(t, before, w.count(), "it would hang up with the normal cause")
+}
+
+// Asterisk takes 127 items of a list in the query.
+func TestLongLists(t *testing.T) {
+	w := newRecorder(t, noContent)
+	ids := make([]string, maxItems)
+	for i := range ids {
+		ids[i] = fmt.Sprint("c", i)
+	}
+	require.NoError(t, w.controller(t).BridgeAddChannel(t.Context(), "b1", ids...))
+	assert.Contains(t, w.last(t).line, "?channel=c0,c1,")
+	require.NoError(t, w.controller(t).BridgeAddChannel(t.Context(), "b1", append(ids, "one more")...))
+	assert.Equal(t, "POST /pbx1/ari/bridges/b1/addChannel", w.last(t).line)
+	assert.Contains(t, w.last(t).body, `"c126","one more"]`)
+}
+
+// Asterisk wants another name to unsubscribe from all of a kind than to subscribe to it.
+func TestUnsubscribeFromAll(t *testing.T) {
+	w := newRecorder(t, answerJSON(http.StatusOK, `{"name":"hello"}`))
+	client, err := NewClient(w.URL+"/ari", "hello")
+	require.NoError(t, err)
+	app := client.ARI().Application("")
+	_, err = app.Subscribe(t.Context(), "channel:", "deviceState:", "bridge:b1")
+	require.NoError(t, err)
+	_, err = app.Unsubscribe(t.Context(), "channel:", "bridge:b1")
+	require.NoError(t, err)
+	assert.Equal(t, "DELETE /ari/applications/hello/subscription?eventSource=channel%3A__AST_CHANNEL_ALL_TOPIC,bridge%3Ab1", w.last(t).line)
+	_, err = app.Unsubscribe(t.Context(), "deviceState:__AST_DEVICE_STATE_ALL_TOPIC")
+	require.NoError(t, err)
+	sources, _ := client.link.memory.of("hello")
+	assert.Empty(t, sources, "nothing is subscribed to again after a gap")
+	require.NoError(t, client.Close(t.Context()))
+}
+
+func TestUnits(t *testing.T) {
+	for d, want := range map[time.Duration]int{
+		1: 1, time.Second: 1, time.Second + 1: 2, -time.Hour: -1, math.MaxInt32 * time.Second: math.MaxInt32, math.MaxInt64: math.MaxInt32,
+	} {
+		assert.Equal(t, want, *seconds(d), d)
+	}
+	assert.Nil(t, seconds(0))
 }
 
 func TestSupports(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -35,12 +36,16 @@ type doer struct {
 	basePath  string // the path of the base URL without a slash at its end, such as /ari
 	auth      string // the Authorization header, or ""
 	version   atomic.Pointer[Version]
+	untold    atomic.Bool                                // Asterisk was asked for its version, and didn't tell
 	ask       func(ctx context.Context) (Version, error) // asks Asterisk for its version
 }
 
 const (
 	// maxLine is the longest request line that is sent: Asterisk takes 4096 bytes.
 	maxLine = 4000
+
+	// maxItems is how many items of a list Asterisk takes in the query. In the body there may be any number.
+	maxItems = 127
 
 	// tries is how often a GET or DELETE is sent whose connection died under it.
 	tries      = 3
@@ -82,7 +87,7 @@ func (d *doer) prepare(req *http.Request, op *operation) error {
 		return &Error{Method: req.Method, Path: path, Message: "not sent: the path has an empty id", err: ErrInvalid}
 	}
 	if op != nil {
-		if err := d.check(req, op); err != nil {
+		if err := d.check(req, op, path); err != nil {
 			return err
 		}
 		if err := fitLine(req, op, path); err != nil {
@@ -104,36 +109,74 @@ func (d *doer) prepare(req *http.Request, op *operation) error {
 	return nil
 }
 
-// check refuses what Asterisk must not get: an operation without a required parameter, and one that
-// another would be taken for.
-func (d *doer) check(req *http.Request, op *operation) error {
+// check refuses what Asterisk must not get: an operation without a required parameter, a list with an empty item,
+// and an operation that another would be taken for.
+func (d *doer) check(req *http.Request, op *operation, path string) error {
+	refused := func(format string, args ...any) error {
+		return &Error{Operation: op.id, Method: op.method, Path: path, Message: "not sent: " + fmt.Sprintf(format, args...), err: ErrInvalid}
+	}
 	for i := range op.params {
 		p := &op.params[i]
 		if p.required && !hasValue(req.URL.RawQuery, p.name) {
 			// In the body it is as good.
-			if members, err := bodyMembers(req); err != nil || len(members[p.name]) == 0 {
-				return refuse(op, "the parameter %q is required", p.name)
+			if members, err := bodyMembers(req); err != nil || isEmptyJSON(members[p.name]) {
+				return refused("the parameter %q is required", p.name)
 			}
 		}
+	}
+	if name := emptyItem(req.URL.RawQuery, op); name != "" {
+		return refused("the list %q has an empty item", name)
 	}
 	if !mistakable[op] {
 		return nil
 	}
-	v, err := d.knownVersion(req.Context())
-	if err != nil {
-		return err
-	}
-	if !op.since.have(v) {
-		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(op, v)}
+	v, known := d.knownVersion(req.Context())
+	if known && !op.since.have(v) {
+		return &Error{Operation: op.id, Method: op.method, Path: path, Message: "not sent", err: unsupported("it", op.since, v)}
 	}
 	return nil
 }
 
-func (d *doer) knownVersion(ctx context.Context) (Version, error) {
+// knownVersion returns Asterisk's version, if it can be told. What can't be told is no reason to refuse a command.
+func (d *doer) knownVersion(ctx context.Context) (Version, bool) {
 	if v := d.version.Load(); v != nil {
-		return *v, nil
+		return *v, true
 	}
-	return d.ask(ctx)
+	if d.untold.Load() {
+		return Version{}, false
+	}
+	v, err := d.ask(ctx)
+	if err == nil {
+		return v, true
+	}
+	if e, ok := errors.AsType[*Error](err); !ok || e.StatusCode != 0 {
+		d.untold.Store(true) // There was an answer; another would be the same.
+	}
+	return Version{}, false
+}
+
+// isEmptyJSON reports whether a member of the body isn't there, or has nothing in it.
+func isEmptyJSON(member json.RawMessage) bool {
+	switch string(bytes.TrimSpace(member)) {
+	case "", "null", `""`, "[]", "{}":
+		return true
+	}
+	return false
+}
+
+// emptyItem returns the name of a list in the query that has an empty item among others, or "".
+func emptyItem(raw string, op *operation) string {
+	if !strings.Contains(raw, ",") {
+		return ""
+	}
+	found := ""
+	_ = queryParts(raw, func(name, value string) error {
+		if p := op.param(name); p != nil && p.kind == paramList && slices.Contains(strings.Split(value, ","), "") {
+			found = name
+		}
+		return nil
+	})
+	return found
 }
 
 // mistakable are the operations whose path an older Asterisk takes for another operation's, with a word
@@ -152,8 +195,8 @@ var mistakable = func() map[*operation]bool {
 	return set
 }()
 
-func unsupported(op *operation, v Version) error {
-	return fmt.Errorf("%w: it needs Asterisk %s, this is %s", ErrUnsupported, op.since, v)
+func unsupported(what string, since versions, v Version) error {
+	return fmt.Errorf("%w: %s needs Asterisk %s, this is %s", ErrUnsupported, what, since, v)
 }
 
 // hasValue reports whether a raw query has a value for name.
@@ -206,9 +249,10 @@ func fitLine(req *http.Request, op *operation, path string) error {
 }
 
 // splitsItem reports whether the value of a list parameter has an item that Asterisk would not read as it is:
-// it splits the list at commas, but not within brackets or quotes, and takes quotes and backslashes out.
+// it splits the list at commas, but not within brackets or quotes, and takes quotes and backslashes out. Nor does it
+// read a list with too many items.
 func splitsItem(raw string, op *operation) bool {
-	if !strings.Contains(raw, "%") {
+	if !strings.Contains(raw, "%") && strings.Count(raw, ",") < maxItems {
 		return false
 	}
 	found := false
@@ -218,6 +262,7 @@ func splitsItem(raw string, op *operation) bool {
 			return nil
 		}
 		// The generated client joins items with plain commas; those within an item are encoded.
+		found = found || strings.Count(value, ",") >= maxItems
 		for item := range strings.SplitSeq(value, ",") {
 			text, err := url.QueryUnescape(item)
 			found = found || err != nil || !readAsItIs(text)
@@ -361,8 +406,26 @@ func (d *doer) refusal(req *http.Request, op *operation, resp *http.Response) er
 	}
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed {
 		if v := d.version.Load(); v != nil && !op.since.have(*v) {
-			e.err = unsupported(op, *v)
+			e.err = unsupported("it", op.since, *v)
+		}
+	}
+	if resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusNotImplemented {
+		if v := d.version.Load(); v != nil {
+			e.err = errors.Join(e.err, tooNewValue(req.URL.RawQuery, op, *v))
 		}
 	}
 	return e
+}
+
+// tooNewValue finds a parameter whose value this version doesn't know yet.
+func tooNewValue(raw string, op *operation, v Version) (err error) {
+	_ = queryParts(raw, func(name, value string) error {
+		if p := op.param(name); p != nil {
+			if since, ok := p.values[value]; ok && !since.have(v) {
+				err = unsupported(name+"="+value, since, v)
+			}
+		}
+		return nil
+	})
+	return err
 }

@@ -388,12 +388,8 @@ func (a *asterisk) channel(id string) any {
 
 func (a *asterisk) application(name string) any {
 	lists := map[string][]string{"channel": {}, "bridge": {}, "endpoint": {}, "deviceState": {}}
-	topics := make(map[string]string)
-	for topic, source := range allTopics {
-		topics[source] = topic
-	}
 	for _, s := range a.sources[name] {
-		if topic, ok := topics[s]; ok {
+		if topic, ok := topicOfAll[s]; ok {
 			s = topic
 		}
 		kind, id, _ := strings.Cut(s, ":")

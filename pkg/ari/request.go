@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,6 +30,15 @@ func (c *Controller) begin(ctx context.Context, op *operation, ids ...string) (*
 		}
 	}
 	return &request{ctx, op}, nil
+}
+
+// needs refuses an operation whose point is a parameter that this version of Asterisk doesn't know, and would ignore.
+func (c *Controller) needs(ctx context.Context, op *operation, param string) error {
+	since := op.param(param).since
+	if v, known := c.doer.knownVersion(ctx); known && !since.have(v) {
+		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(param, since, v)}
+	}
+	return nil
 }
 
 // placeholder returns the name of the path's n-th placeholder.
@@ -191,7 +201,10 @@ func units(d, unit time.Duration) *int {
 	}
 	n := -1
 	if d > 0 {
-		n = int((d + unit - 1) / unit)
+		n = int(min(d/unit, math.MaxInt32)) // Asterisk's own limit
+		if d%unit > 0 && n < math.MaxInt32 {
+			n++
+		}
 	}
 	return &n
 }

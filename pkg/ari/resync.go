@@ -78,6 +78,14 @@ var (
 		"endpoint:__AST_ENDPOINT_ALL_TOPIC":        "endpoint:",
 		"deviceState:__AST_DEVICE_STATE_ALL_TOPIC": "deviceState:",
 	}
+
+	topicOfAll = func() map[string]string {
+		topics := make(map[string]string)
+		for topic, source := range allTopics {
+			topics[source] = topic
+		}
+		return topics
+	}()
 )
 
 // memory is what the applications have been told through this client, and must be
@@ -134,7 +142,7 @@ func (c *Controller) forgetSubscribed(app string, sources ...string) {
 	}
 }
 
-// rememberFilter notes an application's event filter. An empty one is forgotten.
+// rememberFilter notes an application's event filter.
 func (c *Controller) rememberFilter(app string, filter json.RawMessage) {
 	if c.link == nil {
 		return
@@ -152,6 +160,9 @@ func (m *memory) forget(app string, sources ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range sources {
+		if all, ok := allTopics[s]; ok {
+			s = all
+		}
 		delete(m.sources[app], s)
 	}
 	if len(m.sources[app]) == 0 {

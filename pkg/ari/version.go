@@ -14,12 +14,19 @@ type Version struct {
 	Major, Minor, Patch int
 }
 
-// ParseVersion reads the release that s names: "22.10.1", "Asterisk/20.6.0~dfsg-1", "certified/20.7-cert3".
+// tip is the minor version that stands for what comes after a branch's last release.
+const tip = 99
+
+// ParseVersion reads the release that s names: "22.10.1", "Asterisk/20.6.0~dfsg-1", "certified/20.7-cert3". A build from
+// a checkout has the name of its branch, such as "GIT-22-1a2b3c4" or "GIT-master-1a2b3c4"; it is taken for release 99 of
+// that branch, and master's for one of the newest branch that this package knows.
 func ParseVersion(s string) (Version, error) {
-	text := s
-	for _, prefix := range []string{"Asterisk/", "Asterisk ", "certified/", "certified-"} {
-		text = strings.TrimPrefix(text, prefix)
+	text := strings.TrimPrefix(strings.TrimPrefix(s, "Asterisk/"), "Asterisk ")
+	text, checkout := strings.CutPrefix(text, "GIT-")
+	if rest, ok := strings.CutPrefix(text, "master"); checkout && ok && (rest == "" || rest[0] == '-') {
+		return Version{Major: newestBranch, Minor: tip}, nil
 	}
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "certified/"), "certified-")
 	var v Version
 	for i, part := range []*int{&v.Major, &v.Minor, &v.Patch} {
 		end := 0
@@ -32,10 +39,14 @@ func ParseVersion(s string) (Version, error) {
 		}
 		*part = n
 		if text = text[end:]; !strings.HasPrefix(text, ".") {
-			if i == 0 {
-				return Version{}, fmt.Errorf("ari: %.40q doesn't name a version of Asterisk", s)
+			switch {
+			case i > 0:
+				return v, nil
+			case checkout:
+				v.Minor = tip
+				return v, nil
 			}
-			return v, nil
+			return Version{}, fmt.Errorf("ari: %.40q doesn't name a version of Asterisk", s)
 		}
 		text = text[1:]
 	}
