@@ -50,6 +50,22 @@ func (o *Bridge) AddChannelWith(ctx context.Context, opts AddChannelOptions, ids
 	return req.done(resp, err)
 }
 
+// Stop destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and stay in their
+// application. What plays on it or records it ends. It fails with ErrNotFound if there is no such bridge, ErrNotInStasis
+// if it was not made through ARI.
+func (o *Bridge) Stop(ctx context.Context) error {
+	req, err := o.ctrl.begin(ctx, opBridgesDestroy, o.ID)
+	if err != nil {
+		return err
+	}
+	resp, err := o.ctrl.api.BridgesDestroy(req, o.ID)
+	if err := req.done(resp, err); err != nil {
+		return err
+	}
+	o.ctrl.link.bridgeStopped(o.ID)
+	return nil
+}
+
 // Play plays media, such as "sound:hello-world", to all channels in the bridge. It returns when the playback is
 // queued; [Playback.Wait] waits for its end, and misses nothing. It fails with ErrNotFound if the bridge is gone.
 // A medium that doesn't exist is no error here, but of Wait.
@@ -62,6 +78,9 @@ func (o *Bridge) PlayWith(ctx context.Context, opts BridgePlayOptions, media ...
 	id := or(opts.PlaybackID, newID())
 	req, err := o.ctrl.begin(ctx, opBridgesPlayWithId, o.ID, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.ctrl.hear(ctx, kindBridge, o.ID); err != nil {
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
@@ -82,6 +101,9 @@ func (o *Bridge) Record(ctx context.Context, name, format string, opts BridgeRec
 	name = or(name, newID())
 	req, err := o.ctrl.begin(ctx, opBridgesRecord, o.ID)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.ctrl.hear(ctx, kindBridge, o.ID); err != nil {
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindRecording, name, o.scope().own)

@@ -123,7 +123,7 @@ func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error
 	if err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expect(kindChannel, id, entityKey{})
+	lf := o.ctrl.expectChannel(id, or(opts.App, o.ctrl.application))
 	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, &gen.ChannelsSnoopChannelWithIDParams{
 		App:     or(opts.App, o.ctrl.application),
 		AppArgs: optional(opts.AppArgs),
@@ -235,15 +235,6 @@ func (o *Channel) waitFor(ctx context.Context, s stage) error {
 		return err
 	}
 	defer drop()
-	if o.life == nil && s == stageAnswered {
-		now, err := o.Refresh(ctx)
-		if err != nil {
-			return err
-		}
-		if now.State == ChannelStateUp {
-			return nil
-		}
-	}
 	_, err = lf.wait(ctx, s)
 	return err
 }

@@ -95,6 +95,8 @@ func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
 		calls:  make(map[string][]*call),
 		ghosts: make(map[ghost]struct{}),
 
+		departed: make(map[ghost]struct{}),
+
 		echoName: newEchoName(),
 		awaited:  make(map[string]chan struct{}),
 	}
@@ -142,6 +144,7 @@ func (c *Client) Connect(ctx context.Context) error {
 		return c.err
 	}
 	c.started = true
+	c.link.begun.Store(true)
 	go c.link.run(conn)
 	return nil
 }

@@ -42,7 +42,7 @@ func TestConnect(t *testing.T) {
 		assert.Equal(t, "Basic "+base64.StdEncoding.EncodeToString([]byte("user:secret")), header.Get("Authorization"))
 		assert.Equal(t, "ari", header.Get("Sec-WebSocket-Protocol"))
 		assert.Empty(t, header.Get("Sec-WebSocket-Extensions"))
-		assert.Zero(t, a.requested("")) // Nothing to restore on the first connection.
+		assert.Zero(t, a.requested("POST"), "there is nothing to restore on the first connection")
 
 		require.NoError(t, c.Connect(t.Context())) // again
 		assert.Equal(t, 1, a.connections())

@@ -298,6 +298,9 @@ func (o *Application) Filter(ctx context.Context, filter EventFilter) (*Applicat
 	}
 	app, err := o.ctrl.filter(ctx, o.Name, raw)
 	if err == nil {
+		if len(filter.Allowed)+len(filter.Disallowed) == 0 {
+			raw = nil
+		}
 		o.ctrl.rememberFilter(o.Name, raw)
 	}
 	return app, err

@@ -245,6 +245,7 @@ type link struct {
 	api  resyncAPI
 
 	gen   atomic.Uint64 // counts connections made
+	begun atomic.Bool   // the first one has been made
 	up    atomic.Bool
 	ended chan struct{} // closed when run has returned
 
@@ -280,6 +281,9 @@ type link struct {
 	// channels whose StasisStart was made up for, as long as Asterisk's own may still come.
 	left  map[string]bool
 	twins map[ghost]struct{}
+
+	// departed has the channels that have left an application, by a move perhaps, and whose end will be heard of.
+	departed map[ghost]struct{}
 }
 
 // A ghost is a channel whose StasisEnd was made after a gap. Asterisk's own may
@@ -406,9 +410,17 @@ func (l *link) dispatch(in *inbound) {
 		}
 	}
 
-	// Contexts end before the event is handed on, so that a handler of StasisEnd
-	// never sees its channel's StasisStart context alive.
-	l.leave(in)
+	// Subscriptions get the event before contexts end, so that who waits for it with such a context gets it.
+	// Handlers get it after that, so that one of StasisEnd never sees its channel's StasisStart context alive.
+	over := l.leave(in)
+	for _, hit := range l.hits {
+		hit.offer(in)
+	}
+	clear(l.hits)
+	l.endScopes(in)
+	for _, k := range over {
+		k.call.end(k.err)
+	}
 
 	if entered != nil && in.ev != nil {
 		if start, ok := in.ev.(*StasisStart); ok {
@@ -425,12 +437,6 @@ func (l *link) dispatch(in *inbound) {
 			h.offer(in, t)
 		}
 	}
-	for _, hit := range l.hits {
-		hit.offer(in)
-	}
-	clear(l.hits)
-
-	l.endScopes(in)
 	if in.kind.role == roleReplaced && l.ours(string(in.app)) {
 		l.replaced(string(in.app))
 	}
@@ -453,11 +459,14 @@ func (l *link) enter(in *inbound) *call {
 	}
 	app := string(in.app)
 	delete(l.ghosts, ghost{app, id})
-	if old := l.takeCall(id, app); old != nil {
-		// It has left without our hearing of it, so it did that in a gap.
-		l.endMissed(old)
+	delete(l.departed, ghost{app, id})
+	gen := l.gen.Load()
+	// What is left from before a gap has left in it. What is of this connection is being moved to the
+	// application where it is already: its StasisEnd comes next.
+	if at := slices.IndexFunc(l.calls[id], func(k *call) bool { return k.app == app }); at >= 0 && l.calls[id][at].gen < gen {
+		l.endMissed(l.takeCall(id, app))
 	}
-	k := &call{app: app, channel: id, gen: l.gen.Load()}
+	k := &call{app: app, channel: id, gen: gen}
 	l.calls[id] = append(l.calls[id], k)
 	return k
 }
@@ -478,8 +487,14 @@ func (l *link) takeCall(channel, app string) *call {
 	return nil
 }
 
-// leave ends the contexts that end with this event.
-func (l *link) leave(in *inbound) {
+// ended is a call that is over, and why.
+type ended struct {
+	call *call
+	err  error
+}
+
+// leave takes out the calls that end with this event. Their contexts are still to be ended.
+func (l *link) leave(in *inbound) (over []ended) {
 	if role := in.kind.role; role == roleStasisEnd || role == roleChannelDestroyed {
 		id := string(in.id(kindChannel))
 		if l.left != nil {
@@ -493,20 +508,27 @@ func (l *link) leave(in *inbound) {
 	case roleStasisEnd:
 		id := string(in.id(kindChannel))
 		if k := l.takeCall(id, string(in.app)); k != nil {
-			k.end(in.endError(kindChannel, ErrLeftStasis))
+			over = append(over, ended{k, in.endError(kindChannel, ErrLeftStasis)})
 		}
 		// When a channel is moved between applications, the one's StasisStart comes
 		// before the other's StasisEnd.
 		in.stays = len(l.calls[id]) > 0
+		if l.hears(kindChannel, id) { // so its ChannelDestroyed will come
+			l.departed[ghost{string(in.app), id}] = struct{}{}
+		}
 	case roleChannelDestroyed:
 		id := string(in.id(kindChannel))
+		for _, app := range l.c.cfg.applications {
+			delete(l.departed, ghost{app, id})
+		}
 		list := l.calls[id]
 		delete(l.calls, id)
 		for _, k := range list {
-			k.end(in.endError(kindChannel, ErrChannelDestroyed))
+			over = append(over, ended{k, in.endError(kindChannel, ErrChannelDestroyed)})
 		}
 	default:
 	}
+	return over
 }
 
 // endScopes ends the subscriptions and lives that end with this event.
@@ -515,7 +537,7 @@ func (l *link) endScopes(in *inbound) {
 	reason := ErrEnded
 	switch in.kind.role {
 	case roleStasisEnd:
-		if in.stays || l.memory.hears("channel", string(in.id(kindChannel))) {
+		if in.stays || l.hears(kindChannel, string(in.id(kindChannel))) {
 			return
 		}
 		kind, reason = kindChannel, ErrLeftStasis
@@ -533,6 +555,9 @@ func (l *link) endScopes(in *inbound) {
 	id := in.id(kind)
 	if id == nil {
 		return
+	}
+	if role := in.kind.role; role == roleChannelDestroyed || role == roleBridgeDestroyed {
+		l.memory.forgetAll(kind.String() + ":" + string(id))
 	}
 	l.c.index.endAll(entityKey{in.conn, kind, string(id)}, in.endError(kind, reason))
 }

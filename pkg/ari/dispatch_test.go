@@ -321,14 +321,18 @@ func TestOverflow(t *testing.T) {
 
 func TestOverflowOfTheWholeClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := offline(t, WithEventBuffer(1))
+		const buffer, lanes = 20, clientBuffer + 10
+		c := offline(t, WithEventBuffer(buffer))
 		release := make(chan struct{})
 		On(c, func(context.Context, *ChannelVarset) error { <-release; return nil })
-		for i := range 200 {
-			c.receive(varsetFrame(fmt.Sprint("c", i), "runs"), varsetFrame(fmt.Sprint("c", i), "waits"))
+		for i := range lanes {
+			for range 1 + buffer { // one runs
+				c.receive(varsetFrame(fmt.Sprint("c", i), "x"))
+			}
 		}
-		assert.Equal(t, clientBuffer, c.Stats().Waiting)
-		assert.EqualValues(t, 200-clientBuffer, c.Stats().Lost)
+		// Whoever has fallen behind takes nothing from the others' share.
+		assert.Equal(t, clientBuffer*buffer+10*fairShare, c.Stats().Waiting)
+		assert.EqualValues(t, 10*(buffer-fairShare), c.Stats().Lost)
 		close(release)
 	})
 }
@@ -721,5 +725,27 @@ func FuzzReceive(f *testing.F) {
 		if n := c.Stats().Listeners; n != 0 {
 			t.Errorf("%d listeners are left", n)
 		}
+	})
+}
+
+// On a move, the new stay's StasisStart comes before the old one's StasisEnd.
+func TestMoveIntoTheSameApplication(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		var stays bag[context.Context]
+		var ends bag[bool]
+		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error { stays.add(ctx); return nil })
+		c.OnStasisEnd(func(_ context.Context, ev *StasisEnd) error { ends.add(ev.Synthetic()); return nil })
+		c.receive(startFrame("c1"))
+		synctest.Wait()
+		c.receive(startFrame("c1"), endFrame("c1"))
+		synctest.Wait()
+		require.Len(t, stays.all(), 2)
+		require.ErrorIs(t, context.Cause(stays.all()[0]), ErrLeftStasis)
+		require.NoError(t, stays.all()[1].Err())
+		assert.Equal(t, []bool{false}, ends.all())
+		c.receive(endFrame("c1"))
+		require.ErrorIs(t, context.Cause(stays.all()[1]), ErrLeftStasis)
+		assert.Zero(t, c.Stats().Calls)
 	})
 }

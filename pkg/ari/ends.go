@@ -31,9 +31,9 @@ var (
 	// would go on robbing each other; so the client ends.
 	ErrReplaced = errors.New("ari: application taken over by another client")
 
-	// ErrNoEvents: the controller was made without a client, so nothing can be
-	// waited for.
-	ErrNoEvents = errors.New("ari: no events without a client")
+	// ErrNoEvents: the controller was made without a client, or the client has not
+	// connected yet, so nothing can be waited for.
+	ErrNoEvents = errors.New("ari: no events without a connected client")
 )
 
 // EndError says what ended and why. It is the cause ([context.Cause]) of the end of

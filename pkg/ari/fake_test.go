@@ -109,6 +109,7 @@ func offline(t testing.TB, opts ...Option) *Client {
 	c, err := NewClient("http://asterisk:8088/ari", "hello", append([]Option{WithLogger(quiet)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close(context.Background())) })
+	c.link.begun.Store(true) // as if it were connected
 	return c
 }
 
@@ -409,6 +410,15 @@ func (a *asterisk) events(w http.ResponseWriter, r *http.Request) {
 	a.mu.Unlock()
 	if refuse != nil && refuse(w) {
 		return
+	}
+	if r.URL.Query().Get("subscribeAll") == "true" {
+		a.mu.Lock()
+		for app := range strings.SplitSeq(r.URL.Query().Get("app"), ",") {
+			if len(a.sources[app]) == 0 { // An application that is there already stays as it is.
+				a.sources[app] = slices.Clone(allSources)
+			}
+		}
+		a.mu.Unlock()
 	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols: []string{"ari"},

@@ -191,9 +191,13 @@ func (c *Client) handleError(ctx context.Context, err error) {
 	}
 }
 
+// fairShare is how many events may wait in each queue even when all queues together are full: who keeps up must
+// not suffer from others that don't.
+const fairShare = 8
+
 // room reports whether an event that may be lost can wait behind n others.
 func (c *Client) room(n int) bool {
-	return n < c.cfg.eventBuffer && c.waiting.Load() < clientBuffer*int64(c.cfg.eventBuffer)
+	return n < c.cfg.eventBuffer && (n < fairShare || c.waiting.Load() < clientBuffer*int64(c.cfg.eventBuffer))
 }
 
 // reportOverflow and reportCaughtUp report the two ends of an episode of loss.

@@ -77,10 +77,19 @@ func (c *Controller) expect(kind entityKind, id string, on entityKey) *life {
 	return c.link.expect(kind, id, on)
 }
 
-// expectOriginated is expect for a channel that is made for an application. Asterisk subscribes the application to
-// such a channel, and so tells of its end even if it has left by then.
+// expectChannel is expect for a channel that is made for an application; without one for the dialplan. It returns nil if
+// nobody would tell of such a channel.
+func (c *Controller) expectChannel(id, app string) *life {
+	if c.link == nil || !c.link.begun.Load() || !c.link.ours(app) && !c.link.hears(kindChannel, id) {
+		return nil
+	}
+	return c.expect(kindChannel, id, entityKey{})
+}
+
+// expectOriginated is expectChannel where Asterisk subscribes the application to the channel, and so tells of its end
+// even if it has left by then.
 func (c *Controller) expectOriginated(id, app string) *life {
-	lf := c.expect(kindChannel, id, entityKey{})
+	lf := c.expectChannel(id, app)
 	if lf != nil && c.link.ours(app) {
 		lf.originated = true
 		c.link.memory.originate(id)
@@ -102,17 +111,54 @@ func (l *link) expect(kind entityKind, id string, on entityKey) *life {
 // what has become of it so far. If it doesn't exist, watch fails with an error
 // that is [ErrNotFound].
 func (c *Controller) watch(ctx context.Context, kind entityKind, id string) (*life, error) {
-	lf := c.link.expect(kind, id, entityKey{})
-	if lf == nil {
+	if c.link == nil || !c.link.begun.Load() {
 		return nil, ErrNoEvents
 	}
+	lf := c.link.expect(kind, id, entityKey{})
 	lf.made()
+	if kind == kindChannel && !lf.l.inApplication(id) {
+		if err := c.hear(ctx, kind, id); err != nil {
+			lf.drop()
+			return nil, err
+		}
+	}
 	// Asked only now, so that whatever happens after the answer is not missed.
 	if err := lf.l.ask(ctx, lf); err != nil {
 		lf.drop()
 		return nil, err
 	}
 	return lf, nil
+}
+
+// hear subscribes the client's application to an object, unless it hears of it anyway, so that whoever waits for the
+// object's events doesn't wait for ever. It leaves it to others to tell that there is no such object.
+func (c *Controller) hear(ctx context.Context, kind entityKind, id string) error {
+	l := c.link
+	if l == nil || !l.begun.Load() || l.hears(kind, id) {
+		return nil
+	}
+	_, err := c.Application("").Subscribe(ctx, kind.String()+":"+id)
+	if isRefusal(err) {
+		return nil
+	}
+	return err
+}
+
+// bridgeStopped ends what waits for a bridge's events once it has been destroyed. Asterisk tells of that only where the
+// application is subscribed to the bridge: its channels have left it by then.
+func (l *link) bridgeStopped(id string) {
+	if l == nil || l.hears(kindBridge, id) {
+		return
+	}
+	key := entityKey{l.id, kindBridge, id}
+	l.c.index.endAll(key, &EndError{Entity: key.String(), Reason: ErrEnded})
+}
+
+// inApplication reports whether the client knows a channel as one that is in its application.
+func (l *link) inApplication(channel string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.calls[channel]) > 0
 }
 
 // made tells that the request has succeeded.

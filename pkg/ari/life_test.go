@@ -211,7 +211,7 @@ func TestWatch(t *testing.T) {
 func TestOriginatedChannelIsFollowedToItsEnd(t *testing.T) {
 	c := offline(t)
 	ours := c.ARI().expectOriginated("c1", "hello")
-	foreign := c.ARI().expectOriginated("c2", "other")
+	foreign := c.ARI().expect(kindChannel, "c2", entityKey{})
 	digits := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
 	ours.made()
 	foreign.made()
@@ -236,4 +236,7 @@ func TestOriginatedChannelIsFollowedToItsEnd(t *testing.T) {
 
 	c.ARI().expectOriginated("c3", "hello").drop()
 	assert.Empty(t, c.link.memory.originated)
+	assert.Nil(t, c.ARI().expectOriginated("c4", "other"), "nobody would tell of it")
+	assert.Nil(t, c.ARI().expectOriginated("c4", ""))
+	assert.Zero(t, c.Stats().Listeners)
 }

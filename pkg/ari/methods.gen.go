@@ -253,19 +253,6 @@ func (o *Bridge) ClearVideoSource(ctx context.Context) error {
 	return req.done(resp, err)
 }
 
-// Stop destroys a bridge that was made through ARI. Its channels are not hung up: they leave the bridge and
-// stay in their Stasis application. A playback on the bridge ends with the state `failed`, and a recording
-// of it is finished and stored. Fails with 404 if there is no such bridge, 409 if it was not made through
-// ARI. Since Asterisk 12.
-func (o *Bridge) Stop(ctx context.Context) error {
-	req, err := o.ctrl.begin(ctx, opBridgesDestroy, o.ID)
-	if err != nil {
-		return err
-	}
-	resp, err := o.ctrl.api.BridgesDestroy(req, o.ID)
-	return req.done(resp, err)
-}
-
 // Refresh returns the current state of a bridge, whoever made it. Fails with 404 if there is no such
 // bridge. Since Asterisk 12.
 func (o *Bridge) Refresh(ctx context.Context) (*Bridge, error) {

@@ -127,8 +127,9 @@ func WithKeepalive(interval, timeout time.Duration) Option {
 
 // WithEventBuffer sets how many events may wait in each queue: for one handler
 // and one entity, or for one subscription. The default is 512. All queues
-// together hold at most 128 times as many. Beyond these limits events are thrown
-// away, as [OverflowError] says. It applies to a [Client] only.
+// together hold 128 times as many; when they do, each still takes a few, so that
+// nobody suffers from others that have fallen behind. Beyond these limits events are
+// thrown away, as [OverflowError] says. It applies to a [Client] only.
 func WithEventBuffer(n int) Option {
 	return func(cfg *config) error {
 		if n < 1 {

@@ -141,6 +141,13 @@ func (l *link) serve(client context.Context, conn eventConn, resumed bool, gap t
 		})
 	} else {
 		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
+		// Where the application is left from an earlier process, Asterisk ignores what the handshake says.
+		if l.c.cfg.subscribeAll {
+			wg.Go(func() {
+				for delays := l.c.cfg.reconnect.delays(); l.restore(ctx) != nil && sleep(ctx, delays()); {
+				}
+			})
+		}
 	}
 	if resumed || suspicious {
 		wg.Go(func() {

@@ -153,6 +153,10 @@ func (c *Controller) rememberFilter(app string, filter json.RawMessage) {
 	if m.filters == nil {
 		m.filters = make(map[string]json.RawMessage)
 	}
+	if filter == nil {
+		delete(m.filters, app)
+		return
+	}
 	m.filters[app] = filter
 }
 
@@ -170,23 +174,37 @@ func (m *memory) forget(app string, sources ...string) {
 	}
 }
 
-// hears reports whether the events of a channel go on after it has left the
-// application.
-func (m *memory) hears(kind, id string) bool {
+// hears reports whether one of the client's applications is subscribed to a channel or bridge, so that its events come
+// even while the channel, or any of the bridge's, isn't in the application.
+func (l *link) hears(kind entityKind, id string) bool {
+	m := &l.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.originated[id]; m.all || ok && kind == "channel" {
+	if _, ok := m.originated[id]; m.all || ok && kind == kindChannel {
 		return true
 	}
-	for _, sources := range m.sources {
-		if _, ok := sources[kind+":"+id]; ok {
+	all := kind.String() + ":"
+	for _, app := range l.c.cfg.applications {
+		if _, ok := m.sources[app][all]; ok {
 			return true
 		}
-		if _, ok := sources[kind+":"]; ok {
+		if _, ok := m.sources[app][all+id]; ok {
 			return true
 		}
 	}
 	return false
+}
+
+// forgetAll forgets a source that is no more.
+func (m *memory) forgetAll(source string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for app, sources := range m.sources {
+		delete(sources, source)
+		if len(sources) == 0 {
+			delete(m.sources, app)
+		}
+	}
 }
 
 func (m *memory) of(app string) (sources []string, filter json.RawMessage) {
@@ -270,10 +288,7 @@ func (l *link) resyncOnce(ctx context.Context) (ended []string, err error) {
 	for _, ch := range list {
 		channels[ch.id] = ch
 	}
-	bridges, err := l.api.bridgeIDs(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ari: resync: bridges: %w", err)
-	}
+	l.forgetDeparted(channels)
 	subscribed := make(map[string]map[string]bool)
 	for _, app := range l.c.cfg.applications {
 		sources, err := l.sources(ctx, app)
@@ -292,18 +307,33 @@ func (l *link) resyncOnce(ctx context.Context) (ended []string, err error) {
 		has := subscribed[k.app]
 		return has["channel:"] || has["channel:"+k.channel]
 	})
-	l.startMissed(list)
+	l.startMissed(list, subscribed)
+	bridges, err := l.api.bridgeIDs(ctx)
+	if err != nil {
+		return ended, fmt.Errorf("ari: resync: bridges: %w", err)
+	}
 	return ended, l.endListeners(ctx, waiting, channels, bridges)
+}
+
+// forgetDeparted forgets the channels that are gone; the events that told of it may have been lost.
+func (l *link) forgetDeparted(channels map[string]channelState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.departed, func(g ghost, _ struct{}) bool {
+		_, exists := channels[g.channel]
+		return !exists
+	})
 }
 
 // startMissed makes a StasisStart for each channel that is in one of the applications without our knowing it: its own
 // was sent into a connection that was dead already. Nobody would ever answer that caller.
 //
-// It goes by what the channel shows as its dialplan application, which moving it to another one doesn't change.
-func (l *link) startMissed(channels []channelState) {
+// It goes by what the channel shows as its dialplan application, which moving it to another one doesn't change; but then
+// the application isn't subscribed to it any more.
+func (l *link) startMissed(channels []channelState, subscribed map[string]map[string]bool) {
 	for _, ch := range channels {
 		for _, app := range l.c.cfg.applications {
-			if ch.inApplication(app) {
+			if has := subscribed[app]; ch.inApplication(app) && (has["channel:"] || has["channel:"+ch.id]) {
 				l.startMissedIn(app, ch)
 			}
 		}
@@ -314,7 +344,8 @@ func (l *link) startMissedIn(app string, ch channelState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// Events that were read since Asterisk was asked know better.
-	if len(l.calls[ch.id]) > 0 || l.left[ch.id] {
+	_, departed := l.departed[ghost{app, ch.id}]
+	if departed || len(l.calls[ch.id]) > 0 || l.left[ch.id] {
 		return
 	}
 	start := &StasisStart{Channel: ch.channel, Args: []string{}}
@@ -589,7 +620,7 @@ func (l *link) check(ctx context.Context, lf *life) {
 	delays := l.c.cfg.reconnect.delays()
 	for {
 		err := l.ask(ctx, lf)
-		if err == nil {
+		if err == nil || lf.ending() != nil {
 			return
 		}
 		if errors.Is(err, ErrNotFound) {

@@ -3,6 +3,7 @@ package ari
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -107,14 +108,14 @@ func TestGapWithSubscribeAll(t *testing.T) {
 		synctest.Wait()
 		left := Subscribe[Event](c, c.ARI().Channel("left"))
 		a.set(func() {
-			a.sources["hello"] = nil // forgotten
+			a.sources["hello"] = []string{"channel:stays"} // The rest is forgotten.
 			a.channels["stays"] = inStasis("hello")
 			a.channels["left"] = channelState{state: "Up", app: "Dial"}
 		})
 		a.reconnect()
 		assert.ElementsMatch(t, []string{"gone", "left"}, ends.all())
 		require.NoError(t, left.Err()) // Its events go on.
-		assert.Equal(t, allSources, a.sources["hello"])
+		assert.Subset(t, a.sources["hello"], allSources)
 
 		// What Asterisk still knows is not subscribed to twice.
 		a.reconnect()
@@ -198,7 +199,7 @@ func TestEventsDuringResync(t *testing.T) {
 			a.channels["old"] = inStasis("hello")
 			a.sources["hello"] = []string{"channel:old"}
 			a.hook = func(_, path string) {
-				if path == "/bridges" {
+				if path == "/applications/hello" {
 					<-hold // The list of channels has been made.
 				}
 			}
@@ -376,4 +377,181 @@ func TestGapStartsWhatEnteredInIt(t *testing.T) {
 		assert.Len(t, starts.all(), 3)
 		assert.Equal(t, []string{"lost"}, ends.all())
 	})
+}
+
+// A channel that was moved to another application goes on showing ours. It is none of our business any more.
+func TestGapAndAChannelThatWasMoved(t *testing.T) {
+	for name, opts := range map[string][]Option{"its own subscription": nil, "subscribed to all": {WithSubscribeAll()}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newAsterisk(t)
+				c := a.connected(opts...)
+				var starts bag[bool]
+				c.OnStasisStart(func(_ context.Context, ev *StasisStart) error { starts.add(ev.Synthetic()); return nil })
+				require.NoError(t, a.send(startFrame("moved"), endFrame("moved")))
+				synctest.Wait()
+				a.set(func() {
+					a.channels["moved"] = inStasis("hello")
+					a.sources["other"] = []string{"channel:moved"}
+				})
+				a.reconnect()
+				synctest.Wait()
+				assert.Equal(t, []bool{false}, starts.all())
+				a.set(func() { delete(a.channels, "moved") })
+				a.reconnect()
+				assert.Empty(t, c.link.departed)
+			})
+		})
+	}
+}
+
+func TestSubscriptionsToWhatIsGoneAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		app := c.ARI().Application("")
+		_, err := app.Subscribe(t.Context(), "channel:c1", "bridge:b1", "bridge:b2")
+		require.NoError(t, err)
+		require.NoError(t, a.send(destroyedFrame("c1"), bridgeFrame("BridgeDestroyed", "b1")))
+		synctest.Wait()
+		sources, _ := c.link.memory.of("hello")
+		assert.Equal(t, []string{"bridge:b2"}, sources)
+	})
+}
+
+// While an event filter is set, a mute connection can't be told. An empty filter is none.
+func TestEmptyFilterIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		for _, filter := range []EventFilter{{Disallowed: []string{"ChannelVarset"}}, {}} {
+			_, err := c.ARI().Application("").Filter(t.Context(), filter)
+			require.NoError(t, err)
+		}
+		a.set(func() { a.mute = 1 })
+		a.reconnect()
+		require.Eventually(t, func() bool { return a.connections() == 3 }, time.Minute, time.Second)
+	})
+}
+
+// Where the application is left from an earlier process, Asterisk ignores what the handshake says.
+func TestSubscribeAllToAnApplicationThatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.set(func() { a.sources["hello"] = []string{"channel:old"} })
+		a.connected(WithSubscribeAll())
+		synctest.Wait()
+		assert.Subset(t, a.sources["hello"], allSources)
+	})
+}
+
+func TestCheckEndsWithItsLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		lf := c.ARI().expect(kindPlayback, "p1", entityKey{})
+		a.reconnect()
+		a.set(func() { a.fail = func(string, string) int { return http.StatusInternalServerError } })
+		lf.made()
+		require.NoError(t, a.send(playbackFrame("PlaybackFinished", "p1", "bridge:b1", "done")))
+		synctest.Wait()
+		_, err := lf.wait(t.Context(), stageEnded)
+		require.NoError(t, err)
+		before := a.requested("/playbacks/p1")
+		time.Sleep(24 * time.Hour)
+		assert.LessOrEqual(t, a.requested("/playbacks/p1"), before+1)
+	})
+}
+
+// What has ended ends, even if Asterisk fails to answer the next question.
+func TestGapWhereALaterQuestionFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		var causes bag[error]
+		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error {
+			<-ctx.Done()
+			causes.add(context.Cause(ctx))
+			return nil
+		})
+		require.NoError(t, a.send(startFrame("gone")))
+		synctest.Wait()
+		a.set(func() {
+			a.fail = func(_, path string) int {
+				if path == "/bridges" {
+					return http.StatusInternalServerError
+				}
+				return 0
+			}
+		})
+		a.drop()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Len(t, causes.all(), 1)
+		require.ErrorIs(t, causes.all()[0], ErrGap)
+	})
+}
+
+// What is waited for is subscribed to where the application wouldn't hear of it.
+func TestHearing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		wait := func(id string) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := c.ARI().Channel(id).WaitEnd(ctx)
+			return err
+		}
+		a.set(func() {
+			a.channels["ours"], a.channels["foreign"] = inStasis("hello"), channelState{state: "Up", app: "Dial"}
+		})
+		require.NoError(t, a.send(startFrame("ours")))
+		synctest.Wait()
+		require.ErrorIs(t, wait("ours"), context.DeadlineExceeded)
+		assert.Empty(t, a.sources["hello"])
+		time.AfterFunc(time.Second, func() { assert.NoError(t, a.send(destroyedFrame("foreign"))) })
+		require.NoError(t, wait("foreign"))
+		assert.Equal(t, []string{"channel:foreign"}, a.sources["hello"])
+		require.ErrorIs(t, wait("none"), ErrNotFound)
+
+		for range 2 {
+			_, err := c.ARI().Bridge("b1").Play(t.Context(), "sound:hello")
+			require.ErrorIs(t, err, ErrNotFound) // The fake has no such operation.
+			_, err = c.ARI().Bridge("b1").Record(t.Context(), "r", "wav", BridgeRecordOptions{})
+			require.ErrorIs(t, err, ErrNotFound)
+		}
+		assert.Equal(t, 1, a.requested("eventSource=bridge%3Ab1"))
+	})
+}
+
+// Asterisk doesn't tell of the end of a bridge whose channels have left it.
+func TestStoppedBridgeEndsItsSubscriptions(t *testing.T) {
+	w := newRecorder(t, noContent)
+	client, err := NewClient(w.URL+"/ari", "hello")
+	require.NoError(t, err)
+	sub := Subscribe[Event](client, client.ARI().Bridge("b1"))
+	other := Subscribe[Event](client, client.ARI().Bridge("b2"))
+	require.NoError(t, client.ARI().StopBridge(t.Context(), "b1"))
+	require.ErrorIs(t, sub.Err(), ErrEnded)
+	require.NoError(t, other.Err())
+
+	// Where it does, the event ends them.
+	client.ARI().rememberSubscribed("hello", "bridge:b2")
+	require.NoError(t, client.ARI().StopBridge(t.Context(), "b2"))
+	require.NoError(t, other.Err())
+	client.receive(bridgeFrame("BridgeDestroyed", "b2"))
+	require.ErrorIs(t, other.Err(), ErrEnded)
+	require.NoError(t, client.Close(t.Context()))
+}
+
+func TestRecordingErrorWithoutARecording(t *testing.T) {
+	c := offline(t)
+	lf := c.ARI().expect(kindRecording, "r1", entityKey{})
+	lf.made()
+	rec := &LiveRecording{life: lf, ctrl: c.ARI()}
+	c.receive(`{"type":"RecordingFailed","recording":{"name":"r1","state":"failed"},"recording":null` + frameTail)
+	_, err := rec.Wait(t.Context())
+	require.ErrorIs(t, err, ErrRecordingFailed)
+	assert.EqualError(t, err, "ari: recording failed")
 }

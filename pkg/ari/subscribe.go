@@ -234,8 +234,11 @@ type Subscription[E Event] struct {
 // It ends by itself, after what it holds has been fetched, when its scope ends: a
 // channel when it is destroyed, or leaves the application and no further events
 // of it will come; a bridge when it is destroyed; a playback or recording when it
-// is over. It ends also when the client does. A subscription that isn't needed
-// before that must be closed.
+// is over. It ends also when the client does. Close one that isn't needed before
+// that, and one that may come too late: what has ended already doesn't end again.
+//
+// Asterisk tells an application of a bridge while one of its channels is in the
+// application, and after [Application.Subscribe].
 func Subscribe[E Event](c *Client, scope Scope) *Subscription[E] {
 	s := &subscription{c: c, sel: selectionOf[E](), at: c.link.places(scope.scope()), gen: c.link.gen.Load()}
 	c.index.add(s)
@@ -262,7 +265,7 @@ func (s *Subscription[E]) All(ctx context.Context) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		for {
 			ev, err := s.Next(ctx)
-			if errors.Is(err, ErrEnded) {
+			if s.s.over(err) {
 				return
 			}
 			if !yield(ev, err) || err != nil {
@@ -335,6 +338,7 @@ func (s *subscription) end(err error) {
 	defer s.mu.Unlock()
 	if s.err == nil {
 		s.err = err
+		s.c.waiting.Add(-int64(s.queue.len())) // It can't grow any more, and may never be fetched.
 		s.changed()
 	}
 }
@@ -359,6 +363,10 @@ func (s *subscription) next(ctx context.Context) (Event, error) {
 		select {
 		case <-wake:
 		case <-ctx.Done():
+			// What ended ctx may be the last event, which is here by now.
+			if ev, _, wake, err := s.poll(); wake == nil {
+				return ev, err
+			}
 			return nil, ctxError(ctx)
 		}
 	}
@@ -371,7 +379,9 @@ func (s *subscription) poll() (ev Event, lost uint64, wake chan struct{}, err er
 	defer s.mu.Unlock()
 	if s.queue.len() > 0 {
 		ev = s.queue.pop()
-		s.c.waiting.Add(-1)
+		if s.err == nil {
+			s.c.waiting.Add(-1)
+		}
 		if s.queue.len() == 0 {
 			lost, s.lost = s.lost, 0
 		}
@@ -386,13 +396,21 @@ func (s *subscription) poll() (ev Event, lost uint64, wake chan struct{}, err er
 	return nil, 0, s.wake, nil
 }
 
+// over reports whether err says that what the subscription is about has come to a regular end; the end of
+// something else may have ended the caller's context.
+func (s *subscription) over(err error) bool {
+	var end *EndError
+	return errors.As(err, &end) && errors.Is(end, ErrEnded) &&
+		(end.Entity == s.at.own.String() || end.Entity == s.at.parent.String())
+}
+
 func (s *subscription) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
 		s.err = ErrClosed
+		s.c.waiting.Add(-int64(s.queue.len()))
 	}
-	s.c.waiting.Add(-int64(s.queue.len()))
 	s.queue = queue[Event]{}
 	s.changed()
 }

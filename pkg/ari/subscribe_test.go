@@ -382,3 +382,100 @@ func TestOthersListenersCostNothing(t *testing.T) {
 	assert.Equal(t, 2*atOne, asked)
 	assert.LessOrEqual(t, atOne, 2, "once to find it, once to see what it needs")
 }
+
+// What nobody fetches from a subscription that has ended doesn't count as waiting for ever.
+func TestEndedSubscriptionsTakeNothingFromOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t, WithEventBuffer(2))
+		var first *Subscription[Event]
+		for i := range 200 {
+			id := fmt.Sprint("c", i)
+			c.receive(startFrame(id))
+			sub := Subscribe[Event](c, c.ARI().Channel(id))
+			if first == nil {
+				first = sub
+			}
+			c.receive(dtmfFrame(id, "1"), endFrame(id), destroyedFrame(id))
+		}
+		assert.Zero(t, c.Stats().Listeners)
+		assert.Zero(t, c.Stats().Waiting)
+		assert.Equal(t, []string{"ChannelDtmfReceived", "StasisEnd"}, waitingTypes(first), "it still holds what it held")
+		first.Close()
+		assert.Zero(t, c.Stats().Waiting)
+	})
+}
+
+// A listener that nobody reads can't make others lose events.
+func TestUnreadSubscriptionStarvesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t, WithEventBuffer(2))
+		idle := Subscribe[*StasisStart](c, c)
+		defer idle.Close()
+		for i := range 2 * clientBuffer {
+			id := fmt.Sprint("c", i)
+			c.receive(startFrame(id), endFrame(id))
+		}
+		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("new"))
+		c.receive(dtmfFrame("new", "7"))
+		assert.Equal(t, []string{"ChannelDtmfReceived"}, waitingTypes(sub))
+		sub.Close()
+	})
+}
+
+// The end of the loop's own context is no regular end of what the subscription is about.
+func TestAllHandsOverTheEndOfItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		var errs, alive bag[error]
+		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error {
+			sub := Subscribe[Event](c, c.ARI().Bridge("b1"))
+			defer sub.Close()
+			for _, err := range sub.All(ctx) {
+				errs.add(err)
+			}
+			alive.add(sub.Err())
+			return nil
+		})
+		c.receive(startFrame("c1"))
+		synctest.Wait()
+		c.receive(endFrame("c1"))
+		synctest.Wait()
+		assert.Equal(t, []error{nil}, alive.all())
+		require.Len(t, errs.all(), 1)
+		require.ErrorIs(t, errs.all()[0], context.Canceled)
+	})
+}
+
+// A handler that waits with its own context for the event that ends it gets the event.
+func TestLastEventComesBeforeTheEndOfTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		var got bag[string]
+		c.OnStasisStart(func(ctx context.Context, ev *StasisStart) error {
+			for ev, err := range Subscribe[Event](c, ev.Channel).All(ctx) {
+				if err != nil {
+					return err
+				}
+				got.add(ev.Header().Type)
+			}
+			return nil
+		})
+		for i := range 50 {
+			c.receive(startFrame(fmt.Sprint("c", i)))
+		}
+		synctest.Wait()
+		for i := range 50 {
+			c.receive(endFrame(fmt.Sprint("c", i)))
+		}
+		synctest.Wait()
+		assert.Len(t, got.all(), 50)
+	})
+}
+
+func TestSubscriptionOfAnotherApplicationKeepsNothingAlive(t *testing.T) {
+	c := offline(t)
+	c.ARI().rememberSubscribed("other", "channel:")
+	sub := Subscribe[Event](c, c.ARI().Channel("c1"))
+	c.receive(startFrame("c1"), endFrame("c1"))
+	require.ErrorIs(t, sub.Err(), ErrLeftStasis)
+}

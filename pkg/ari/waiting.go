@@ -32,6 +32,9 @@ type recordingError struct {
 }
 
 func (e *recordingError) Error() string {
+	if e.recording == nil {
+		return ErrRecordingFailed.Error()
+	}
 	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
 }
 
@@ -72,5 +75,5 @@ func made[T liver](c *Controller, lf *life) func(T, error) (T, error) {
 
 // hearsOf reports whether the connection brings an application's events, or will again when it is back.
 func (l *link) hearsOf(app string) bool {
-	return l != nil && l.gen.Load() > 0 && l.c.Err() == nil && l.ours(app)
+	return l != nil && l.begun.Load() && l.c.Err() == nil && l.ours(app)
 }
