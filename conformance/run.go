@@ -38,8 +38,8 @@ type scenario struct {
 	since string
 	// options are more of the client's.
 	options []ari.Option
-	// alone keeps others from running at the same time, since it sees, or changes, what is the whole endpoint's. It also keeps those apart that list,
-	// subscribe and filter applications: at once, these can lock a real Asterisk up for good.
+	// alone keeps others from running at the same time, since it sees, or changes, what is the whole endpoint's. It also keeps those apart that set an
+	// event filter and that read applications: at once, these crash a real Asterisk.
 	alone bool
 	// unrecorded scenarios have no recording: what they send and receive is never twice the same.
 	unrecorded bool
@@ -49,6 +49,9 @@ type scenario struct {
 
 // scenarios are all of the suite, in the order in which they were written down.
 var scenarios []scenario
+
+// everything subscribes to all events but device states, with which a real Asterisk can lock up.
+var everything = []ari.Option{ari.WithSubscriptions("channel:", "bridge:", "endpoint:")}
 
 // register adds scenarios to the suite. Each file of scenarios does so when the program starts.
 func register(more ...scenario) struct{} {

@@ -34,6 +34,7 @@ var _ = register(
 	scenario{name: "recording-exists", run: recordingExists},
 	scenario{name: "recording-stored", run: recordingStored},
 	scenario{name: "recording-on-bridge", run: recordingOnBridge},
+	scenario{name: "bridge-without-channels", run: bridgeWithoutChannels},
 	scenario{name: "recording-of-bridged-channel", run: recordingOfBridgedChannel},
 	scenario{name: "recording-errors", run: recordingErrors},
 )
@@ -412,6 +413,31 @@ func recordingOnBridge(s *S) {
 	s.refused(err, 422, ari.ErrUnprocessable)
 	s.ok(r.Stored().Delete(s.Ctx))
 	s.ok(b.Stop(s.Ctx))
+}
+
+// An application hears of a bridge only as long as one of its channels is in it. Who waits for a playback or a recording on it must not wait for ever.
+func bridgeWithoutChannels(s *S) {
+	b := s.bridge("bridge")
+	p := got(b.Play(s.Ctx, s.Server().Tone))(s)
+	await[*ari.PlaybackStarted](s, p)
+	s.stop(p)
+	s.ok(p.Wait(s.Ctx))
+
+	ch := s.up("a", extSilent)
+	s.ok(b.AddChannel(s.Ctx, ch.ID))
+	r := got(b.Record(s.Ctx, s.id("r"), "ulaw", ari.BridgeRecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	await[*ari.RecordingStarted](s, r)
+	s.ok(ch.Stop(s.Ctx))
+	await[*ari.StasisEnd](s, ch)
+	_ = r.Stop(s.Ctx) // It may have ended with the last channel.
+	got(r.Wait(s.Ctx))(s)
+	s.ok(r.Stored().Delete(s.Ctx))
+
+	all := ari.Subscribe[*ari.BridgeDestroyed](s.Client, b)
+	s.ok(b.Stop(s.Ctx))
+	got(all.Next(s.Ctx))(s)
+	_, err := all.Next(s.Ctx)
+	require.ErrorIs(s, err, ari.ErrEnded)
 }
 
 // A channel in a bridge can't be recorded, and one that is being recorded can't enter a bridge.

@@ -32,7 +32,8 @@ var _ = register(
 	scenario{name: "asterisk-modules", run: asteriskModules, needs: []Feature{Administration}, alone: true},
 	scenario{name: "asterisk-logging", run: asteriskLogging, needs: []Feature{Administration}},
 	scenario{name: "asterisk-config", run: asteriskConfig, needs: []Feature{Administration}},
-	scenario{name: "subscribe-all", run: subscribeAll, options: []ari.Option{ari.WithSubscribeAll()}, alone: true},
+	scenario{name: "subscriptions", run: subscriptions, options: everything, alone: true},
+	scenario{name: "subscribe-all", run: subscribeAll, needs: []Feature{Own}, unrecorded: true},
 	scenario{name: "application-replaced", run: applicationReplaced},
 	scenario{name: "two-applications", run: twoApplications},
 	scenario{name: "broadcast-and-claim", run: broadcastAndClaim, since: "20.20"},
@@ -508,7 +509,7 @@ func asteriskConfig(s *S) {
 }
 
 // Whoever hears of everything hears of what belongs to no application.
-func subscribeAll(s *S) {
+func subscriptions(s *S) {
 	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extHangsUp), ChannelID: s.id("a"), Context: contextTarget, Extension: "100"}))(s)
 	s.sequence(ch, "ChannelCreated", "Dial", "Dial ANSWER", "ChannelUserevent", "ChannelUserevent", "ChannelDestroyed 16")
 	b := s.bridge("bridge")
@@ -517,6 +518,21 @@ func subscribeAll(s *S) {
 	app := got(s.ARI.Application("").Refresh(s.Ctx))(s)
 	require.Equal(s, []string{"__AST_CHANNEL_ALL_TOPIC"}, app.ChannelIDs)
 	require.Equal(s, []string{"__AST_BRIDGE_ALL_TOPIC"}, app.BridgeIDs)
+	require.Empty(s, app.DeviceNames)
+}
+
+// With all events come device states. Asterisk 22 can lock up when such a connection ends, so this one has an endpoint of its own.
+func subscribeAll(s *S) {
+	s.moveTo(s.Own(s, Setup{}), ari.WithSubscribeAll())
+	app := got(s.ARI.Application("").Refresh(s.Ctx))(s)
+	require.Equal(s, []string{"__AST_CHANNEL_ALL_TOPIC"}, app.ChannelIDs)
+	require.Equal(s, []string{"__AST_BRIDGE_ALL_TOPIC"}, app.BridgeIDs)
+	require.Equal(s, []string{"__AST_DEVICE_STATE_ALL_TOPIC"}, app.DeviceNames)
+	lamp := s.ARI.DeviceState("Stasis:lamp")
+	s.ok(lamp.Update(s.Ctx, ari.DeviceStateValueINUSE))
+	await[*ari.DeviceStateChanged](s, lamp)
+	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extHangsUp), ChannelID: s.id("a"), Context: contextTarget, Extension: "100"}))(s)
+	await[*ari.ChannelDestroyed](s, ch)
 }
 
 // A second websocket takes an application over, and the first one's client ends.

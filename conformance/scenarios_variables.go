@@ -17,7 +17,7 @@ var _ = register(
 	scenario{name: "variables-reported", run: variablesReported, since: "20.20"},
 	scenario{name: "variables-in-events", run: variablesInEvents, needs: []Feature{Own}},
 	scenario{name: "bridge-variables", run: bridgeVariables, since: "20.20"},
-	scenario{name: "global-variables", run: globalVariables, options: []ari.Option{ari.WithSubscribeAll()}, alone: true},
+	scenario{name: "global-variables", run: globalVariables, options: everything, alone: true},
 )
 
 func variables(s *S) {

@@ -1,4 +1,4 @@
-// Events prints every event of an Asterisk, typed.
+// Events prints the events of all channels, bridges and endpoints of an Asterisk, typed.
 //
 // Run it with:
 //
@@ -22,7 +22,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	client, err := ari.NewClientFromEnv(ari.WithSubscribeAll())
+	client, err := ari.NewClientFromEnv(ari.WithSubscriptions("channel:", "bridge:", "endpoint:"))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -92,6 +92,7 @@ func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
 		src:    src,
 		api:    ctrl,
 		ended:  make(chan struct{}),
+		ready:  make(chan struct{}),
 		calls:  make(map[string][]*call),
 		ghosts: make(map[ghost]struct{}),
 
@@ -102,16 +103,20 @@ func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
 	}
 	c.link.memory.all = cfg.subscribeAll
 	ctrl.link = c.link
+	if len(cfg.subscriptions) > 0 {
+		ctrl.rememberSubscribed(ctrl.application, cfg.subscriptions...)
+	}
 	return c
 }
 
 // ARI returns the controller that commands this client's Asterisk.
 func (c *Client) ARI() *Controller { return c.ctrl }
 
-// Connect connects, and returns when events flow. From then on the client keeps
-// the connection until [Client.Close]; ctx bounds only the attempt. The first
-// attempt's failure is returned at once: a refusal as an [*Error], which may be
-// [ErrUnauthorized] or [ErrForbidden]. Connect may then be called again.
+// Connect connects, and returns when events flow, those of [WithSubscriptions]
+// included. From then on the client keeps the connection until [Client.Close]; ctx
+// bounds only the attempt. The first attempt's failure is returned at once: a
+// refusal as an [*Error], which may be [ErrUnauthorized] or [ErrForbidden]. Connect
+// may then be called again.
 //
 // When the client has connected before, Connect does nothing. After its end it
 // returns what Err does.
@@ -130,9 +135,24 @@ func (c *Client) Connect(ctx context.Context) error {
 	c.mu.Lock()
 	started, err := c.started, c.err
 	c.mu.Unlock()
-	if started || err != nil {
+	if err != nil {
 		return err
 	}
+	if !started {
+		if err := c.start(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-c.link.ready:
+		return nil
+	case <-ctx.Done():
+		return c.attemptError(ctxError(ctx))
+	}
+}
+
+// start makes the first connection.
+func (c *Client) start(ctx context.Context) error {
 	conn, err := c.link.dial(ctx)
 	if err != nil {
 		return c.attemptError(err)

@@ -43,6 +43,7 @@ func newController(cfg *config) *Controller {
 		transport: cfg.transport(),
 		basePath:  cfg.base.EscapedPath(),
 		auth:      header.Get("Authorization"),
+		gate:      newGate(),
 	}
 	c := &Controller{doer: d, api: &gen.Client{Server: cfg.base.String() + "/", Client: d}}
 	if len(cfg.applications) > 0 {

@@ -249,6 +249,9 @@ type link struct {
 	up    atomic.Bool
 	ended chan struct{} // closed when run has returned
 
+	ready     chan struct{} // closed when the first connection has all subscriptions
+	readyOnce sync.Once
+
 	ghostly atomic.Bool // Asterisk may hold a connection for alive that is none any more
 
 	// mu makes one event at a time go through dispatch: the reader's, or one that

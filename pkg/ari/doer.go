@@ -38,6 +38,7 @@ type doer struct {
 	version   atomic.Pointer[Version]
 	untold    atomic.Bool                                // Asterisk was asked for its version, and didn't tell
 	ask       func(ctx context.Context) (Version, error) // asks Asterisk for its version
+	gate      *gate
 }
 
 const (
@@ -69,7 +70,12 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	if err := d.prepare(req, op); err != nil {
 		return nil, err
 	}
+	leave, err := d.gate.enter(req.Context(), op)
+	if err != nil {
+		return nil, failure(req, op, err)
+	}
 	resp, err := d.send(req)
+	leave()
 	if err != nil {
 		return nil, failure(req, op, err)
 	}

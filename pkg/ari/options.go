@@ -74,9 +74,32 @@ func WithLogger(logger *slog.Logger) Option {
 
 // WithSubscribeAll subscribes the application to all events of Asterisk, not only
 // to those of channels that are in it. It applies to a [Client] only.
+//
+// Device states are among them, and with these comes a risk: Asterisk 20.16 to 22.10
+// at least, where nothing is known of newer ones, can lock up when the connection
+// ends just while a device, any channel's for example, changes its state. Whoever
+// doesn't need device states is better off with [WithSubscriptions].
 func WithSubscribeAll() Option {
 	return func(cfg *config) error {
 		cfg.subscribeAll = true
+		return nil
+	}
+}
+
+// WithSubscriptions subscribes the application, the first one if there are several, to
+// more events than those of the channels in it, on each connection: "channel:ID",
+// "bridge:ID", "endpoint:TECH/RESOURCE", "deviceState:NAME"; without an id, as in
+// "channel:", all of that kind. What doesn't exist is left out, and logged. See
+// [Application.Subscribe] for subscriptions at run time. It applies to a [Client] only.
+func WithSubscriptions(sources ...string) Option {
+	return func(cfg *config) error {
+		for _, source := range sources {
+			kind, _, ok := strings.Cut(source, ":")
+			if !ok || !slices.Contains(allSources, kind+":") {
+				return fmt.Errorf("%q is no event source: it must begin with %s", source, strings.Join(allSources, ", "))
+			}
+		}
+		cfg.subscriptions = append(cfg.subscriptions, sources...)
 		return nil
 	}
 }
@@ -161,6 +184,7 @@ type config struct {
 	// For a client only.
 	applications     []string
 	subscribeAll     bool
+	subscriptions    []string
 	errorHandler     func(context.Context, error)
 	reconnect        ReconnectOptions
 	keepalive        time.Duration
@@ -234,6 +258,9 @@ func (cfg *config) transport() Doer {
 	}
 	return cfg.http
 }
+
+// subscribes reports whether there is something to subscribe to on the first connection.
+func (cfg *config) subscribes() bool { return cfg.subscribeAll || len(cfg.subscriptions) > 0 }
 
 // checkApplications makes sure of what the connection needs to be named.
 func (cfg *config) checkApplications() error {

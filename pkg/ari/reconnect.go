@@ -139,15 +139,16 @@ func (l *link) serve(client context.Context, conn eventConn, resumed bool, gap t
 				giveUp(errMute)
 			}
 		})
+	} else if l.c.cfg.subscribes() {
+		// To all as well: where the application is left from an earlier process, Asterisk ignores what the handshake says.
+		wg.Go(func() {
+			if l.settle(ctx) {
+				giveUp(errMute)
+			}
+		})
 	} else {
 		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
-		// Where the application is left from an earlier process, Asterisk ignores what the handshake says.
-		if l.c.cfg.subscribeAll {
-			wg.Go(func() {
-				for delays := l.c.cfg.reconnect.delays(); l.restore(ctx) != nil && sleep(ctx, delays()); {
-				}
-			})
-		}
+		l.isReady()
 	}
 	if resumed || suspicious {
 		wg.Go(func() {

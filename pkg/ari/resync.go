@@ -233,34 +233,60 @@ func (m *memory) apps() []string {
 // carries the new generation, what a new event has ended is no longer there. An
 // end that resync finds before its event is read shows in ghosts.
 //
-// When a request fails it starts anew, until ctx ends with the connection. It returns
-// true when that must be given up.
+// It returns true when the connection must be given up.
 func (l *link) resync(ctx context.Context, gap time.Duration) bool {
-	delays := l.c.cfg.reconnect.delays()
-	for {
+	err := l.persist(ctx, func() error {
 		some, err := l.resyncOnce(ctx)
 		l.endedInGap = append(l.endedInGap, some...)
+		return err
+	})
+	if err != nil {
+		return errors.Is(err, errMute)
+	}
+	ended, entered := l.endedInGap, l.enteredInGap
+	l.endedInGap, l.enteredInGap = nil, nil
+	l.c.reports.log(slog.LevelInfo, "in step with Asterisk again", "gap", gap, "ended", len(ended), "entered", len(entered))
+	l.local(l.c.registry.connected, &Connected{
+		EventHeader: newLocalHeader("Connected"), Resumed: true, Gap: gap, Ended: ended, Entered: entered,
+	})
+	l.isReady()
+	return false
+}
+
+// settle is resync for the first connection: it only subscribes to what the client's options say.
+func (l *link) settle(ctx context.Context) bool {
+	if err := l.persist(ctx, func() error { return l.restore(ctx) }); err != nil {
+		return errors.Is(err, errMute)
+	}
+	l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
+	l.isReady()
+	return false
+}
+
+// isReady lets Connect return.
+func (l *link) isReady() { l.readyOnce.Do(func() { close(l.ready) }) }
+
+// persist does something until it succeeds. It fails with errMute if the connection must be given up, and when ctx ends
+// with the connection.
+func (l *link) persist(ctx context.Context, do func() error) error {
+	delays := l.c.cfg.reconnect.delays()
+	for {
+		err := do()
 		if err == nil {
-			ended, entered := l.endedInGap, l.enteredInGap
-			l.endedInGap, l.enteredInGap = nil, nil
-			l.c.reports.log(slog.LevelInfo, "in step with Asterisk again", "gap", gap, "ended", len(ended), "entered", len(entered))
-			l.local(l.c.registry.connected, &Connected{
-				EventHeader: newLocalHeader("Connected"), Resumed: true, Gap: gap, Ended: ended, Entered: entered,
-			})
-			return false
+			return nil
 		}
 		if ctx.Err() != nil {
-			return false
+			return ctx.Err()
 		}
 		if errors.Is(err, errMute) && l.mayRenew() {
-			return true
+			return errMute
 		}
 		l.c.reports.post(func(ctx context.Context) {
 			l.c.log.WarnContext(ctx, "cannot get in step with Asterisk yet", "error", err)
 			l.c.handleError(ctx, err)
 		})
 		if !sleep(ctx, delays()) {
-			return false
+			return ctx.Err()
 		}
 	}
 }

@@ -3,7 +3,9 @@ package ari
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -554,4 +556,49 @@ func TestRecordingErrorWithoutARecording(t *testing.T) {
 	_, err := rec.Wait(t.Context())
 	require.ErrorIs(t, err, ErrRecordingFailed)
 	assert.EqualError(t, err, "ari: recording failed")
+}
+
+func TestSubscriptionsOfAClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.unknown = "endpoint:PJSIP/nobody"
+		failures := 2
+		a.fail = func(_, path string) int {
+			if failures > 0 && path == "/applications/hello/subscription" {
+				failures--
+				return http.StatusInternalServerError
+			}
+			return 0
+		}
+		var errs bag[error]
+		c := a.client(WithSubscriptions("channel:", "bridge:b1"), WithSubscriptions("endpoint:PJSIP/nobody"), WithApplications("other"),
+			WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var got bag[string]
+		On(c, func(_ context.Context, ev Event) error { got.add(ev.Header().Type); return nil })
+
+		hurry, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, c.Connect(hurry), context.DeadlineExceeded)
+		assert.Empty(t, got.all(), "it isn't connected as it should be yet")
+		require.NoError(t, c.Connect(t.Context()))
+		assert.Equal(t, []string{"bridge:b1", "channel:"}, slices.Sorted(slices.Values(a.sources["hello"])))
+		assert.Empty(t, a.sources["other"])
+		synctest.Wait()
+		assert.Equal(t, []string{"Connected"}, got.all())
+		assert.Len(t, errs.all(), 2)
+		assert.Equal(t, 1, a.connections())
+
+		a.set(func() { a.sources["hello"] = nil })
+		a.reconnect()
+		synctest.Wait()
+		assert.Equal(t, []string{"bridge:b1", "channel:"}, slices.Sorted(slices.Values(a.sources["hello"])))
+		require.NoError(t, c.Close(t.Context()))
+	})
+}
+
+func TestBadSubscriptions(t *testing.T) {
+	for _, source := range []string{"", "channel", "device:x"} {
+		_, err := NewClient("http://asterisk:8088/ari", "hello", WithSubscriptions("bridge:", source))
+		require.ErrorContains(t, err, fmt.Sprintf("%q is no event source", source))
+	}
 }

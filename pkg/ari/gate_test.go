@@ -1,0 +1,67 @@
+package ari
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// An event filter is never set while an application is read.
+func TestFilterIsSetAlone(t *testing.T) {
+	var reading, setting, most atomic.Int32
+	w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+		mine, others := &reading, &setting
+		if strings.HasSuffix(r.URL.Path, "/eventFilter") {
+			mine, others = &setting, &reading
+			assert.Zero(t, mine.Load())
+		}
+		most.Store(max(most.Load(), mine.Add(1)))
+		defer mine.Add(-1)
+		assert.Zero(t, others.Load(), r.URL.Path)
+		answerJSON(http.StatusOK, `{"name":"hello"}`)(rw, r)
+	})
+	c := w.controller(t)
+	app := c.Application("hello")
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { _, err := app.Filter(t.Context(), EventFilter{}); assert.NoError(t, err) })
+		wg.Go(func() { _, err := app.Refresh(t.Context()); assert.NoError(t, err) })
+		wg.Go(func() { _, err := app.Subscribe(t.Context(), "channel:"); assert.NoError(t, err) })
+		wg.Go(func() { _, err := app.Unsubscribe(t.Context(), "channel:"); assert.NoError(t, err) })
+	}
+	wg.Wait()
+	assert.Greater(t, most.Load(), int32(1), "reading goes on side by side")
+}
+
+func TestGateAndContexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		read, err := g.enter(t.Context(), opApplicationsGet)
+		require.NoError(t, err)
+		hurry, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = g.enter(hurry, opApplicationsFilter)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Len(t, g.passing, 1, "who gives up leaves nothing behind")
+		assert.Empty(t, g.alone)
+		read()
+		set, err := g.enter(t.Context(), opApplicationsFilter)
+		require.NoError(t, err)
+		_, err = g.enter(hurry, opApplicationsList)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		other, err := g.enter(t.Context(), opChannelsAnswer)
+		require.NoError(t, err)
+		other()
+		set()
+		assert.Empty(t, g.passing)
+		assert.Empty(t, g.alone)
+	})
+}
