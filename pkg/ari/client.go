@@ -103,6 +103,13 @@ func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
 	}
 	c.link.memory.all = cfg.subscribeAll
 	ctrl.link = c.link
+	ctrl.doer.background = func(f func()) {
+		c.workers.start() // so that Close waits for it
+		go func() {
+			defer c.workers.done()
+			f()
+		}()
+	}
 	if len(cfg.subscriptions) > 0 {
 		ctrl.rememberSubscribed(ctrl.application, cfg.subscriptions...)
 	}

@@ -17,8 +17,9 @@ import (
 // [NewController] works alone, without events.
 //
 // All methods may be called from several goroutines at once. Their ctx bounds the whole request; there is no other
-// time limit, since some operations take their time by nature. They fail with an [*Error], which [errors.Is] tells
-// apart by the Err variables.
+// time limit, since some operations take their time by nature. What Asterisk makes although ctx has ended before its
+// answer, such as a call or a bridge, is taken back. They fail with an [*Error], which [errors.Is] tells apart by the
+// Err variables.
 type Controller struct {
 	api         *gen.Client
 	doer        *doer
@@ -44,6 +45,8 @@ func newController(cfg *config) *Controller {
 		basePath:  cfg.base.EscapedPath(),
 		auth:      header.Get("Authorization"),
 		gate:      newGate(),
+
+		background: func(f func()) { go f() },
 	}
 	c := &Controller{doer: d, api: &gen.Client{Server: cfg.base.String() + "/", Client: d}}
 	if len(cfg.applications) > 0 {

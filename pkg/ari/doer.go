@@ -39,6 +39,8 @@ type doer struct {
 	untold    atomic.Bool                                // Asterisk was asked for its version, and didn't tell
 	ask       func(ctx context.Context) (Version, error) // asks Asterisk for its version
 	gate      *gate
+
+	background func(func()) // runs what goes on after a request has returned
 }
 
 const (
@@ -67,6 +69,7 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	} else if path, ok := strings.CutPrefix(req.URL.EscapedPath(), d.basePath); ok {
 		op = operationFor(req.Method, path)
 	}
+	undo := undoPath(req, op, d.basePath) // Long parameters may go from the query into the body.
 	if err := d.prepare(req, op); err != nil {
 		return nil, err
 	}
@@ -74,7 +77,12 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, failure(req, op, err)
 	}
-	resp, err := d.send(req)
+	var resp *http.Response
+	if undo != "" {
+		resp, err = d.sendDetached(req, undo)
+	} else {
+		resp, err = d.send(req)
+	}
 	leave()
 	if err != nil {
 		return nil, failure(req, op, err)

@@ -59,11 +59,7 @@ func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Chann
 	}
 	a.report(caller, "answered")
 
-	// A request that ends with the call leaves open whether it was carried out. What is made has to be known, to be
-	// cleaned up.
-	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	bridge, err := ctrl.CreateBridge(making, ari.CreateBridgeOptions{Type: "mixing,proxy_media"})
+	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing,proxy_media"})
 	if err != nil {
 		return err
 	}
@@ -72,10 +68,10 @@ func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Chann
 		return err
 	}
 
-	media, err := ctrl.CreateExternalMedia(making, a.Media)
+	media, err := ctrl.CreateExternalMedia(ctx, a.Media)
 	if errors.Is(err, ari.ErrGap) {
 		// Asterisk turns channels away while our connection is down. It is up again.
-		media, err = ctrl.CreateExternalMedia(making, a.Media)
+		media, err = ctrl.CreateExternalMedia(ctx, a.Media)
 	}
 	if err != nil {
 		return err

@@ -1,0 +1,97 @@
+package ari
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What is made after the context of its request has ended is taken back.
+func TestAbandonedRequestsAreUndone(t *testing.T) {
+	const id = "a/b+c"
+	media := ExternalMediaOptions{ChannelID: id, ExternalHost: "h:1", Format: "ulaw"}
+	for name, test := range map[string]struct {
+		make func(ctx context.Context, c *Controller) error
+		undo string // "" if there is nothing to undo
+	}{
+		"originate": {func(ctx context.Context, c *Controller) error {
+			return second(c.Originate(ctx, OriginateOptions{ChannelID: id, Endpoint: "X/1"}))
+		}, "DELETE /pbx1/ari/channels/a%2Fb%2Bc"},
+		"create": {func(ctx context.Context, c *Controller) error {
+			return second(c.CreateChannel(ctx, CreateChannelOptions{ChannelID: id, Endpoint: "X/1"}))
+		}, "DELETE /pbx1/ari/channels/a%2Fb%2Bc"},
+		"external media": {func(ctx context.Context, c *Controller) error { return second(c.CreateExternalMedia(ctx, media)) }, "DELETE /pbx1/ari/channels/a%2Fb%2Bc"},
+		"bridge": {func(ctx context.Context, c *Controller) error {
+			return second(c.CreateBridge(ctx, CreateBridgeOptions{BridgeID: id}))
+		}, "DELETE /pbx1/ari/bridges/a%2Fb%2Bc"},
+		"snoop": {func(ctx context.Context, c *Controller) error {
+			return second(c.Channel("c1").Snoop(ctx, SnoopOptions{SnoopID: id, Spy: SnoopDirectionBoth}))
+		}, "DELETE /pbx1/ari/channels/a%2Fb%2Bc"},
+		"play": {func(ctx context.Context, c *Controller) error {
+			return second(c.Channel("c1").PlayWith(ctx, PlayOptions{PlaybackID: id}, "sound:x"))
+		}, "DELETE /pbx1/ari/playbacks/a%2Fb%2Bc"},
+		"play to a bridge": {func(ctx context.Context, c *Controller) error {
+			return second(c.Bridge("b1").PlayWith(ctx, BridgePlayOptions{PlaybackID: id}, "sound:x"))
+		}, "DELETE /pbx1/ari/playbacks/a%2Fb%2Bc"},
+		"record": {func(ctx context.Context, c *Controller) error {
+			return second(c.Channel("c1").Record(ctx, id, "wav", RecordOptions{}))
+		}, "DELETE /pbx1/ari/recordings/live/a%2Fb%2Bc"},
+		"record a bridge": {func(ctx context.Context, c *Controller) error {
+			return second(c.Bridge("b1").Record(ctx, id, "wav", BridgeRecordOptions{}))
+		}, "DELETE /pbx1/ari/recordings/live/a%2Fb%2Bc"},
+		"answer": {func(ctx context.Context, c *Controller) error { return c.Channel(id).Answer(ctx) }, ""},
+	} {
+		for _, status := range []int{http.StatusOK, http.StatusNotFound} {
+			ctx, cancel := context.WithCancel(t.Context())
+			proceed, undone := make(chan struct{}), make(chan string, 1)
+			w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodDelete {
+					undone <- r.Method + " " + r.RequestURI
+					return
+				}
+				cancel()
+				<-proceed
+				answerJSON(status, `{"id":"x"}`)(rw, r)
+			})
+			c := w.controller(t)
+			var behind sync.WaitGroup
+			c.doer.background = behind.Go
+			require.ErrorIs(t, test.make(ctx, c), context.Canceled, name)
+			close(proceed)
+			behind.Wait()
+			if test.undo == "" || status != http.StatusOK {
+				assert.Empty(t, undone, name)
+			} else if assert.Len(t, undone, 1, name) {
+				assert.Equal(t, test.undo, <-undone, name)
+			}
+		}
+	}
+}
+
+// Closing a client waits for what is being taken back.
+func TestCloseWaitsForTheUndoing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	proceed := make(chan struct{})
+	w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			cancel()
+			<-proceed
+		}
+		answerJSON(http.StatusOK, `{"id":"x"}`)(rw, r)
+	})
+	client, err := NewClient(w.URL+"/ari", "hello")
+	require.NoError(t, err)
+	_, err = client.ARI().CreateBridge(ctx, CreateBridgeOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+	hurry, stop := context.WithTimeout(t.Context(), time.Millisecond)
+	defer stop()
+	require.ErrorContains(t, client.Close(hurry), "1 handlers still running")
+	close(proceed)
+	require.NoError(t, client.Close(t.Context()))
+	assert.Contains(t, w.last(t).line, "DELETE /ari/bridges/ari-")
+}
