@@ -35,6 +35,7 @@ var _ = register(
 	scenario{name: "subscriptions", run: subscriptions, options: everything, alone: true},
 	scenario{name: "subscribe-all", run: subscribeAll, needs: []Feature{Own}, unrecorded: true},
 	scenario{name: "application-replaced", run: applicationReplaced},
+	scenario{name: "adoption", run: adoption},
 	scenario{name: "two-applications", run: twoApplications},
 	scenario{name: "broadcast-and-claim", run: broadcastAndClaim, since: "20.20"},
 )
@@ -553,6 +554,25 @@ func applicationReplaced(s *S) {
 	s.ok(second.ARI.StopChannel(s.Ctx, ch.ID))
 	second.sequence(ch, "StasisEnd", "ChannelDestroyed 16")
 	first.sequence(nil, "ApplicationReplaced")
+}
+
+// A program ends, and its calls stay. Asterisk doesn't tell the next one of them; a client that adopts them does.
+func adoption(s *S) {
+	first := s.connect(s.AppName + "-restarted")
+	ch := got(first.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("a"), AppArgs: "one,two"}))(s)
+	await[*ari.StasisStart](first, ch)
+	s.ok(first.Client.Close(s.Ctx))
+
+	second := s.connect(first.AppName)
+	s.ok(second.Client.Close(s.Ctx))
+	second.never(ch, "StasisStart")
+
+	third := s.connect(first.AppName, ari.WithAdoption())
+	start := await[*ari.StasisStart](third, ch)
+	require.True(s, start.Synthetic())
+	require.Equal(s, []string{"one", "two"}, start.Args)
+	s.ok(start.Channel.Stop(s.Ctx))
+	third.sequence(ch, "StasisStart", "StasisEnd", "ChannelDestroyed 16")
 }
 
 // One client can have several applications, and tell whose an event is.

@@ -55,8 +55,9 @@ func (h *EventHeader) Raw() json.RawMessage {
 
 // Synthetic reports whether the client made this event in place of one that
 // Asterisk sent while the connection was down. After a gap, a channel that has
-// left the application meanwhile gets such a [StasisEnd], and one that has entered
-// it such a [StasisStart].
+// left the application meanwhile gets such a [StasisEnd], and one that is in it
+// without the client's knowing such a [StasisStart]; with [WithAdoption] on the
+// first connection, too.
 func (h *EventHeader) Synthetic() bool { return h.synthetic }
 
 // UnknownEvent is an event of a type that this package doesn't know.
@@ -82,7 +83,7 @@ type Connected struct {
 	Gap time.Duration
 
 	// Entered has the ids of the channels whose StasisStart was lost with the old
-	// connection. Each got a synthetic [StasisStart].
+	// connection, or sent to an earlier program. Each got a synthetic [StasisStart].
 	Entered []string
 
 	// Ended has the ids of the channels that had entered the application and

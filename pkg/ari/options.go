@@ -104,6 +104,16 @@ func WithSubscriptions(sources ...string) Option {
 	}
 }
 
+// WithAdoption makes channels that are in the client's applications already when it connects for the first time enter
+// them anew: each gets a synthetic [StasisStart], and [Connected] lists them. Asterisk keeps such channels when a program
+// ends, and tells its successor nothing of them. It applies to a [Client] only.
+func WithAdoption() Option {
+	return func(cfg *config) error {
+		cfg.adopt = true
+		return nil
+	}
+}
+
 // WithApplications adds further Stasis applications to the connection. An event
 // that several of them are subscribed to comes once for each; the header's
 // Application tells which. It applies to a [Client] only.
@@ -185,6 +195,7 @@ type config struct {
 	applications     []string
 	subscribeAll     bool
 	subscriptions    []string
+	adopt            bool
 	errorHandler     func(context.Context, error)
 	reconnect        ReconnectOptions
 	keepalive        time.Duration
@@ -259,8 +270,8 @@ func (cfg *config) transport() Doer {
 	return cfg.http
 }
 
-// subscribes reports whether there is something to subscribe to on the first connection.
-func (cfg *config) subscribes() bool { return cfg.subscribeAll || len(cfg.subscriptions) > 0 }
+// settles reports whether there is something to do on the first connection before it is ready.
+func (cfg *config) settles() bool { return cfg.subscribeAll || len(cfg.subscriptions) > 0 || cfg.adopt }
 
 // checkApplications makes sure of what the connection needs to be named.
 func (cfg *config) checkApplications() error {

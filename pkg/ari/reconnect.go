@@ -139,7 +139,7 @@ func (l *link) serve(client context.Context, conn eventConn, resumed bool, gap t
 				giveUp(errMute)
 			}
 		})
-	} else if l.c.cfg.subscribes() {
+	} else if l.c.cfg.settles() {
 		// To all as well: where the application is left from an earlier process, Asterisk ignores what the handshake says.
 		wg.Go(func() {
 			if l.settle(ctx) {

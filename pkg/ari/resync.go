@@ -253,12 +253,30 @@ func (l *link) resync(ctx context.Context, gap time.Duration) bool {
 	return false
 }
 
-// settle is resync for the first connection: it only subscribes to what the client's options say.
+// settle is resync for the first connection: it does what the client's options say.
 func (l *link) settle(ctx context.Context) bool {
-	if err := l.persist(ctx, func() error { return l.restore(ctx) }); err != nil {
+	err := l.persist(ctx, func() error {
+		if err := l.restore(ctx); err != nil || !l.c.cfg.adopt {
+			return err
+		}
+		defer l.noteLeaving()()
+		list, err := l.channels(ctx)
+		if err != nil {
+			return err
+		}
+		subscribed, err := l.subscribed(ctx)
+		if err != nil {
+			return err
+		}
+		l.startMissed(list, subscribed)
+		return nil
+	})
+	if err != nil {
 		return errors.Is(err, errMute)
 	}
-	l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
+	entered := l.enteredInGap
+	l.enteredInGap = nil
+	l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected"), Entered: entered})
 	l.isReady()
 	return false
 }
@@ -296,32 +314,21 @@ func (l *link) resyncOnce(ctx context.Context) (ended []string, err error) {
 		return nil, err
 	}
 	gen := l.gen.Load()
-	l.mu.Lock()
-	l.left = make(map[string]bool)
-	l.mu.Unlock()
-	defer func() {
-		l.mu.Lock()
-		l.left = nil
-		l.mu.Unlock()
-	}()
+	defer l.noteLeaving()()
 	// Before Asterisk is asked: what a request makes later isn't in its answers.
 	waiting := l.c.index.olderThan(l.id, gen)
-	list, err := l.api.channelStates(ctx)
+	list, err := l.channels(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ari: resync: channels: %w", err)
+		return nil, err
 	}
 	channels := make(map[string]channelState, len(list))
 	for _, ch := range list {
 		channels[ch.id] = ch
 	}
 	l.forgetDeparted(channels)
-	subscribed := make(map[string]map[string]bool)
-	for _, app := range l.c.cfg.applications {
-		sources, err := l.sources(ctx, app)
-		if err != nil {
-			return nil, err
-		}
-		subscribed[app] = sources
+	subscribed, err := l.subscribed(ctx)
+	if err != nil {
+		return nil, err
 	}
 
 	ended = l.endCalls(gen, channels, func(k *call) bool {
@@ -339,6 +346,39 @@ func (l *link) resyncOnce(ctx context.Context) (ended []string, err error) {
 		return ended, fmt.Errorf("ari: resync: bridges: %w", err)
 	}
 	return ended, l.endListeners(ctx, waiting, channels, bridges)
+}
+
+// noteLeaving notes the channels whose end is read from now on, until the returned function is called.
+func (l *link) noteLeaving() (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left = make(map[string]bool)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.left = nil
+	}
+}
+
+func (l *link) channels(ctx context.Context) ([]channelState, error) {
+	list, err := l.api.channelStates(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ari: resync: channels: %w", err)
+	}
+	return list, nil
+}
+
+// subscribed returns the event sources of each of the client's applications.
+func (l *link) subscribed(ctx context.Context) (map[string]map[string]bool, error) {
+	all := make(map[string]map[string]bool)
+	for _, app := range l.c.cfg.applications {
+		sources, err := l.sources(ctx, app)
+		if err != nil {
+			return nil, err
+		}
+		all[app] = sources
+	}
+	return all, nil
 }
 
 // forgetDeparted forgets the channels that are gone; the events that told of it may have been lost.

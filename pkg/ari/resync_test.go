@@ -602,3 +602,41 @@ func TestBadSubscriptions(t *testing.T) {
 		require.ErrorContains(t, err, fmt.Sprintf("%q is no event source", source))
 	}
 }
+
+// What is in the application when the client first connects is none of its business, unless it adopts it.
+func TestAdoption(t *testing.T) {
+	for _, adopt := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAsterisk(t)
+			a.set(func() {
+				a.channels["old"], a.channels["foreign"] = inStasis("hello"), inStasis("other")
+				a.sources["hello"] = []string{"channel:old"}
+			})
+			var opts []Option
+			var want []string
+			if adopt {
+				opts, want = []Option{WithAdoption()}, []string{"old"}
+			}
+			c := a.client(opts...)
+			var entered, listed bag[string]
+			c.OnStasisStart(func(_ context.Context, ev *StasisStart) error {
+				assert.True(t, ev.Synthetic())
+				assert.Equal(t, []string{"a", "b"}, ev.Args)
+				entered.add(ev.Channel.ID)
+				return nil
+			})
+			On(c, func(_ context.Context, ev *Connected) error {
+				for _, id := range ev.Entered {
+					listed.add(id)
+				}
+				return nil
+			})
+			require.NoError(t, c.Connect(t.Context()))
+			synctest.Wait()
+			assert.Equal(t, want, entered.all())
+			assert.Equal(t, want, listed.all())
+			assert.Equal(t, len(want), c.Stats().Calls)
+			require.NoError(t, c.Close(t.Context()))
+		})
+	}
+}
