@@ -75,12 +75,9 @@ func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...strin
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
-	resp, err := o.ctrl.api.ChannelsPlayWithID(req, o.ID, id, &gen.ChannelsPlayWithIDParams{
-		Media:    media,
-		Lang:     optional(opts.Lang),
-		Offsetms: milliseconds(opts.Offset),
-		Skipms:   milliseconds(opts.Skip),
-	})
+	params := opts.params()
+	params.Media = media
+	resp, err := o.ctrl.api.ChannelsPlayWithID(req, o.ID, id, params)
 	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
 }
 
@@ -96,15 +93,9 @@ func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOp
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
-	resp, err := o.ctrl.api.ChannelsRecord(req, o.ID, &gen.ChannelsRecordParams{
-		Name:               name,
-		Format:             format,
-		MaxDurationSeconds: seconds(opts.MaxDuration),
-		MaxSilenceSeconds:  seconds(opts.MaxSilence),
-		IfExists:           optional(gen.ChannelsRecordParamsIfExists(opts.IfExists)),
-		Beep:               optional(opts.Beep),
-		TerminateOn:        optional(gen.ChannelsRecordParamsTerminateOn(opts.TerminateOn)),
-	})
+	params := opts.params()
+	params.Name, params.Format = name, format
+	resp, err := o.ctrl.api.ChannelsRecord(req, o.ID, params)
 	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
 }
 
@@ -119,17 +110,14 @@ func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindChannel, id, entityKey{})
-	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, &gen.ChannelsSnoopChannelWithIDParams{
-		App:     or(opts.App, o.ctrl.application),
-		AppArgs: optional(opts.AppArgs),
-		Spy:     optional(gen.ChannelsSnoopChannelWithIDParamsSpy(opts.Spy)),
-		Whisper: optional(gen.ChannelsSnoopChannelWithIDParamsWhisper(opts.Whisper)),
-	})
+	params := opts.params()
+	params.App = or(opts.App, o.ctrl.application)
+	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, params)
 	ch, err := made[*Channel](o.ctrl, lf)(decodeObject[Channel](req, resp, err))
 	if err != nil {
 		return nil, err
 	}
-	return ch.entered(ctx, or(opts.App, o.ctrl.application))
+	return ch.entered(ctx, params.App)
 }
 
 // SetVariable sets a channel variable, or calls a dialplan function that can be written to, such as

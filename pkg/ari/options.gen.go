@@ -4,6 +4,8 @@ package ari
 
 import (
 	"time"
+
+	"github.com/ari-go/ari/gen"
 )
 
 // AddChannelOptions are the optional parameters of [Bridge.AddChannel]. A zero value means Asterisk's
@@ -24,6 +26,15 @@ type AddChannelOptions struct {
 	// Whether the other participants' phones are not told who has joined (no connected line update). The
 	// default is false. Since Asterisk 18.
 	InhibitConnectedLineUpdates bool
+}
+
+func (opts AddChannelOptions) params() *gen.BridgesAddChannelParams {
+	return &gen.BridgesAddChannelParams{
+		Role:                        optional(opts.Role),
+		AbsorbDTMF:                  optional(opts.AbsorbDTMF),
+		Mute:                        optional(opts.Mute),
+		InhibitConnectedLineUpdates: optional(opts.InhibitConnectedLineUpdates),
+	}
 }
 
 // BridgePlayOptions are the optional parameters of [Bridge.Play]. A zero value means Asterisk's default.
@@ -51,6 +62,15 @@ type BridgePlayOptions struct {
 	PlaybackID string
 }
 
+func (opts BridgePlayOptions) params() *gen.BridgesPlayWithIDParams {
+	return &gen.BridgesPlayWithIDParams{
+		AnnouncerFormat: optional(opts.AnnouncerFormat),
+		Lang:            optional(opts.Lang),
+		Offsetms:        units(opts.Offset, time.Millisecond),
+		Skipms:          units(opts.Skip, time.Millisecond),
+	}
+}
+
 // BridgeRecordOptions are the optional parameters of [Bridge.Record]. A zero value means Asterisk's
 // default.
 type BridgeRecordOptions struct {
@@ -76,6 +96,17 @@ type BridgeRecordOptions struct {
 
 	// DTMF digit that ends the recording: `none`, the default, `any`, `*` or `#`.
 	TerminateOn TerminateOn
+}
+
+func (opts BridgeRecordOptions) params() *gen.BridgesRecordParams {
+	return &gen.BridgesRecordParams{
+		RecorderFormat:     optional(opts.RecorderFormat),
+		MaxDurationSeconds: units(opts.MaxDuration, time.Second),
+		MaxSilenceSeconds:  units(opts.MaxSilence, time.Second),
+		IfExists:           optional(opts.IfExists),
+		Beep:               optional(opts.Beep),
+		TerminateOn:        optional(opts.TerminateOn),
+	}
 }
 
 // ContinueOptions are the optional parameters of [Channel.Continue]. A zero value means Asterisk's default.
@@ -124,6 +155,19 @@ type CreateBridgeOptions struct {
 	ReportedVariables map[string]string
 }
 
+func (opts CreateBridgeOptions) params() *gen.BridgesCreateWithIDParams {
+	return &gen.BridgesCreateWithIDParams{
+		Type: optional(opts.Type),
+		Name: optional(opts.Name),
+	}
+}
+
+func (opts CreateBridgeOptions) body() gen.BridgesCreateWithIDJSONRequestBody {
+	return gen.BridgesCreateWithIDJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
+}
+
 // CreateChannelOptions are the optional parameters of [Controller.CreateChannel]. A zero value means
 // Asterisk's default.
 type CreateChannelOptions struct {
@@ -160,6 +204,24 @@ type CreateChannelOptions struct {
 
 	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.
 	ReportedVariables map[string]string
+}
+
+func (opts CreateChannelOptions) params() *gen.ChannelsCreateParams {
+	return &gen.ChannelsCreateParams{
+		Endpoint:       opts.Endpoint,
+		App:            opts.App,
+		AppArgs:        optional(opts.AppArgs),
+		ChannelID:      optional(opts.ChannelID),
+		OtherChannelID: optional(opts.OtherChannelID),
+		Originator:     optional(opts.Originator),
+		Formats:        optional(opts.Formats),
+	}
+}
+
+func (opts CreateChannelOptions) body() gen.ChannelsCreateJSONRequestBody {
+	return gen.ChannelsCreateJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
 }
 
 // DialOptions are the optional parameters of [Channel.Dial]. A zero value means Asterisk's default.
@@ -224,6 +286,27 @@ type ExternalMediaOptions struct {
 
 	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.
 	ReportedVariables map[string]string
+}
+
+func (opts ExternalMediaOptions) params() *gen.ChannelsExternalMediaParams {
+	return &gen.ChannelsExternalMediaParams{
+		ChannelID:      optional(opts.ChannelID),
+		App:            opts.App,
+		ExternalHost:   optional(opts.ExternalHost),
+		Encapsulation:  optional(opts.Encapsulation),
+		Transport:      optional(opts.Transport),
+		ConnectionType: optional(opts.ConnectionType),
+		Format:         opts.Format,
+		Direction:      optional(opts.Direction),
+		Data:           optional(opts.Data),
+		TransportData:  optional(opts.TransportData),
+	}
+}
+
+func (opts ExternalMediaOptions) body() gen.ChannelsExternalMediaJSONRequestBody {
+	return gen.ChannelsExternalMediaJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
 }
 
 // MessageOptions are the optional parameters of [Controller.SendMessage] and [Endpoint.SendMessage]. A zero
@@ -295,6 +378,29 @@ type OriginateOptions struct {
 	ReportedVariables map[string]string
 }
 
+func (opts OriginateOptions) params() *gen.ChannelsOriginateWithIDParams {
+	return &gen.ChannelsOriginateWithIDParams{
+		Endpoint:       opts.Endpoint,
+		Extension:      optional(opts.Extension),
+		Context:        optional(opts.Context),
+		Priority:       optional(opts.Priority),
+		Label:          optional(opts.Label),
+		App:            optional(opts.App),
+		AppArgs:        optional(opts.AppArgs),
+		CallerID:       optional(opts.CallerID),
+		Timeout:        units(opts.Timeout, time.Second),
+		OtherChannelID: optional(opts.OtherChannelID),
+		Originator:     optional(opts.Originator),
+		Formats:        optional(opts.Formats),
+	}
+}
+
+func (opts OriginateOptions) body() gen.ChannelsOriginateWithIDJSONRequestBody {
+	return gen.ChannelsOriginateWithIDJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
+}
+
 // PlayOptions are the optional parameters of [Channel.Play]. A zero value means Asterisk's default.
 type PlayOptions struct {
 	// Language of the prompts, such as `en`. Defaults to the channel's language.
@@ -311,6 +417,14 @@ type PlayOptions struct {
 	// Id for the playback. Asterisk makes one up if it is absent; choose it yourself to be able to await its
 	// events before the request is sent. Servers do not check that it is unique. Since Asterisk 12.2.
 	PlaybackID string
+}
+
+func (opts PlayOptions) params() *gen.ChannelsPlayWithIDParams {
+	return &gen.ChannelsPlayWithIDParams{
+		Lang:     optional(opts.Lang),
+		Offsetms: units(opts.Offset, time.Millisecond),
+		Skipms:   units(opts.Skip, time.Millisecond),
+	}
 }
 
 // RecordOptions are the optional parameters of [Channel.Record]. A zero value means Asterisk's default.
@@ -331,6 +445,16 @@ type RecordOptions struct {
 
 	// Which key of the party ends the recording: `none` (the default), `any`, `*` or `#`.
 	TerminateOn TerminateOn
+}
+
+func (opts RecordOptions) params() *gen.ChannelsRecordParams {
+	return &gen.ChannelsRecordParams{
+		MaxDurationSeconds: units(opts.MaxDuration, time.Second),
+		MaxSilenceSeconds:  units(opts.MaxSilence, time.Second),
+		IfExists:           optional(gen.ChannelsRecordParamsIfExists(opts.IfExists)),
+		Beep:               optional(opts.Beep),
+		TerminateOn:        optional(gen.ChannelsRecordParamsTerminateOn(opts.TerminateOn)),
+	}
 }
 
 // ReferOptions are the optional parameters of [Controller.Refer] and [Endpoint.Refer]. A zero value means
@@ -385,6 +509,15 @@ type SnoopOptions struct {
 	// Id for the snoop channel. Asterisk makes one up if it is absent; choose it yourself to be able to await
 	// its events before the request is sent. Since Asterisk 12.2.
 	SnoopID string
+}
+
+func (opts SnoopOptions) params() *gen.ChannelsSnoopChannelWithIDParams {
+	return &gen.ChannelsSnoopChannelWithIDParams{
+		Spy:     optional(gen.ChannelsSnoopChannelWithIDParamsSpy(opts.Spy)),
+		Whisper: optional(gen.ChannelsSnoopChannelWithIDParamsWhisper(opts.Whisper)),
+		App:     opts.App,
+		AppArgs: optional(opts.AppArgs),
+	}
 }
 
 // SoundsOptions are the optional parameters of [Controller.Sounds]. A zero value means Asterisk's default.

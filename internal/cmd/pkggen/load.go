@@ -40,6 +40,15 @@ type operation struct {
 	method, path string
 }
 
+// operation returns the operation with an id, or nil.
+func (g *generator) operation(id string) *operation {
+	i, ok := slices.BinarySearchFunc(g.api.operations, id, func(op *operation, id string) int { return strings.Compare(op.ID, id) })
+	if !ok {
+		return nil
+	}
+	return g.api.operations[i]
+}
+
 type parameter struct {
 	Name        string              `yaml:"name"`
 	In          string              `yaml:"in"`
@@ -265,6 +274,8 @@ type config struct {
 	Durations  map[string]string            `yaml:"durations"`
 	Enums      map[string]string            `yaml:"enums"`
 	Vital      []string                     `yaml:"vital"`
+
+	file string
 }
 
 type methodConfig struct {
@@ -273,6 +284,11 @@ type methodConfig struct {
 	Args    []string `yaml:"args"`
 	Options string   `yaml:"options"`
 	Result  string   `yaml:"result"`
+}
+
+// isArg reports whether an input is a plain argument.
+func (c methodConfig) isArg(wire string) bool {
+	return slices.Contains(c.Args, wire) || slices.Contains(c.Args, wire+"!")
 }
 
 type optionConfig struct {
@@ -286,7 +302,7 @@ func loadConfig(file string) (*config, error) {
 		return nil, err
 	}
 	defer f.Close()
-	c := &config{}
+	c := &config{file: file}
 	dec := yaml.NewDecoder(f)
 	dec.KnownFields(true)
 	if err := dec.Decode(c); err != nil {

@@ -187,11 +187,7 @@ func (g *generator) methods(b *bytes.Buffer) error {
 			return fmt.Errorf("%s: %w", op.ID, err)
 		}
 	}
-	if !bytes.Contains(b.Bytes(), []byte("time.")) {
-		out := bytes.Replace(b.Bytes(), []byte("\"time\"\n"), nil, 1)
-		b.Reset()
-		b.Write(out)
-	}
+	dropUnusedImport(b, "time", "\"time\"\n")
 	return nil
 }
 
@@ -367,108 +363,4 @@ func (g *generator) optionsName(p place) string {
 		return p.conf.Options
 	}
 	return p.name + "Options"
-}
-
-// options writes the option structs: of generated methods, and of hand-written ones as configured.
-func (g *generator) options(b *bytes.Buffer) error {
-	b.WriteString("import (\n\"time\"\n)\n\n")
-	type optionSet struct {
-		fields map[string]*input
-		order  []string
-		by     []string
-	}
-	sets := make(map[string]*optionSet)
-	add := func(name, by string, inputs []*input) error {
-		set := sets[name]
-		if set == nil {
-			set = &optionSet{fields: make(map[string]*input)}
-			sets[name] = set
-		}
-		if !slices.Contains(set.by, by) {
-			set.by = append(set.by, by)
-		}
-		for _, in := range inputs {
-			if have, ok := set.fields[in.wire]; ok {
-				if g.inputType(have) != g.inputType(in) {
-					return fmt.Errorf("%s: %s is a %s and a %s", name, in.wire, g.inputType(have), g.inputType(in))
-				}
-				continue
-			}
-			set.fields[in.wire] = in
-			set.order = append(set.order, in.wire)
-		}
-		return nil
-	}
-	byID := make(map[string]*operation)
-	for _, op := range g.api.operations {
-		byID[op.ID] = op
-		if g.conf.Operations[op.ID].By != "" {
-			continue
-		}
-		p, err := g.place(op)
-		if err != nil {
-			return err
-		}
-		inputs, err := g.inputs(op)
-		if err != nil {
-			return err
-		}
-		inputs = slices.DeleteFunc(inputs, func(in *input) bool {
-			return in.required || slices.Contains(p.conf.Args, in.wire) || slices.Contains(p.conf.Args, in.wire+"!")
-		})
-		if len(inputs) == 0 {
-			continue
-		}
-		if err := add(g.optionsName(p), "["+p.receiver+"."+p.name+"]", inputs); err != nil {
-			return err
-		}
-	}
-	for _, name := range sortedKeys(g.conf.Options) {
-		conf := g.conf.Options[name]
-		for _, id := range conf.Operations {
-			op, ok := byID[id]
-			if !ok {
-				continue // the description of an older Asterisk
-			}
-			inputs, err := g.inputs(op)
-			if err != nil {
-				return err
-			}
-			if !conf.Required {
-				inputs = slices.DeleteFunc(inputs, func(in *input) bool { return in.required })
-			}
-			if err := add(name, "["+g.conf.Operations[id].By+"]", inputs); err != nil {
-				return err
-			}
-		}
-	}
-	for _, name := range sortedKeys(sets) {
-		set := sets[name]
-		doc(b, "", name+" are the optional parameters of "+strings.Join(set.by, " and ")+". A zero value means Asterisk's default.")
-		fmt.Fprintf(b, "type %s struct {\n", name)
-		for i, wire := range set.order {
-			in := set.fields[wire]
-			if i > 0 {
-				b.WriteString("\n")
-			}
-			text := in.description
-			if g.inputType(in) == "time.Duration" {
-				text += " " + map[string]string{"s": "Sent in seconds", "ms": "Sent in milliseconds"}[g.conf.Durations[in.wire]] + ", rounded up."
-			}
-			doc(b, "\t", text)
-			fmt.Fprintf(b, "%s %s\n", g.fieldName(in), g.inputType(in))
-			if in.isVariables() {
-				b.WriteString("\n")
-				doc(b, "\t", "Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.")
-				fmt.Fprintf(b, "%s map[string]string\n", reportedField)
-			}
-		}
-		b.WriteString("}\n\n")
-	}
-	if !bytes.Contains(b.Bytes(), []byte("time.")) {
-		out := bytes.Replace(b.Bytes(), []byte("import (\n\"time\"\n)\n\n"), nil, 1)
-		b.Reset()
-		b.Write(out)
-	}
-	return nil
 }

@@ -137,9 +137,13 @@ func (t *try) run(ctx context.Context, from arispec.Location) error {
 	}
 	t.say("gen builds")
 
-	if err := t.goCommand(ctx, t.root, "run", "./internal/cmd/pkggen",
-		"-openapi", filepath.Join(t.dir, "api", "openapi.yaml"), "-gen", filepath.Join(t.dir, "gen"), "-out", filepath.Join(t.dir, "pkg", "ari")); err != nil {
+	notes, err := t.goOutput(ctx, t.root, "run", "./internal/cmd/pkggen", "-lenient",
+		"-openapi", filepath.Join(t.dir, "api", "openapi.yaml"), "-gen", filepath.Join(t.dir, "gen"), "-out", filepath.Join(t.dir, "pkg", "ari"))
+	if err != nil {
 		return err
+	}
+	for note := range strings.Lines(notes) {
+		t.say("%s", strings.TrimSpace(note))
 	}
 	if err := t.goCommand(ctx, t.dir, "build", "./..."); err != nil {
 		t.say("pkg/ari's generated part is made; its hand-written part asks for what this Asterisk lacks:\n%s", firstLines(err, 5))
@@ -249,14 +253,19 @@ func (t *try) copyHandWritten(pattern string) error {
 }
 
 func (t *try) goCommand(ctx context.Context, dir string, args ...string) error {
+	_, err := t.goOutput(ctx, dir, args...)
+	return err
+}
+
+func (t *try) goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, output.Bytes())
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, output.Bytes())
 	}
-	return nil
+	return output.String(), nil
 }
 
 func firstLines(err error, n int) string {
