@@ -34,11 +34,11 @@ func run(openapi, genDir, methods, out string, lenient bool, notes io.Writer) er
 	if err != nil {
 		return err
 	}
-	if problems := g.check(); lenient {
-		for _, p := range problems {
+	if lenient {
+		for _, p := range g.unsent() {
 			fmt.Fprintln(notes, p)
 		}
-	} else if err := errors.Join(problems...); err != nil {
+	} else if err := errors.Join(append(g.misfits(), g.unsent()...)...); err != nil {
 		return err
 	}
 	return g.write(out)

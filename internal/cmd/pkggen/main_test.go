@@ -99,17 +99,132 @@ func TestCheck(t *testing.T) {
 				`methods.yaml: options.SnoopOptions: channelsSnoopChannelWithId has "appArgs", but bridgesAddChannel, which is sent, has not`,
 			},
 		},
+		"an operation that isn't there": {
+			"operations: {channelsHangUp: {by: Channel.Hangup}}",
+			[]string{"methods.yaml: operations.channelsHangUp: there is no such operation"},
+		},
+		"a misspelt argument": {
+			"operations: {asteriskSetGlobalVar: {args: [val!]}}",
+			[]string{`methods.yaml: operations.asteriskSetGlobalVar.args: "val!" is no parameter of it`},
+		},
+		"a misspelt argument of a hand-written method": {
+			"operations: {channelsHangup: {args: [reason, reason_code, raeson]}}",
+			[]string{`methods.yaml: operations.channelsHangup.args: "raeson" is no parameter of it`},
+		},
+		"a required argument": {
+			"operations: {asteriskSetGlobalVar: {args: [value!, variable]}}",
+			[]string{`methods.yaml: operations.asteriskSetGlobalVar.args: "variable" is required, and so is an argument anyway`},
+		},
+		"an unknown receiver": {
+			"operations: {asteriskPing: {method: Contoller.Ping}}",
+			[]string{"methods.yaml: operations.asteriskPing.method: Contoller is neither Controller nor among objects"},
+		},
+		"a place that changes nothing": {
+			"operations: {channelsAnswer: {method: Channel.Answer}}",
+			[]string{"methods.yaml: operations.channelsAnswer: is Channel.Answer anyway"},
+		},
+		"options without any": {
+			"operations: {channelsAnswer: {method: Channel.Answer, options: PickUpOptions}}",
+			[]string{"methods.yaml: operations.channelsAnswer.options: it has no optional parameter for PickUpOptions"},
+		},
+		"options by their own name": {
+			"operations: {channelsContinueInDialplan: {options: ContinueOptions}}",
+			[]string{"methods.yaml: operations.channelsContinueInDialplan.options: has this name anyway"},
+		},
+		"options beside by": {
+			"operations: {channelsHangup: {options: HangupOptions}}",
+			[]string{"methods.yaml: operations.channelsHangup: options and result have no effect beside by"},
+		},
+		"an option struct of an unknown operation": {
+			"options: {AddChannelOptions: {operations: [bridgesAddChannels, bridgesAddChannel]}}",
+			[]string{"methods.yaml: options.AddChannelOptions: there is no operation bridgesAddChannels"},
+		},
+		"an option struct of a generated method": {
+			"options: {RingOptions: {operations: [channelsRing], required: true}}",
+			[]string{
+				"methods.yaml: options.RingOptions: the method of channelsRing isn't hand-written",
+				"methods.yaml: options.RingOptions.required: no operation has a required parameter",
+			},
+		},
+		"an option struct of nothing": {
+			"options: {RingOptions: {}}",
+			[]string{"methods.yaml: options.RingOptions: names no operation"},
+		},
+		"an unknown object": {
+			"objects: {Chanel: {channelId: ID}}",
+			[]string{"methods.yaml: objects.Chanel: there is no such model"},
+		},
+		"an object's unknown parts": {
+			"objects: {Mailbox: {mailboxName: Name, mailbox: Names}}",
+			[]string{
+				"methods.yaml: objects.Mailbox: no path has a parameter mailbox",
+				"methods.yaml: objects.Mailbox: package gen's Mailbox has no field Names",
+			},
+		},
+		"an unknown path": {
+			"paths: {'/sound/{soundId}': Sounds}",
+			[]string{
+				"methods.yaml: paths./sound/{soundId}: Sounds isn't among objects",
+				"methods.yaml: paths./sound/{soundId}: no operation has such a path",
+			},
+		},
+		"names": {
+			"names: {offset: Offset, skipms: Skipms}",
+			[]string{
+				"methods.yaml: names.offset: no option struct has such a parameter",
+				"methods.yaml: names.skipms: has this name anyway",
+			},
+		},
+		"durations": {
+			"durations: {skipms: m, beep: s, time: s}",
+			[]string{
+				"methods.yaml: durations.beep: no option struct has such a number",
+				`methods.yaml: durations.skipms: the unit "m" is neither s nor ms`,
+				"methods.yaml: durations.time: no option struct has such a number",
+			},
+		},
+		"enumerations": {
+			"enums: {ChannelsMuteParamsDirektion: MuteDirection, ChannelState: ChannelState}",
+			[]string{
+				"methods.yaml: enums.ChannelState: has this name anyway",
+				"methods.yaml: enums.ChannelsMuteParamsDirektion: package gen has no such enumeration",
+			},
+		},
+		"vital events": {
+			"vital: [StasisStart, StasisStrat, Channel]",
+			[]string{"methods.yaml: vital: StasisStrat is not an event", "methods.yaml: vital: Channel is not an event"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var have []string
-			for _, err := range configured(t, tt.changes).check() {
+			g := configured(t, tt.changes)
+			for _, err := range append(g.misfits(), g.unsent()...) {
 				have = append(have, err.Error())
 			}
 			if !slices.Equal(have, tt.want) {
 				t.Errorf("have\n%s\nwant\n%s", strings.Join(have, "\n"), strings.Join(tt.want, "\n"))
 			}
 		})
+	}
+}
+
+// Keys that nobody knows, and entries that can't be meant.
+func TestLoadConfig(t *testing.T) {
+	for text, want := range map[string]string{
+		"options: {PlayOptions: {omit: [lang]}}":                               "field omit not found",
+		"operation: {}":                                                        "field operation not found",
+		"operations: {channelsRing: {}}":                                       "operation channelsRing: want either by or method",
+		"operations: {channelsRing: {method: Ring}}":                           "operation channelsRing: want either by or method",
+		"operations: {channelsRing: {method: Channel.Ring, by: Channel.Ring}}": "operation channelsRing: want either by or method",
+	} {
+		file := filepath.Join(t.TempDir(), "methods.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := loadConfig(file); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: error is %v, want in it %q and the file", text, err, want)
+		}
 	}
 }
 

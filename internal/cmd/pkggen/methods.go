@@ -96,6 +96,9 @@ func (g *generator) inputType(in *input) string {
 	}
 }
 
+// unitOf are the units of times on the wire.
+var unitOf = map[string]string{"s": "time.Second", "ms": "time.Millisecond"}
+
 // convert is the expression for package gen's field, from an expression of inputType.
 func (g *generator) convert(in *input, expr string, always bool) string {
 	typ := strings.TrimPrefix(in.genType, "*")
@@ -103,8 +106,7 @@ func (g *generator) convert(in *input, expr string, always bool) string {
 	pointer := strings.HasPrefix(in.genType, "*")
 	switch {
 	case g.inputType(in) == "time.Duration":
-		unit := map[string]string{"s": "time.Second", "ms": "time.Millisecond"}[g.conf.Durations[in.wire]]
-		return fmt.Sprintf("units(%s, %s)", expr, unit)
+		return fmt.Sprintf("units(%s, %s)", expr, unitOf[g.conf.Durations[in.wire]])
 	case in.isVariables():
 		reported := "nil"
 		if strings.HasPrefix(expr, "opts.") {
@@ -149,21 +151,25 @@ func (g *generator) place(op *operation) (place, error) {
 		receiver, name, _ := strings.Cut(conf.Method, ".")
 		return place{receiver, name, conf}, nil
 	}
-	// Not named by hand: on the object with the longest path that the operation's path begins with.
+	return g.defaultPlace(op)
+}
+
+// defaultPlace is the place of an operation that isn't named by hand: on the object with the longest path that the
+// operation's path begins with.
+func (g *generator) defaultPlace(op *operation) (place, error) {
 	best := ""
 	for path := range g.conf.Paths {
 		if (op.path == path || strings.HasPrefix(op.path, path+"/")) && len(path) > len(best) {
 			best = path
 		}
 	}
-	name := camel(op.Nickname)
 	if best == "" {
 		if len(op.Tags) != 1 {
 			return place{}, fmt.Errorf("%s has %d tags, want one", op.ID, len(op.Tags))
 		}
-		return place{"Controller", camelID(op.ID), conf}, nil
+		return place{"Controller", camelID(op.ID), methodConfig{}}, nil
 	}
-	return place{g.conf.Paths[best], name, conf}, nil
+	return place{g.conf.Paths[best], camel(op.Nickname), methodConfig{}}, nil
 }
 
 // methods writes the methods that wrap one operation each.
