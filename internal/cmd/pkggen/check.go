@@ -228,7 +228,7 @@ func (c *checker) inPaths(param string) bool {
 	return slices.ContainsFunc(c.api.operations, func(op *operation) bool { return strings.Contains(op.path, "{"+param+"}") })
 }
 
-// inputEntries checks names and durations, which are about what users give.
+// inputEntries checks docs, names and durations, which are about what users give.
 func (c *checker) inputEntries() {
 	sets, err := c.optionSets()
 	if err != nil {
@@ -237,10 +237,17 @@ func (c *checker) inputEntries() {
 	}
 	fields := make(map[string]bool) // by wire name
 	times := make(map[string]bool)
-	for _, set := range sets {
+	docs := make(map[string]bool)
+	for name, set := range sets {
 		for wire, in := range set.fields {
+			docs[name+"."+c.fieldName(in)] = true
 			fields[wire] = true
 			times[wire] = times[wire] || c.inputType(in) == "time.Duration"
+		}
+	}
+	for _, field := range sortedKeys(c.conf.Docs) {
+		if !docs[field] {
+			c.report("docs."+field, "there is no such option field")
 		}
 	}
 	for _, wire := range sortedKeys(c.conf.Names) {

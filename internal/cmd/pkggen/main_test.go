@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -87,7 +88,7 @@ func TestCheck(t *testing.T) {
 			[]string{`methods.yaml: operations.bridgesSetBridgeVars: nothing sends "variables": add it to the hand-written method and to its args, or the operation to an option struct`},
 		},
 		"the sent operation lacks an option": {
-			"options: {SnoopOptions: {operations: [channelsSnoopChannel, channelsSnoopChannelWithId, bridgesAddChannel], required: false}}\n" +
+			"docs: null\noptions: {SnoopOptions: {operations: [channelsSnoopChannel, channelsSnoopChannelWithId, bridgesAddChannel], required: false}}\n" +
 				"operations: {channelsSnoopChannel: {args: [app]}, channelsSnoopChannelWithId: {args: [app]}}",
 			[]string{
 				`methods.yaml: options.SnoopOptions: channelsSnoopChannel has "spy", but bridgesAddChannel, which is sent, has not`,
@@ -169,10 +170,17 @@ func TestCheck(t *testing.T) {
 			},
 		},
 		"names": {
-			"names: {offset: Offset, skipms: Skipms}",
+			"docs: null\nnames: {offset: Offset, skipms: Skipms}",
 			[]string{
 				"methods.yaml: names.offset: no option struct has such a parameter",
 				"methods.yaml: names.skipms: has this name anyway",
+			},
+		},
+		"docs": {
+			"docs: {PlayOptions.Offsetms: a text, PlayOption.Offset: a text}",
+			[]string{
+				"methods.yaml: docs.PlayOption.Offset: there is no such option field",
+				"methods.yaml: docs.PlayOptions.Offsetms: there is no such option field",
 			},
 		},
 		"durations": {
@@ -206,6 +214,45 @@ func TestCheck(t *testing.T) {
 				t.Errorf("have\n%s\nwant\n%s", strings.Join(have, "\n"), strings.Join(tt.want, "\n"))
 			}
 		})
+	}
+}
+
+// ofTheWire is what a text says of the wire that isn't so in Go.
+var ofTheWire = regexp.MustCompile(`makes (one |an id |a UUID )?up|makes up|\bin (milli)?seconds|-1\b|\b[45]\d\d\b|report_events|[Aa]lways required`)
+
+// The texts of options tell what Go users give.
+func TestOptionTexts(t *testing.T) {
+	g := configured(t, "{}")
+	sets, err := g.optionSets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range sortedKeys(sets) {
+		for _, in := range sets[name].fields {
+			text, _, _ := strings.Cut(g.optionDoc(name, sets[name], in), " Sent in ")
+			if found := ofTheWire.FindString(text); found != "" {
+				t.Errorf("%s.%s says %q: %s", name, g.fieldName(in), found, text)
+			}
+			if text == "" {
+				t.Errorf("%s.%s has no text", name, g.fieldName(in))
+			}
+		}
+	}
+}
+
+// Since when an option exists is told by the history, whatever the text.
+func TestOptionTextOfOurOwn(t *testing.T) {
+	g := configured(t, "docs: {PlayOptions.PlaybackID: Our text.}")
+	sets, err := g.optionSets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := sets["PlayOptions"]
+	if have, want := g.optionDoc("PlayOptions", set, set.fields["playbackId"]), "Our text. Since Asterisk 12.2."; have != want {
+		t.Errorf("have %q, want %q", have, want)
+	}
+	if have, want := g.reportedSince(), "Since Asterisk 20.20, 22.10, 23.4"; !strings.HasPrefix(have, want) {
+		t.Errorf("variables are reported %q, want %q", have, want)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 // An optionSet is what an option struct holds: the union of several operations' inputs.
@@ -122,26 +124,59 @@ func dropUnusedImport(b *bytes.Buffer, pkg, line string) {
 }
 
 func (g *generator) optionStruct(b *bytes.Buffer, name string, set *optionSet) {
-	doc(b, "", name+" are the optional parameters of "+strings.Join(set.by, " and ")+". A zero value means Asterisk's default.")
+	what := "optional parameters"
+	if g.conf.Options[name].Required {
+		what = "parameters"
+	}
+	doc(b, "", name+" are the "+what+" of "+strings.Join(set.by, " and ")+". A zero value means the default.")
 	fmt.Fprintf(b, "type %s struct {\n", name)
 	for i, wire := range set.order {
 		in := set.fields[wire]
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		text := in.description
-		if g.inputType(in) == "time.Duration" {
-			text += " " + map[string]string{"s": "Sent in seconds", "ms": "Sent in milliseconds"}[g.conf.Durations[in.wire]] + ", rounded up."
-		}
-		doc(b, "\t", text)
+		doc(b, "\t", g.optionDoc(name, set, in))
 		fmt.Fprintf(b, "%s %s\n", g.fieldName(in), g.inputType(in))
 		if in.isVariables() {
 			b.WriteString("\n")
-			doc(b, "\t", "Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.")
+			doc(b, "\t", "Variables to set that events about the object shall carry from then on. "+g.reportedSince())
 			fmt.Fprintf(b, "%s map[string]string\n", reportedField)
 		}
 	}
 	b.WriteString("}\n\n")
+}
+
+// optionDoc is the text of a field. The description's is about the wire; where the Go field differs from that,
+// api/methods.yaml has another.
+func (g *generator) optionDoc(name string, set *optionSet, in *input) string {
+	text, ok := g.conf.Docs[name+"."+g.fieldName(in)]
+	if ok {
+		text = strings.TrimSpace(text + " " + arispec.SinceSentences(in.description))
+	} else {
+		text = in.description
+		for _, other := range set.fields {
+			text = strings.ReplaceAll(text, "`"+other.wire+"`", g.fieldName(other))
+		}
+		if in.required {
+			text = "Required. " + text
+		}
+	}
+	if g.inputType(in) == "time.Duration" {
+		text += " " + map[string]string{"s": "Sent in seconds", "ms": "Sent in milliseconds"}[g.conf.Durations[in.wire]] + ", rounded up."
+	}
+	return text
+}
+
+// reportedSince says since when variables can be reported.
+func (g *generator) reportedSince() string {
+	for _, op := range g.api.operations {
+		for _, p := range op.Parameters {
+			if p.Name == "report_events" {
+				return arispec.SinceSentences(p.Description + " " + op.Description)
+			}
+		}
+	}
+	return ""
 }
 
 // conversions writes the methods that turn the option struct of a hand-written method into package gen's parameters
