@@ -245,9 +245,25 @@ func (c *checker) inputEntries() {
 			times[wire] = times[wire] || c.inputType(in) == "time.Duration"
 		}
 	}
-	for _, field := range sortedKeys(c.conf.Docs) {
-		if !docs[field] {
-			c.report("docs."+field, "there is no such option field")
+	for _, op := range c.api.operations {
+		if c.conf.Operations[op.ID].By != "" {
+			continue
+		}
+		p, err := c.place(op)
+		if err != nil {
+			continue // the generator says so
+		}
+		inputs, err := c.inputs(op)
+		if err != nil {
+			continue
+		}
+		for _, a := range c.arguments(op, p, inputs) {
+			docs[a.key(p)] = true
+		}
+	}
+	for _, key := range sortedKeys(c.conf.Docs) {
+		if !docs[key] {
+			c.report("docs."+key, "there is no such option field, and no such argument of a generated method")
 		}
 	}
 	for _, wire := range sortedKeys(c.conf.Names) {

@@ -17,9 +17,24 @@ type generator struct {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+// docWidth is how long a line of a comment may be.
+const docWidth = 108
+
+// docItem writes text as an item of a comment's list.
+func docItem(b *bytes.Buffer, text string) {
+	line := "//   -"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > docWidth {
+			b.WriteString(line + "\n")
+			line = "//    "
+		}
+		line += " " + word
+	}
+	b.WriteString(line + "\n")
+}
+
 // doc writes text as a comment, wrapped, with the given indentation.
 func doc(b *bytes.Buffer, indent, text string) {
-	const width = 108
 	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n") {
 		if strings.TrimSpace(paragraph) == "" {
 			if i > 0 {
@@ -29,7 +44,7 @@ func doc(b *bytes.Buffer, indent, text string) {
 		}
 		line := indent + "//"
 		for word := range strings.FieldsSeq(paragraph) {
-			if len(line)+1+len(word) > width && line != indent+"//" {
+			if len(line)+1+len(word) > docWidth && line != indent+"//" {
 				b.WriteString(line + "\n")
 				line = indent + "//"
 			}

@@ -270,7 +270,7 @@ type config struct {
 	Objects    map[string]map[string]string `yaml:"objects"`
 	Paths      map[string]string            `yaml:"paths"`
 	Options    map[string]optionConfig      `yaml:"options"`
-	Docs       map[string]string            `yaml:"docs"` // by Struct.Field
+	Docs       map[string]string            `yaml:"docs"` // by Struct.Field or Receiver.Method.argument
 	Names      map[string]string            `yaml:"names"`
 	Durations  map[string]string            `yaml:"durations"`
 	Enums      map[string]string            `yaml:"enums"`

@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 			[]string{"methods.yaml: operations.channelsHangUp: there is no such operation"},
 		},
 		"a misspelt argument": {
-			"operations: {asteriskSetGlobalVar: {args: [val!]}}",
+			"docs: null\noperations: {asteriskSetGlobalVar: {args: [val!]}}",
 			[]string{`methods.yaml: operations.asteriskSetGlobalVar.args: "val!" is no parameter of it`},
 		},
 		"a misspelt argument of a hand-written method": {
@@ -177,10 +177,10 @@ func TestCheck(t *testing.T) {
 			},
 		},
 		"docs": {
-			"docs: {PlayOptions.Offsetms: a text, PlayOption.Offset: a text}",
+			"docs: {PlayOptions.Offsetms: a text, Channel.StartMOH.class: a text}",
 			[]string{
-				"methods.yaml: docs.PlayOption.Offset: there is no such option field",
-				"methods.yaml: docs.PlayOptions.Offsetms: there is no such option field",
+				"methods.yaml: docs.Channel.StartMOH.class: there is no such option field, and no such argument of a generated method",
+				"methods.yaml: docs.PlayOptions.Offsetms: there is no such option field, and no such argument of a generated method",
 			},
 		},
 		"durations": {
@@ -235,6 +235,52 @@ func TestOptionTexts(t *testing.T) {
 			}
 			if text == "" {
 				t.Errorf("%s.%s has no text", name, g.fieldName(in))
+			}
+		}
+	}
+}
+
+func TestNamedErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"Does it. Fails with 404 if there is none, 409 if it is not in a Stasis application, and 500 if it fails. Since Asterisk 12.": "Does it. Fails with ErrNotFound if there is none, ErrNotInStasis if it is not in a Stasis application, and ErrInternal if it fails. Since Asterisk 12.",
+		"Fails with 409 if the name is in use, also in `logger.conf`, 404 only if there is none, 500 on other errors.":                "Fails with ErrConflict if the name is in use, also in `logger.conf`, ErrNotFound only if there is none, ErrInternal on other errors.",
+		"All or nothing: fails with 400 if no name is given. Answers 202 if it waits.":                                                "All or nothing: fails with ErrInvalid if no name is given. Answers 202 if it waits.",
+		"Fails with 404 if the offer has run out, by default after 500 milliseconds, 426 if it isn't upgraded.":                       "Fails with ErrNotFound if the offer has run out, by default after 500 milliseconds, 426 if it isn't upgraded.",
+	} {
+		if have := namedErrors(text); have != want {
+			t.Errorf("have %q, want %q", have, want)
+		}
+	}
+}
+
+// Each argument of a generated method is explained, and no failure is told by its status.
+func TestMethodTexts(t *testing.T) {
+	g := configured(t, "{}")
+	var b bytes.Buffer
+	if err := g.methods(&b); err != nil {
+		t.Fatal(err)
+	}
+	if found := regexp.MustCompile(`[Ff]ails with \d+`).FindString(b.String()); found != "" {
+		t.Errorf("a text has %q", found)
+	}
+	for _, op := range g.api.operations {
+		if g.conf.Operations[op.ID].By != "" {
+			continue
+		}
+		p, err := g.place(op)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs, err := g.inputs(op)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range g.arguments(op, p, inputs) {
+			if a.text == "" {
+				t.Errorf("%s has no text", a.key(p))
+			}
+			if !strings.Contains(b.String(), "//   - "+a.name+": ") {
+				t.Errorf("%s isn't explained", a.key(p))
 			}
 		}
 	}

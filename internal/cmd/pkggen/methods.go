@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 // An input is one parameter of an operation that is neither in the path nor left out.
@@ -206,41 +209,36 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	if p.receiver != "Controller" {
 		recv, ctrl = "o", "o.ctrl"
 	}
-	var args []string // of the method
-	var ids []string  // expressions for the path
+	var ids []string // expressions for the path
 	for _, q := range op.Parameters {
 		if q.In != "path" {
 			continue
 		}
+		id := argName(q.Name)
 		if field, ok := g.conf.Objects[p.receiver][q.Name]; ok {
-			ids = append(ids, "o."+field)
-			continue
+			id = "o." + field
 		}
-		args = append(args, argName(q.Name)+" string")
-		ids = append(ids, argName(q.Name))
+		ids = append(ids, id)
 	}
-
-	var optional []*input
-	var plain []*input
 	values := make(map[string]string) // wire name -> expression
+	optional := false
 	for _, in := range inputs {
-		always := slices.Contains(p.conf.Args, in.wire+"!")
-		if in.required || always || slices.Contains(p.conf.Args, in.wire) {
-			plain = append(plain, in)
-			values[in.wire] = g.convert(in, argName(in.wire), always)
+		if in.required || p.conf.isArg(in.wire) {
+			values[in.wire] = g.convert(in, argName(in.wire), slices.Contains(p.conf.Args, in.wire+"!"))
 			continue
 		}
-		optional = append(optional, in)
+		optional = true
 		values[in.wire] = g.convert(in, "opts."+g.fieldName(in), false)
 	}
-	for i, in := range plain {
-		typ := g.inputType(in)
-		if i == len(plain)-1 && len(optional) == 0 && strings.HasPrefix(typ, "[]") && !in.body {
-			typ = "..." + typ[2:]
+	arguments := g.arguments(op, p, inputs)
+	var args []string
+	for i, a := range arguments {
+		if a.list && i == len(arguments)-1 && !optional {
+			a.typ = "..." + a.typ[2:]
 		}
-		args = append(args, argName(in.wire)+" "+typ)
+		args = append(args, a.name+" "+a.typ)
 	}
-	if len(optional) > 0 {
+	if optional {
 		args = append(args, "opts "+g.optionsName(p))
 	}
 
@@ -248,7 +246,7 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	if err != nil {
 		return err
 	}
-	doc(b, "", p.name+" "+lowerFirst(op.Description))
+	g.methodDoc(b, op, p, arguments)
 	fmt.Fprintf(b, "func (%s *%s) %s(%s) %s {\n", recv, p.receiver, p.name,
 		strings.Join(append([]string{"ctx context.Context"}, args...), ", "), result)
 	failed := "return err"
@@ -289,6 +287,86 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	}
 	fmt.Fprintf(b, "resp, err := %s.api.%s(%s)\n%s}\n\n", ctrl, client, strings.Join(callArgs, ", "), fetch(ctrl))
 	return nil
+}
+
+// An argument is one that a generated method has, apart from ctx and opts.
+type argument struct {
+	wire, name, typ, text string
+	list                  bool // of the query, so that the last may be variadic
+}
+
+// arguments returns the arguments of an operation's method, those for the path first.
+func (g *generator) arguments(op *operation, p place, inputs []*input) []argument {
+	var args []argument
+	for _, q := range op.Parameters {
+		if _, ofObject := g.conf.Objects[p.receiver][q.Name]; q.In == "path" && !ofObject {
+			args = append(args, argument{wire: q.Name, typ: "string", text: q.Description})
+		}
+	}
+	for _, in := range inputs {
+		if in.required || p.conf.isArg(in.wire) {
+			typ := g.inputType(in)
+			args = append(args, argument{wire: in.wire, typ: typ, text: in.description, list: strings.HasPrefix(typ, "[]") && !in.body})
+		}
+	}
+	for i := range args {
+		a := &args[i]
+		a.name = argName(a.wire)
+		if text, ok := g.conf.Docs[a.key(p)]; ok {
+			a.text = strings.TrimSpace(text + " " + arispec.SinceSentences(a.text))
+		}
+	}
+	return args
+}
+
+// key is the argument's name in api/methods.yaml.
+func (a *argument) key(p place) string { return p.receiver + "." + p.name + "." + a.name }
+
+// methodDoc writes what a method does, how it fails, and what its arguments are.
+func (g *generator) methodDoc(b *bytes.Buffer, op *operation, p place, args []argument) {
+	goNames := func(text string) string {
+		for _, a := range args {
+			text = strings.ReplaceAll(text, "`"+a.wire+"`", a.name)
+		}
+		return text
+	}
+	doc(b, "", goNames(p.name+" "+lowerFirst(namedErrors(op.Description))))
+	for i, a := range args {
+		if i == 0 {
+			b.WriteString("//\n")
+		}
+		docItem(b, a.name+": "+goNames(a.text))
+	}
+}
+
+// failures are the sentences that say how an operation fails.
+var failures = regexp.MustCompile(`[Ff]ails with [^.]*(\.[^ .][^.]*)*\.( |$)`)
+
+// failure is one of the reasons in such a sentence.
+var failure = regexp.MustCompile(`\b(\d{3}) ((?:only )?(?:if|on)\b[^,]*)`)
+
+// errorNames are package ari's names for statuses.
+var errorNames = map[string]string{
+	"400": "ErrInvalid", "401": "ErrUnauthorized", "403": "ErrForbidden", "404": "ErrNotFound", "409": "ErrConflict",
+	"412": "ErrPreconditionFailed", "413": "ErrTooLarge", "422": "ErrUnprocessable", "500": "ErrInternal", "501": "ErrNotImplemented",
+	"503": "ErrUnavailable",
+}
+
+// namedErrors puts the names of errors in the place of statuses, where a text says with which it fails.
+func namedErrors(text string) string {
+	return failures.ReplaceAllStringFunc(text, func(sentence string) string {
+		return failure.ReplaceAllStringFunc(sentence, func(reason string) string {
+			m := failure.FindStringSubmatch(reason)
+			name, ok := errorNames[m[1]]
+			if !ok {
+				return reason
+			}
+			if m[1] == "409" && strings.Contains(m[2], "not in a Stasis application") {
+				name = "ErrNotInStasis"
+			}
+			return name + " " + m[2]
+		})
+	})
 }
 
 func (g *generator) assign(b *bytes.Buffer, t *genType, inputs []*input, values map[string]string, body bool) {
