@@ -216,6 +216,9 @@ func (g *generator) operations(b *bytes.Buffer) error {
 		if params != nil {
 			fmt.Fprintf(&table, ", params: []param{\n%s,\n}", strings.Join(params, ",\n"))
 		}
+		if members := g.bodyMembers(op, name); members != nil {
+			fmt.Fprintf(&table, ", body: []bodyMember{\n%s,\n}", strings.Join(members, ",\n"))
+		}
 		table.WriteString("},\n")
 	}
 
@@ -233,6 +236,30 @@ func (g *generator) operations(b *bytes.Buffer) error {
 	b.Write(vars.Bytes())
 	b.WriteString(")\n")
 	return nil
+}
+
+// bodyMembers are the table's entries for the members of an operation's body that are no query parameters.
+func (g *generator) bodyMembers(op *operation, name func(since []string) string) []string {
+	s := op.RequestBody.schema()
+	if s == nil {
+		return nil
+	}
+	var members []string
+	for _, wire := range sortedKeys(s.Properties) {
+		p := s.Properties[wire]
+		if p.QueryTwin {
+			continue
+		}
+		text := fmt.Sprintf("{name: %q", wire)
+		if slices.Contains(s.Required, wire) {
+			text += ", required: true"
+		}
+		if p.Since != nil && !slices.Equal(p.Since, op.Since) {
+			text += ", since: " + name(p.Since)
+		}
+		members = append(members, text+"}")
+	}
+	return members
 }
 
 func camelID(id string) string { return strings.ToUpper(id[:1]) + id[1:] }
