@@ -84,13 +84,13 @@ func (o *Bridge) Record(ctx context.Context, name, format string, opts BridgeRec
 }
 
 // SetVariable sets a variable of the bridge. It fails with ErrNotFound if the bridge is gone, ErrInvalid if the
-// name is empty. Since Asterisk 20.20, 22.10.
+// name is empty. Since Asterisk 20.20, 22.10, 23.4.
 func (o *Bridge) SetVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, false)
 }
 
 // SetReportedVariable is SetVariable for a variable that the bridge's events carry from then on.
-// Since Asterisk 20.20, 22.10.
+// Since Asterisk 20.20, 22.10, 23.4.
 func (o *Bridge) SetReportedVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, true)
 }
@@ -107,7 +107,7 @@ func (o *Bridge) setVariable(ctx context.Context, name, value string, report boo
 }
 
 // SetVariables sets several variables at once. Those of reported are carried by the bridge's events from then on.
-// It fails as SetVariable does. Since Asterisk 20.20, 22.10.
+// It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
 func (o *Bridge) SetVariables(ctx context.Context, plain, reported map[string]string) error {
 	req, err := o.ctrl.begin(ctx, opBridgesSetBridgeVars, o.ID)
 	if err != nil {

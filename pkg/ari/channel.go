@@ -45,7 +45,7 @@ func (o *Channel) Hangup(ctx context.Context, reason HangupReason) error {
 }
 
 // HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as "21", or by a
-// code of the channel's technology. It fails as Hangup does. Since Asterisk 18.
+// code of the channel's technology. It fails as Hangup does. Since Asterisk 17.
 func (o *Channel) HangupWithCode(ctx context.Context, code string) error {
 	return o.hangup(ctx, &gen.ChannelsHangupParams{ReasonCode: optional(code)})
 }
@@ -122,13 +122,14 @@ func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error
 
 // SetVariable sets a channel variable, or calls a dialplan function that can be written to, such as
 // CALLERID(name). It works on any channel. It fails with ErrNotFound if the channel is gone, ErrInvalid if the
-// name is empty. Since 20.20 and 22.10 it returns when the variable is set, before when the command is queued.
+// name is empty. Since Asterisk 20.20, 22.10, 23.4 it returns when the variable is set, before when the command is
+// queued.
 func (o *Channel) SetVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, false)
 }
 
 // SetReportedVariable is SetVariable for a variable that the channel's events carry from then on.
-// Since Asterisk 20.20, 22.10; older versions set the variable without reporting it.
+// Since Asterisk 20.20, 22.10, 23.4; older versions set the variable without reporting it.
 func (o *Channel) SetReportedVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, true)
 }
@@ -145,7 +146,7 @@ func (o *Channel) setVariable(ctx context.Context, name, value string, report bo
 }
 
 // SetVariables sets several variables at once. Those of reported are carried by the channel's events from
-// then on. It fails as SetVariable does. Since Asterisk 20.20, 22.10.
+// then on. It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
 func (o *Channel) SetVariables(ctx context.Context, plain, reported map[string]string) error {
 	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVars, o.ID)
 	if err != nil {

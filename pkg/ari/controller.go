@@ -114,8 +114,8 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 // then it fails with an [*EndError] that is ErrGap.
 //
 // It fails with ErrInvalid for a wrong combination of options, ErrNotImplemented for an encapsulation that this
-// version lacks, ErrInternal for a taken id. Since Asterisk 16.6; it is not sent to an older one, which would take
-// the path for a channel's id.
+// version lacks, ErrInternal for a taken id. Since Asterisk 16.6, 17.1; it is not sent to an older one, which would
+// take the path for a channel's id.
 func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMediaOptions) (*Channel, error) {
 	id := or(opts.ChannelID, newID())
 	req, err := c.begin(ctx, opChannelsExternalMedia)
@@ -136,7 +136,7 @@ func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMedia
 // CreateBridge makes a bridge. Its Type is a list of attributes joined by commas, such as "mixing" or
 // "mixing,dtmf_events"; the empty one is mixing. If opts.BridgeID is empty it gets an id of ours. It fails with
 // ErrConflict if the id is taken (before Asterisk 20.13, 21.8 and 22.3: ErrProtocol or ErrInternal), ErrInternal if
-// the types contradict each other. Variables need Asterisk 20.20 or 22.10.
+// the types contradict each other. Variables since Asterisk 20.20, 22.10, 23.4.
 func (c *Controller) CreateBridge(ctx context.Context, opts CreateBridgeOptions) (*Bridge, error) {
 	// Always with the id in the path: POST /bridges takes every member of its body for a variable.
 	id := or(opts.BridgeID, newID())
