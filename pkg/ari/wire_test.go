@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -94,15 +95,7 @@ func TestEveryOptionIsSent(t *testing.T) {
 	wires := wireNames(t)
 	for _, tt := range optionCalls {
 		t.Run(tt.operation, func(t *testing.T) {
-			server := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
-				if r.Method == http.MethodGet {
-					answerJSON(http.StatusOK, "[]")(rw, r)
-					return
-				}
-				answerJSON(http.StatusOK, `{"id":"x"}`)(rw, r)
-			})
-			c := server.controller(t)
-			c.doer.version.Store(&Version{Major: 99})
+			server, c := newWireServer(t)
 			call := reflect.ValueOf(tt.call)
 			options := reflect.New(call.Type().In(2)).Elem()
 			want := fill(t, options)
@@ -111,19 +104,9 @@ func TestEveryOptionIsSent(t *testing.T) {
 			require.Nil(t, out[0].Interface())
 
 			got := server.last(t)
-			_, uri, _ := strings.Cut(got.line, " ")
-			u, err := url.Parse(uri)
-			require.NoError(t, err)
-			op := operationByID(tt.operation)
-			method, _, _ := strings.Cut(got.line, " ")
-			require.Same(t, op, operationFor(method, strings.TrimPrefix(u.EscapedPath(), "/pbx1/ari")), got.line)
-			body := make(map[string]any)
-			if got.body != "" {
-				require.NoError(t, json.Unmarshal([]byte(got.body), &body))
-			}
+			u, names := arrived(t, tt.operation, got)
 			for _, wire := range wires[tt.operation] {
-				_, inBody := body[wire]
-				assert.True(t, u.Query().Has(wire) || inBody, "%s isn't sent in %s with the body %s", wire, got.line, got.body)
+				assert.True(t, names[wire], "%s isn't sent in %s with the body %s", wire, got.line, got.body)
 			}
 			query, err := url.QueryUnescape(u.RawQuery)
 			require.NoError(t, err)
@@ -133,6 +116,109 @@ func TestEveryOptionIsSent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// argumentCalls are the hand-written methods without an option struct, each with the operation that it sends: as many calls
+// as it takes to send all that the operation has.
+var argumentCalls = map[string][]func(context.Context, *Controller) error{
+	"applicationsFilter": {func(ctx context.Context, c *Controller) error {
+		_, err := c.Application("a").Filter(ctx, EventFilter{Allowed: []string{"Dial"}, Disallowed: []string{"Dial"}})
+		return err
+	}},
+	"applicationsSubscribe": {func(ctx context.Context, c *Controller) error {
+		_, err := c.Application("a").Subscribe(ctx, "channel:c1")
+		return err
+	}},
+	"applicationsUnsubscribe": {func(ctx context.Context, c *Controller) error {
+		_, err := c.Application("a").Unsubscribe(ctx, "channel:c1")
+		return err
+	}},
+	"bridgesSetBridgeVar": {func(ctx context.Context, c *Controller) error {
+		return c.Bridge("b1").SetReportedVariable(ctx, "A", "1")
+	}},
+	"bridgesSetBridgeVars": {func(ctx context.Context, c *Controller) error {
+		return c.Bridge("b1").SetVariables(ctx, map[string]string{"A": "1"}, nil)
+	}},
+	"channelsHangup": {
+		func(ctx context.Context, c *Controller) error { return c.Channel("c1").Hangup(ctx, HangupReasonBusy) },
+		func(ctx context.Context, c *Controller) error { return c.Channel("c1").HangupWithCode(ctx, "21") },
+	},
+	"channelsSetChannelVar": {func(ctx context.Context, c *Controller) error {
+		return c.Channel("c1").SetReportedVariable(ctx, "A", "1")
+	}},
+	"channelsSetChannelVars": {func(ctx context.Context, c *Controller) error {
+		return c.Channel("c1").SetVariables(ctx, map[string]string{"A": "1"}, nil)
+	}},
+}
+
+// What api/methods.yaml calls an argument of a hand-written method is one.
+func TestEveryArgumentIsSent(t *testing.T) {
+	wires := wireNames(t)
+	for operation, calls := range argumentCalls {
+		t.Run(operation, func(t *testing.T) {
+			server, c := newWireServer(t)
+			sent := make(map[string]bool)
+			for _, call := range calls {
+				require.NoError(t, call(t.Context(), c))
+				_, names := arrived(t, operation, server.last(t))
+				maps.Copy(sent, names)
+			}
+			for _, wire := range wires[operation] {
+				assert.True(t, sent[wire], "%s isn't sent", wire)
+			}
+		})
+	}
+
+	raw, err := os.ReadFile("../../api/methods.yaml")
+	require.NoError(t, err)
+	var conf struct {
+		Operations map[string]struct{ By string } `yaml:"operations"`
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &conf))
+	tried := map[string]bool{"eventsEventWebsocket": true} // which is no request of a controller
+	for _, tt := range optionCalls {
+		tried[tt.operation] = true
+	}
+	for id, op := range conf.Operations {
+		_, twin := twins[id]
+		assert.True(t, op.By == "" || twin || tried[id] || argumentCalls[id] != nil || len(wires[id]) == 0, "no call of %s", id)
+	}
+}
+
+// newWireServer returns a server that answers everything, and a controller for it.
+func newWireServer(t *testing.T) (*recorder, *Controller) {
+	t.Helper()
+	server := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			answerJSON(http.StatusOK, "[]")(rw, r)
+			return
+		}
+		answerJSON(http.StatusOK, `{"id":"x"}`)(rw, r)
+	})
+	c := server.controller(t)
+	c.doer.version.Store(&Version{Major: 99})
+	return server, c
+}
+
+// arrived returns a request's URL, and the names in its query and its body.
+func arrived(t *testing.T, operation string, got seen) (*url.URL, map[string]bool) {
+	t.Helper()
+	method, uri, _ := strings.Cut(got.line, " ")
+	u, err := url.Parse(uri)
+	require.NoError(t, err)
+	require.Same(t, operationByID(operation), operationFor(method, strings.TrimPrefix(u.EscapedPath(), "/pbx1/ari")), got.line)
+	names := make(map[string]bool)
+	for name := range u.Query() {
+		names[name] = true
+	}
+	if got.body != "" {
+		var body map[string]any
+		require.NoError(t, json.Unmarshal([]byte(got.body), &body))
+		for name := range body {
+			names[name] = true
+		}
+	}
+	return u, names
 }
 
 // fill gives every field a value of its own, and returns how each looks on the wire.
