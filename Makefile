@@ -15,7 +15,7 @@ FUZZTIME  ?= 20s
 PLATFORMS ?= linux/arm64 darwin/arm64 windows/amd64
 
 # What the generator writes. Pathspecs of git.
-GENERATED := api/openapi.yaml '*.gen.go' docs/asterisk-16-to-22.md
+GENERATED := api/openapi.yaml '*.gen.go' docs/asterisk-changes.md
 
 .PHONY: help
 help: ## List the targets
@@ -41,7 +41,7 @@ check-generated: ## Fail if a generated file is stale, missing, left over or not
 spec try-spec: export ARI_PASSWORD := $(if $(filter command line,$(origin PASSWORD)),$(PASSWORD),$(ARI_PASSWORD))
 # The environment has a USER too, which isn't meant.
 spec try-spec: user := $(if $(filter command line,$(origin USER)),$(USER),$(ARI_USERNAME))
-spec: ## Import a spec: FROM=folder [VERSION=22.10.1], or FROM=http://127.0.0.1:8088 USER=name PASSWORD=secret; [OUT=folder]
+spec: ## Import a spec, and say which one is generated from: FROM=folder [VERSION=22.10.1], or FROM=http://127.0.0.1:8088 USER=name PASSWORD=secret; [OUT=folder]
 	@go run ./internal/cmd/spec -from '$(FROM)' -user '$(user)' -version '$(VERSION)' -out '$(OUT)'
 
 .PHONY: spec-diff

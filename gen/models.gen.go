@@ -2499,7 +2499,7 @@ type RTPstat struct {
 	// LocalMaxjitter: Highest jitter that Asterisk measured, in seconds.
 	LocalMaxjitter *float64 `json:"local_maxjitter,omitempty"`
 
-	// LocalMaxmes: Highest media experience score measured here. Since Asterisk 18.17, 20.2, 21.
+	// LocalMaxmes: Highest media experience score measured here. Since Asterisk 18.17, 20.2.
 	LocalMaxmes *float64 `json:"local_maxmes,omitempty"`
 
 	// LocalMaxrxploss: Most packets that Asterisk missed between two of its own reports.
@@ -2508,7 +2508,7 @@ type RTPstat struct {
 	// LocalMinjitter: Lowest jitter that Asterisk measured, in seconds.
 	LocalMinjitter *float64 `json:"local_minjitter,omitempty"`
 
-	// LocalMinmes: Lowest media experience score measured here. Since Asterisk 18.17, 20.2, 21.
+	// LocalMinmes: Lowest media experience score measured here. Since Asterisk 18.17, 20.2.
 	LocalMinmes *float64 `json:"local_minmes,omitempty"`
 
 	// LocalMinrxploss: Fewest packets that Asterisk missed between two of its own reports.
@@ -2517,7 +2517,7 @@ type RTPstat struct {
 	// LocalNormdevjitter: Mean of the jitter values that Asterisk measured, in seconds.
 	LocalNormdevjitter *float64 `json:"local_normdevjitter,omitempty"`
 
-	// LocalNormdevmes: Mean of the media experience scores measured here. Since Asterisk 18.17, 20.2, 21.
+	// LocalNormdevmes: Mean of the media experience scores measured here. Since Asterisk 18.17, 20.2.
 	LocalNormdevmes *float64 `json:"local_normdevmes,omitempty"`
 
 	// LocalNormdevrxploss: Mean count of packets that Asterisk missed between two of its own reports.
@@ -2530,7 +2530,7 @@ type RTPstat struct {
 	LocalStdevjitter *float64 `json:"local_stdevjitter,omitempty"`
 
 	// LocalStdevmes: Standard deviation of the media experience scores measured here. Since Asterisk 18.17,
-	// 20.2, 21.
+	// 20.2.
 	LocalStdevmes *float64 `json:"local_stdevmes,omitempty"`
 
 	// LocalStdevrxploss: Standard deviation of the count of packets that Asterisk missed between two of its own
@@ -2549,7 +2549,7 @@ type RTPstat struct {
 	// RemoteMaxjitter: Highest jitter that the far end reported, in seconds.
 	RemoteMaxjitter *float64 `json:"remote_maxjitter,omitempty"`
 
-	// RemoteMaxmes: Highest media experience score that the other side reported. Since Asterisk 18.17, 20.2, 21.
+	// RemoteMaxmes: Highest media experience score that the other side reported. Since Asterisk 18.17, 20.2.
 	RemoteMaxmes *float64 `json:"remote_maxmes,omitempty"`
 
 	// RemoteMaxrxploss: Highest packet loss among the far end's reports, in packets.
@@ -2558,7 +2558,7 @@ type RTPstat struct {
 	// RemoteMinjitter: Lowest jitter that the far end reported, in seconds.
 	RemoteMinjitter *float64 `json:"remote_minjitter,omitempty"`
 
-	// RemoteMinmes: Lowest media experience score that the other side reported. Since Asterisk 18.17, 20.2, 21.
+	// RemoteMinmes: Lowest media experience score that the other side reported. Since Asterisk 18.17, 20.2.
 	RemoteMinmes *float64 `json:"remote_minmes,omitempty"`
 
 	// RemoteMinrxploss: Lowest packet loss among the far end's reports, in packets.
@@ -2568,7 +2568,7 @@ type RTPstat struct {
 	RemoteNormdevjitter *float64 `json:"remote_normdevjitter,omitempty"`
 
 	// RemoteNormdevmes: Mean of the media experience scores that the other side reported. Since Asterisk 18.17,
-	// 20.2, 21.
+	// 20.2.
 	RemoteNormdevmes *float64 `json:"remote_normdevmes,omitempty"`
 
 	// RemoteNormdevrxploss: Mean of the packet losses in the far end's reports, in packets.
@@ -2581,7 +2581,7 @@ type RTPstat struct {
 	RemoteStdevjitter *float64 `json:"remote_stdevjitter,omitempty"`
 
 	// RemoteStdevmes: Standard deviation of the media experience scores that the other side reported. Since
-	// Asterisk 18.17, 20.2, 21.
+	// Asterisk 18.17, 20.2.
 	RemoteStdevmes *float64 `json:"remote_stdevmes,omitempty"`
 
 	// RemoteStdevrxploss: Standard deviation of the packet losses in the far end's reports, in packets.
@@ -2597,7 +2597,7 @@ type RTPstat struct {
 	// Asterisk. Mind that the name suggests the other direction.
 	Rxjitter *float64 `json:"rxjitter,omitempty"`
 
-	// Rxmes: Media experience score that the other side reports, 0 to 100. Since Asterisk 18.17, 20.2, 21.
+	// Rxmes: Media experience score that the other side reports, 0 to 100. Since Asterisk 18.17, 20.2.
 	Rxmes *int `json:"rxmes,omitempty"`
 
 	// Rxoctetcount: Count of payload bytes that Asterisk received.
@@ -2617,7 +2617,7 @@ type RTPstat struct {
 	Txjitter *float64 `json:"txjitter,omitempty"`
 
 	// Txmes: Media experience score of what was received from the other side, 0 to 100. Since Asterisk 18.17,
-	// 20.2, 21.
+	// 20.2.
 	Txmes *int `json:"txmes,omitempty"`
 
 	// Txoctetcount: Count of payload bytes that Asterisk sent.

@@ -9,7 +9,7 @@ import (
 type VariableValue struct {
 	Value string
 	// ReportEvents makes events about the object carry the variable.
-	// Since Asterisk 20.20, 22.10; before, a request with it fails with 400.
+	// Since Asterisk 20.20, 22.10, 23.4; before, a request with it fails with 400.
 	ReportEvents bool
 }
 

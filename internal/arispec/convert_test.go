@@ -54,8 +54,9 @@ func property(t testing.TB, doc *openapi3.T, model, name string) *openapi3.Schem
 
 // What trips a converter of ARI's specs to OpenAPI.
 func TestTraps(t *testing.T) {
-	doc := convertFolder(t, "asterisk-22")
-	imported := importFolder(t, "asterisk-22")
+	folders := importedFolders(t)
+	newest := folders[len(folders)-1]
+	doc, imported := convertFolder(t, newest), importFolder(t, newest)
 
 	t.Run("nicknames recur across resources", func(t *testing.T) {
 		count := make(map[string]int)
@@ -69,8 +70,8 @@ func TestTraps(t *testing.T) {
 				count[op.Extensions["x-ari-nickname"].(string)]++
 			}
 		}
-		if count["list"] != 7 || count["get"] != 8 || count["record"] != 2 {
-			t.Errorf("list, get and record occur %d, %d and %d times, want 7, 8 and 2", count["list"], count["get"], count["record"])
+		if count["list"] < 7 || count["get"] < 8 || count["record"] < 2 {
+			t.Errorf("list, get and record occur %d, %d and %d times, want at least 7, 8 and 2", count["list"], count["get"], count["record"])
 		}
 	})
 	t.Run("names keep their spelling", func(t *testing.T) {
@@ -102,8 +103,8 @@ func TestTraps(t *testing.T) {
 				}
 			}
 		}
-		if n != 7 {
-			t.Errorf("%d parameters tech and resource, want 7", n)
+		if n < 7 {
+			t.Errorf("%d parameters tech and resource, want at least 7", n)
 		}
 	})
 	t.Run("several methods on one path", func(t *testing.T) {
@@ -113,8 +114,8 @@ func TestTraps(t *testing.T) {
 				n++
 			}
 		}
-		if doc.Paths.Len() != 76 || n != 26 {
-			t.Errorf("%d of %d paths have several methods, want 26 of 76", n, doc.Paths.Len())
+		if doc.Paths.Len() < 76 || n < 26 {
+			t.Errorf("%d of %d paths have several methods, want at least 26 of 76", n, doc.Paths.Len())
 		}
 	})
 	t.Run("literal segments beside wildcards", func(t *testing.T) {
@@ -192,8 +193,9 @@ func TestTraps(t *testing.T) {
 		}
 	})
 	t.Run("a wrong since", func(t *testing.T) {
+		// The branches to come follow.
 		have := fmt.Sprint(findOperation(t, doc, "eventsClaimChannel").Extensions["x-ari-since"])
-		if have != "[20.20.0 22.10.0 23.4.0]" {
+		if !strings.HasPrefix(strings.Trim(have, "[]")+" ", "20.20.0 22.10.0 23.4.0 ") {
 			t.Errorf("claimChannel is there since %s", have)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -39,6 +40,11 @@ func load(ctx context.Context, description []byte) (*openapi3.T, error) {
 
 // sinceSentences are what the history adds to a text.
 var sinceSentences = regexp.MustCompile("(^| )(Since|`[^`]+`(, `[^`]+`)* since) Asterisk [0-9., ]+\\.")
+
+// SinceSentences returns what the history has added to a text.
+func SinceSentences(text string) string {
+	return strings.TrimSpace(strings.Join(sinceSentences.FindAllString(text, -1), ""))
+}
 
 // Undocumented lists what of a description has no text, other than since when it exists: tags,
 // operations, parameters, members of bodies, models and properties.

@@ -64,12 +64,13 @@ func TestHistoryFile(t *testing.T) {
 		t.Error("spec/history.tsv isn't in canonical form")
 	}
 	// A feature that is imported must be in the history of its branch, from that release on or earlier.
-	for _, name := range []string{"asterisk-16", "asterisk-22"} {
+	for _, name := range importedFolders(t) {
 		imported := importFolder(t, name)
 		if n := history.Extend(imported.Source.Version, imported.Spec); n != 0 {
 			t.Errorf("%s has %d features that the history doesn't know", name, n)
 		}
 	}
+	// What has been there for long has been in each branch, and goes on into those to come.
 	for feature, want := range map[string]string{
 		"op POST /channels/externalMedia":                               "16.6.0 17.1.0 18.0.0 19.0.0 20.0.0 21.0.0 22.0.0 23.0.0",
 		"op POST /events/claim":                                         "20.20.0 22.10.0 23.4.0",
@@ -77,11 +78,13 @@ func TestHistoryFile(t *testing.T) {
 		"prop Channel.tenantid":                                         "18.25.0 20.10.0 21.5.0 22.0.0 23.0.0",
 		"enum POST /channels/externalMedia query:transport=websocket":   "20.16.0 21.11.0 22.6.0 23.0.0",
 		"param POST /channels/{channelId}/variable query:report_events": "20.20.0 22.10.0 23.4.0",
-		"nothing at all":                                                "",
 	} {
-		if have := strings.Join(history.Since(feature).Strings(), " "); have != want {
+		if have := strings.Join(history.Since(feature).Strings(), " "); !strings.HasPrefix(have+" ", want+" ") {
 			t.Errorf("%s: since %s, want %s", feature, have, want)
 		}
+	}
+	if have := history.Since("nothing at all"); len(have) > 0 {
+		t.Errorf("what nobody knows is there since %s", have.Strings())
 	}
 }
 

@@ -262,6 +262,35 @@ func (s *Source) Bytes() []byte {
 	return []byte(b.String())
 }
 
+// A Folder is an imported spec in its folder.
+type Folder struct {
+	Path    string
+	Version Version
+}
+
+// Folders returns the imported specs in a folder, such as spec/asterisk-22 in spec, the oldest Asterisk first. The
+// repository's code is generated from the last one.
+func Folders(dir string) ([]Folder, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*", VersionFile))
+	if err != nil {
+		return nil, fmt.Errorf("arispec: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("arispec: %s holds no imported spec", dir)
+	}
+	var folders []Folder
+	for _, file := range files {
+		path := filepath.Dir(file)
+		src, err := ReadSource(os.DirFS(path))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		folders = append(folders, Folder{path, src.Version})
+	}
+	slices.SortFunc(folders, func(a, b Folder) int { return a.Version.Compare(b.Version) })
+	return folders, nil
+}
+
 // ReadSource reads the VERSION file of an imported spec.
 func ReadSource(fsys fs.FS) (*Source, error) {
 	content, err := fs.ReadFile(fsys, VersionFile)

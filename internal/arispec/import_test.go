@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -168,4 +169,32 @@ func TestDownload(t *testing.T) {
 	fails(server.URL+"/pbx", "secret", "more than")
 	answers["/pbx/ari/asterisk/info"] = "<html>"
 	fails(server.URL+"/pbx", "secret", "is this an Asterisk?")
+}
+
+func TestFolders(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Folders(dir); err == nil || !strings.Contains(err.Error(), "holds no imported spec") {
+		t.Errorf("without a spec the error is %v", err)
+	}
+	for name, version := range map[string]string{"a": "22.9.0", "b": "9.30.2", "c": "22.10.0"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, VersionFile), []byte("asterisk "+version+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folders, err := Folders(dir)
+	want := []Folder{
+		{filepath.Join(dir, "b"), Version{9, 30, 2}}, {filepath.Join(dir, "a"), Version{22, 9, 0}}, {filepath.Join(dir, "c"), Version{22, 10, 0}},
+	}
+	if err != nil || !slices.Equal(folders, want) {
+		t.Errorf("have %v, %v, want %v", folders, err, want)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a", VersionFile), []byte("22\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Folders(dir); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "a")) {
+		t.Errorf("with a bad one the error is %v", err)
+	}
 }

@@ -40,13 +40,9 @@ func (o *Bridge) AddChannelWith(ctx context.Context, opts AddChannelOptions, ids
 	if err != nil {
 		return err
 	}
-	resp, err := o.ctrl.api.BridgesAddChannel(req, o.ID, &gen.BridgesAddChannelParams{
-		Channel:                     ids,
-		Role:                        optional(opts.Role),
-		AbsorbDTMF:                  optional(opts.AbsorbDTMF),
-		Mute:                        optional(opts.Mute),
-		InhibitConnectedLineUpdates: optional(opts.InhibitConnectedLineUpdates),
-	})
+	params := opts.params()
+	params.Channel = ids
+	resp, err := o.ctrl.api.BridgesAddChannel(req, o.ID, params)
 	return req.done(resp, err)
 }
 
@@ -84,13 +80,9 @@ func (o *Bridge) PlayWith(ctx context.Context, opts BridgePlayOptions, media ...
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
-	resp, err := o.ctrl.api.BridgesPlayWithID(req, o.ID, id, &gen.BridgesPlayWithIDParams{
-		Media:           media,
-		AnnouncerFormat: optional(opts.AnnouncerFormat),
-		Lang:            optional(opts.Lang),
-		Offsetms:        milliseconds(opts.Offset),
-		Skipms:          milliseconds(opts.Skip),
-	})
+	params := opts.params()
+	params.Media = media
+	resp, err := o.ctrl.api.BridgesPlayWithID(req, o.ID, id, params)
 	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
 }
 
@@ -107,27 +99,20 @@ func (o *Bridge) Record(ctx context.Context, name, format string, opts BridgeRec
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
-	resp, err := o.ctrl.api.BridgesRecord(req, o.ID, &gen.BridgesRecordParams{
-		Name:               name,
-		Format:             format,
-		RecorderFormat:     optional(opts.RecorderFormat),
-		MaxDurationSeconds: seconds(opts.MaxDuration),
-		MaxSilenceSeconds:  seconds(opts.MaxSilence),
-		IfExists:           optional(opts.IfExists),
-		Beep:               optional(opts.Beep),
-		TerminateOn:        optional(opts.TerminateOn),
-	})
+	params := opts.params()
+	params.Name, params.Format = name, format
+	resp, err := o.ctrl.api.BridgesRecord(req, o.ID, params)
 	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
 }
 
 // SetVariable sets a variable of the bridge. It fails with ErrNotFound if the bridge is gone, ErrInvalid if the
-// name is empty. Since Asterisk 20.20, 22.10.
+// name is empty. Since Asterisk 20.20, 22.10, 23.4.
 func (o *Bridge) SetVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, false)
 }
 
 // SetReportedVariable is SetVariable for a variable that the bridge's events carry from then on.
-// Since Asterisk 20.20, 22.10.
+// Since Asterisk 20.20, 22.10, 23.4.
 func (o *Bridge) SetReportedVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, true)
 }
@@ -144,7 +129,7 @@ func (o *Bridge) setVariable(ctx context.Context, name, value string, report boo
 }
 
 // SetVariables sets several variables at once. Those of reported are carried by the bridge's events from then on.
-// It fails as SetVariable does. Since Asterisk 20.20, 22.10.
+// It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
 func (o *Bridge) SetVariables(ctx context.Context, plain, reported map[string]string) error {
 	req, err := o.ctrl.begin(ctx, opBridgesSetBridgeVars, o.ID)
 	if err != nil {

@@ -45,7 +45,7 @@ func (o *Channel) Hangup(ctx context.Context, reason HangupReason) error {
 }
 
 // HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as "21", or by a
-// code of the channel's technology. It fails as Hangup does. Since Asterisk 18.
+// code of the channel's technology. It fails as Hangup does. Since Asterisk 17.
 //
 // An Asterisk that is too old for it would hang up with the normal cause; there it is ErrUnsupported.
 func (o *Channel) HangupWithCode(ctx context.Context, code string) error {
@@ -80,12 +80,9 @@ func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...strin
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
-	resp, err := o.ctrl.api.ChannelsPlayWithID(req, o.ID, id, &gen.ChannelsPlayWithIDParams{
-		Media:    media,
-		Lang:     optional(opts.Lang),
-		Offsetms: milliseconds(opts.Offset),
-		Skipms:   milliseconds(opts.Skip),
-	})
+	params := opts.params()
+	params.Media = media
+	resp, err := o.ctrl.api.ChannelsPlayWithID(req, o.ID, id, params)
 	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
 }
 
@@ -101,15 +98,9 @@ func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOp
 		return nil, err
 	}
 	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
-	resp, err := o.ctrl.api.ChannelsRecord(req, o.ID, &gen.ChannelsRecordParams{
-		Name:               name,
-		Format:             format,
-		MaxDurationSeconds: seconds(opts.MaxDuration),
-		MaxSilenceSeconds:  seconds(opts.MaxSilence),
-		IfExists:           optional(gen.ChannelsRecordParamsIfExists(opts.IfExists)),
-		Beep:               optional(opts.Beep),
-		TerminateOn:        optional(gen.ChannelsRecordParamsTerminateOn(opts.TerminateOn)),
-	})
+	params := opts.params()
+	params.Name, params.Format = name, format
+	resp, err := o.ctrl.api.ChannelsRecord(req, o.ID, params)
 	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
 }
 
@@ -124,28 +115,26 @@ func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error
 		return nil, err
 	}
 	lf := o.ctrl.expectChannel(id, or(opts.App, o.ctrl.application))
-	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, &gen.ChannelsSnoopChannelWithIDParams{
-		App:     or(opts.App, o.ctrl.application),
-		AppArgs: optional(opts.AppArgs),
-		Spy:     optional(gen.ChannelsSnoopChannelWithIDParamsSpy(opts.Spy)),
-		Whisper: optional(gen.ChannelsSnoopChannelWithIDParamsWhisper(opts.Whisper)),
-	})
+	params := opts.params()
+	params.App = or(opts.App, o.ctrl.application)
+	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, params)
 	ch, err := made[*Channel](o.ctrl, lf)(decodeObject[Channel](req, resp, err))
 	if err != nil {
 		return nil, err
 	}
-	return ch.entered(ctx, or(opts.App, o.ctrl.application))
+	return ch.entered(ctx, params.App)
 }
 
 // SetVariable sets a channel variable, or calls a dialplan function that can be written to, such as
 // CALLERID(name). It works on any channel. It fails with ErrNotFound if the channel is gone, ErrInvalid if the
-// name is empty. Since 20.20 and 22.10 it returns when the variable is set, before when the command is queued.
+// name is empty. Since Asterisk 20.20, 22.10, 23.4 it returns when the variable is set, before when the command is
+// queued.
 func (o *Channel) SetVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, false)
 }
 
 // SetReportedVariable is SetVariable for a variable that the channel's events carry from then on.
-// Since Asterisk 20.20, 22.10; older versions set the variable without reporting it.
+// Since Asterisk 20.20, 22.10, 23.4; older versions set the variable without reporting it.
 func (o *Channel) SetReportedVariable(ctx context.Context, name, value string) error {
 	return o.setVariable(ctx, name, value, true)
 }
@@ -162,7 +151,7 @@ func (o *Channel) setVariable(ctx context.Context, name, value string, report bo
 }
 
 // SetVariables sets several variables at once. Those of reported are carried by the channel's events from
-// then on. It fails as SetVariable does. Since Asterisk 20.20, 22.10.
+// then on. It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
 func (o *Channel) SetVariables(ctx context.Context, plain, reported map[string]string) error {
 	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVars, o.ID)
 	if err != nil {

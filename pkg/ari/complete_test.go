@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"encoding/json"
 	"go/ast"
 	goparser "go/parser"
 	"go/token"
@@ -86,6 +87,38 @@ func TestConfiguredMethodsExist(t *testing.T) {
 		_, ok := receivers[receiver].MethodByName(name)
 		assert.True(t, ok, "%s.%s, for %s", receiver, name, id)
 	}
+}
+
+// Members of bodies are in the table, with those that Asterisk requires.
+func TestBodyMembers(t *testing.T) {
+	required := make(map[string]string)
+	for i := range operations {
+		for _, m := range operations[i].body {
+			if m.required {
+				required[operations[i].id] = m.name
+			}
+		}
+	}
+	for _, id := range []string{"bridgesSetBridgeVars", "channelsSetChannelVars"} {
+		assert.Equal(t, "variables", required[id], id)
+	}
+
+	op := opChannelsSetChannelVars
+	for body, want := range map[string]string{
+		`{"variables": {"A": "1"}}`:          "",
+		`{"variables": {}}`:                  "",
+		`{"variables": null}`:                "variables",
+		`{"other": {"A": "1"}}`:              "variables",
+		`{}`:                                 "variables",
+		`{"variables": "", "other": "null"}`: "",
+	} {
+		var members map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(body), &members))
+		assert.Equal(t, want, op.missing(members), body)
+	}
+	assert.Equal(t, "variables", op.missing(nil))
+	assert.Empty(t, opChannelsOriginateWithId.missing(nil))
+	assert.Empty(t, opChannelsRing.missing(nil))
 }
 
 func TestOperationTable(t *testing.T) {

@@ -86,20 +86,9 @@ func (c *Controller) Originate(ctx context.Context, opts OriginateOptions) (*Cha
 		app = c.application
 	}
 	lf := c.expectOriginated(id, app)
-	resp, err := c.api.ChannelsOriginateWithID(req, id, &gen.ChannelsOriginateWithIDParams{
-		Endpoint:       opts.Endpoint,
-		Extension:      optional(opts.Extension),
-		Context:        optional(opts.Context),
-		Priority:       optional(opts.Priority),
-		Label:          optional(opts.Label),
-		App:            optional(app),
-		AppArgs:        optional(opts.AppArgs),
-		CallerID:       optional(opts.CallerID),
-		Timeout:        seconds(opts.Timeout),
-		OtherChannelID: optional(opts.OtherChannelID),
-		Originator:     optional(opts.Originator),
-		Formats:        optional(opts.Formats),
-	}, gen.ChannelsOriginateWithIDJSONRequestBody{Variables: variables(opts.Variables, opts.ReportedVariables)})
+	params := opts.params()
+	params.App = optional(app)
+	resp, err := c.api.ChannelsOriginateWithID(req, id, params, opts.body())
 	return made[*Channel](c, lf)(decodeObject[Channel](req, resp, err))
 }
 
@@ -112,16 +101,10 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 	if err != nil {
 		return nil, err
 	}
-	lf := c.expectOriginated(id, or(opts.App, c.application))
-	resp, err := c.api.ChannelsCreate(req, &gen.ChannelsCreateParams{
-		Endpoint:       opts.Endpoint,
-		App:            or(opts.App, c.application),
-		AppArgs:        optional(opts.AppArgs),
-		ChannelID:      &id,
-		OtherChannelID: optional(opts.OtherChannelID),
-		Originator:     optional(opts.Originator),
-		Formats:        optional(opts.Formats),
-	}, gen.ChannelsCreateJSONRequestBody{Variables: variables(opts.Variables, opts.ReportedVariables)})
+	params := opts.params()
+	params.ChannelID, params.App = &id, or(opts.App, c.application)
+	lf := c.expectOriginated(id, params.App)
+	resp, err := c.api.ChannelsCreate(req, params, opts.body())
 	return made[*Channel](c, lf)(decodeObject[Channel](req, resp, err))
 }
 
@@ -135,38 +118,29 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 // then it fails with an [*EndError] that is ErrGap.
 //
 // It fails with ErrInvalid for a wrong combination of options, ErrNotImplemented for an encapsulation that this
-// version lacks, ErrInternal for a taken id. Since Asterisk 16.6; it is not sent to an older one, which would take
-// the path for a channel's id.
+// version lacks, ErrInternal for a taken id. Since Asterisk 16.6, 17.1; it is not sent to an older one, which would
+// take the path for a channel's id.
 func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMediaOptions) (*Channel, error) {
 	id := or(opts.ChannelID, newID())
 	req, err := c.begin(ctx, opChannelsExternalMedia)
 	if err != nil {
 		return nil, err
 	}
-	lf := c.expectOriginated(id, or(opts.App, c.application))
-	resp, err := c.api.ChannelsExternalMedia(req, &gen.ChannelsExternalMediaParams{
-		ChannelID:      &id,
-		App:            or(opts.App, c.application),
-		ExternalHost:   optional(opts.ExternalHost),
-		Encapsulation:  optional(opts.Encapsulation),
-		Transport:      optional(opts.Transport),
-		ConnectionType: optional(opts.ConnectionType),
-		Format:         opts.Format,
-		Direction:      optional(opts.Direction),
-		Data:           optional(opts.Data),
-		TransportData:  optional(opts.TransportData),
-	}, gen.ChannelsExternalMediaJSONRequestBody{Variables: variables(opts.Variables, opts.ReportedVariables)})
+	params := opts.params()
+	params.ChannelID, params.App = &id, or(opts.App, c.application)
+	lf := c.expectOriginated(id, params.App)
+	resp, err := c.api.ChannelsExternalMedia(req, params, opts.body())
 	ch, err := made[*Channel](c, lf)(decodeObject[Channel](req, resp, err))
 	if err != nil || opts.Transport == TransportWebsocket {
 		return ch, err
 	}
-	return ch.entered(ctx, or(opts.App, c.application))
+	return ch.entered(ctx, params.App)
 }
 
 // CreateBridge makes a bridge. Its Type is a list of attributes joined by commas, such as "mixing" or
 // "mixing,dtmf_events"; the empty one is mixing. If opts.BridgeID is empty it gets an id of ours. It fails with
 // ErrConflict if the id is taken (before Asterisk 20.13, 21.8 and 22.3: ErrProtocol or ErrInternal), ErrInternal if
-// the types contradict each other. Variables need Asterisk 20.20 or 22.10.
+// the types contradict each other. Variables since Asterisk 20.20, 22.10, 23.4.
 func (c *Controller) CreateBridge(ctx context.Context, opts CreateBridgeOptions) (*Bridge, error) {
 	// Always with the id in the path: POST /bridges takes every member of its body for a variable.
 	id := or(opts.BridgeID, newID())
@@ -174,10 +148,7 @@ func (c *Controller) CreateBridge(ctx context.Context, opts CreateBridgeOptions)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.api.BridgesCreateWithID(req, id, &gen.BridgesCreateWithIDParams{
-		Type: optional(opts.Type),
-		Name: optional(opts.Name),
-	}, gen.BridgesCreateWithIDJSONRequestBody{Variables: variables(opts.Variables, opts.ReportedVariables)})
+	resp, err := c.api.BridgesCreateWithID(req, id, opts.params(), opts.body())
 	return bound(decodeObject[Bridge](req, resp, err))(c)
 }
 

@@ -240,6 +240,7 @@ func TestNotSent(t *testing.T) {
 		"dot":                {c.Bridge(".").Stop(ctx), `"."`},
 		"no list":            {c.Bridge("b1").AddChannel(ctx), `"channel" is required`},
 		"list of nothing":    {c.Bridge("b1").AddChannel(ctx, ""), `"channel" is required`},
+		"no variables":       {c.Channel("c1").SetVariables(ctx, nil, nil), `"variables" of the body is required`},
 		"an empty item":      {c.Bridge("b1").AddChannel(ctx, "c1", "", "c2"), "/pbx1/ari/bridges/b1/addChannel|\"channel\" has an empty item"},
 		"no required text":   {c.Channel("c1").Move(ctx, "", ""), `"app" is required`},
 		"generated client":   {second(c.API().ChannelsMoveWithResponse(ctx, "c1", &gen.ChannelsMoveParams{})), `"app" is required`},
@@ -639,9 +640,9 @@ func TestUnits(t *testing.T) {
 	for d, want := range map[time.Duration]int{
 		1: 1, time.Second: 1, time.Second + 1: 2, -time.Hour: -1, math.MaxInt32 * time.Second: math.MaxInt32, math.MaxInt64: math.MaxInt32,
 	} {
-		assert.Equal(t, want, *seconds(d), d)
+		assert.Equal(t, want, *units(d, time.Second), d)
 	}
-	assert.Nil(t, seconds(0))
+	assert.Nil(t, units(0, time.Second))
 }
 
 func TestSupports(t *testing.T) {

@@ -138,6 +138,11 @@ func (d *doer) check(req *http.Request, op *operation, path string) error {
 			}
 		}
 	}
+	if op.missing(nil) != "" {
+		if members, err := bodyMembers(req); err == nil && op.missing(members) != "" {
+			return refused("the member %q of the body is required", op.missing(members))
+		}
+	}
 	if name := emptyItem(req.URL.RawQuery, op); name != "" {
 		return refused("the list %q has an empty item", name)
 	}

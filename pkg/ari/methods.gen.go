@@ -10,8 +10,8 @@ import (
 )
 
 // Refresh returns an application's subscriptions and event filters. An application whose WebSocket is gone
-// still exists as long as it holds subscriptions. Fails with 404 if there is no such application. Since
-// Asterisk 12.
+// still exists as long as it holds subscriptions. Fails with ErrNotFound if there is no such application.
+// Since Asterisk 12.
 func (o *Application) Refresh(ctx context.Context) (*Application, error) {
 	req, err := o.ctrl.begin(ctx, opApplicationsGet, o.Name)
 	if err != nil {
@@ -22,7 +22,7 @@ func (o *Application) Refresh(ctx context.Context) (*Application, error) {
 }
 
 // Applications returns all registered Stasis applications with their subscriptions and event filters. Fails
-// with 500 if the server cannot build the answer. Since Asterisk 12.
+// with ErrInternal if the server cannot build the answer. Since Asterisk 12.
 func (c *Controller) Applications(ctx context.Context) ([]*Application, error) {
 	req, err := c.begin(ctx, opApplicationsList)
 	if err != nil {
@@ -33,8 +33,12 @@ func (c *Controller) Applications(ctx context.Context) ([]*Application, error) {
 }
 
 // Add starts writing log messages to an additional file. The channel is not saved: it lasts until it is
-// deleted, any log channel is rotated, logging is reloaded or Asterisk stops. Fails with 400 if the levels
-// are missing, 409 if a channel of this name exists, 500 if it cannot be created. Since Asterisk 13.6.
+// deleted, any log channel is rotated, logging is reloaded or Asterisk stops. Fails with ErrInvalid if the
+// levels are missing, ErrConflict if a channel of this name exists, ErrInternal if it cannot be created.
+// Since Asterisk 13.6.
+//
+//   - configuration: Comma-separated levels to write, as in `logger.conf`: `notice`, `warning`, `error`,
+//     `verbose`, `debug`, `dtmf`, `fax`, `security` and so on, or `*` for all. Unknown levels are ignored.
 func (o *LogChannel) Add(ctx context.Context, configuration string) error {
 	req, err := o.ctrl.begin(ctx, opAsteriskAddLog, o.Channel)
 	if err != nil {
@@ -47,8 +51,8 @@ func (o *LogChannel) Add(ctx context.Context, configuration string) error {
 	return req.done(resp, err)
 }
 
-// Delete removes a log channel that was added at run time; its file stays on disk. Fails with 404 if there
-// is no such channel or it comes from `logger.conf`. Since Asterisk 13.6.
+// Delete removes a log channel that was added at run time; its file stays on disk. Fails with ErrNotFound
+// if there is no such channel or it comes from `logger.conf`. Since Asterisk 13.6.
 func (o *LogChannel) Delete(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opAsteriskDeleteLog, o.Channel)
 	if err != nil {
@@ -58,9 +62,13 @@ func (o *LogChannel) Delete(ctx context.Context) error {
 	return req.done(resp, err)
 }
 
-// DeleteConfigObject deletes an object from a writable place of the configuration. Fails with 403 if it
-// cannot be deleted, for example because it comes from a configuration file, 404 if the module, type or
-// object does not exist. Since Asterisk 13.5.
+// DeleteConfigObject deletes an object from a writable place of the configuration. Fails with ErrForbidden
+// if it cannot be deleted, for example because it comes from a configuration file, ErrNotFound if the
+// module, type or object does not exist. Since Asterisk 13.5.
+//
+//   - configClass: Module that owns the configuration, such as `res_pjsip`.
+//   - objectType: Type of the object within its module, such as `endpoint`, `aor` or `auth`.
+//   - id: Id of the object, which is its section name in a configuration file.
 func (c *Controller) DeleteConfigObject(ctx context.Context, configClass string, objectType string, id string) error {
 	req, err := c.begin(ctx, opAsteriskDeleteObject, configClass, objectType, id)
 	if err != nil {
@@ -71,8 +79,10 @@ func (c *Controller) DeleteConfigObject(ctx context.Context, configClass string,
 }
 
 // GlobalVariable returns the value of a global dialplan variable, or an empty string if it is not set.
-// Built-in variables such as `EPOCH` work, dialplan functions do not. Fails with 400 if no name is given.
-// Since Asterisk 12.
+// Built-in variables such as `EPOCH` work, dialplan functions do not. Fails with ErrInvalid if no name is
+// given. Since Asterisk 12.
+//
+//   - variable: Name of the global variable, without `GLOBAL()` around it.
 func (c *Controller) GlobalVariable(ctx context.Context, variable string) (string, error) {
 	req, err := c.begin(ctx, opAsteriskGetGlobalVar)
 	if err != nil {
@@ -89,8 +99,11 @@ func (c *Controller) GlobalVariable(ctx context.Context, variable string) (strin
 	return answer.Value, nil
 }
 
-// Info returns the server's version, build, settings and start times. Fails with 500 if the server cannot
-// build the answer. Since Asterisk 12.
+// Info returns the server's version, build, settings and start times. Fails with ErrInternal if the server
+// cannot build the answer. Since Asterisk 12.
+//
+//   - only: Sections to return: `build`, `system`, `config`, `status`. All of them if none is given; other
+//     words are ignored, so that the answer may be empty.
 func (c *Controller) Info(ctx context.Context, only ...InfoSection) (*AsteriskInfo, error) {
 	req, err := c.begin(ctx, opAsteriskGetInfo)
 	if err != nil {
@@ -103,8 +116,9 @@ func (c *Controller) Info(ctx context.Context, only ...InfoSection) (*AsteriskIn
 	return decodeObject[AsteriskInfo](req, resp, err)
 }
 
-// Refresh returns the state of one loaded module. Fails with 404 if it is not loaded, 409 if its details
-// cannot be found, which is also the case when the name lacks the `.so` at its end. Since Asterisk 13.5.
+// Refresh returns the state of one loaded module. Fails with ErrNotFound if it is not loaded, ErrConflict
+// if its details cannot be found, which is also the case when the name lacks the `.so` at its end. Since
+// Asterisk 13.5.
 func (o *Module) Refresh(ctx context.Context) (*Module, error) {
 	req, err := o.ctrl.begin(ctx, opAsteriskGetModule, o.Name)
 	if err != nil {
@@ -116,8 +130,12 @@ func (o *Module) Refresh(ctx context.Context) (*Module, error) {
 
 // ConfigObject returns all attributes of one object of a module whose configuration is kept by Asterisk's
 // sorcery layer, for example a PJSIP endpoint, including those that have their default value and secrets
-// such as passwords. Objects from configuration files can be read as well. Fails with 404 if the module,
-// type or object does not exist. Since Asterisk 13.5.
+// such as passwords. Objects from configuration files can be read as well. Fails with ErrNotFound if the
+// module, type or object does not exist. Since Asterisk 13.5.
+//
+//   - configClass: Module that owns the configuration, such as `res_pjsip`.
+//   - objectType: Type of the object within its module, such as `endpoint`, `aor` or `auth`.
+//   - id: Id of the object, which is its section name in a configuration file.
 func (c *Controller) ConfigObject(ctx context.Context, configClass string, objectType string, id string) ([]ConfigTuple, error) {
 	req, err := c.begin(ctx, opAsteriskGetObject, configClass, objectType, id)
 	if err != nil {
@@ -127,8 +145,8 @@ func (c *Controller) ConfigObject(ctx context.Context, configClass string, objec
 	return decodeList[ConfigTuple](req, resp, err)
 }
 
-// LogChannels returns the server's log channels: files, the console, syslog. Fails with 500 if the server
-// cannot build the answer. Since Asterisk 13.6.
+// LogChannels returns the server's log channels: files, the console, syslog. Fails with ErrInternal if the
+// server cannot build the answer. Since Asterisk 13.6.
 func (c *Controller) LogChannels(ctx context.Context) ([]*LogChannel, error) {
 	req, err := c.begin(ctx, opAsteriskListLogChannels)
 	if err != nil {
@@ -138,8 +156,8 @@ func (c *Controller) LogChannels(ctx context.Context) ([]*LogChannel, error) {
 	return bindAll(decodeList[*LogChannel](req, resp, err))(c)
 }
 
-// Modules returns the modules that Asterisk has loaded, running or not. Fails with 500 if the server cannot
-// build the answer. Since Asterisk 13.5.
+// Modules returns the modules that Asterisk has loaded, running or not. Fails with ErrInternal if the
+// server cannot build the answer. Since Asterisk 13.5.
 func (c *Controller) Modules(ctx context.Context) ([]*Module, error) {
 	req, err := c.begin(ctx, opAsteriskListModules)
 	if err != nil {
@@ -149,9 +167,9 @@ func (c *Controller) Modules(ctx context.Context) ([]*Module, error) {
 	return bindAll(decodeList[*Module](req, resp, err))(c)
 }
 
-// Load loads a module into the running server. Fails with 409 if it is loaded already, does not exist on
-// disk, or declines to load, for example for want of a configuration or of another module. Since Asterisk
-// 13.5.
+// Load loads a module into the running server. Fails with ErrConflict if it is loaded already, does not
+// exist on disk, or declines to load, for example for want of a configuration or of another module. Since
+// Asterisk 13.5.
 func (o *Module) Load(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opAsteriskLoadModule, o.Name)
 	if err != nil {
@@ -173,8 +191,9 @@ func (c *Controller) Ping(ctx context.Context) (*AsteriskPing, error) {
 }
 
 // Reload makes a module read its configuration again. Asterisk answers 202 instead of 204 if it has only
-// queued the reload because it is still starting. Fails with 404 if the module is not loaded, 409 if it
-// does not support reloading, a reload is in progress or the reload failed. Since Asterisk 13.5.
+// queued the reload because it is still starting. Fails with ErrNotFound if the module is not loaded,
+// ErrConflict if it does not support reloading, a reload is in progress or the reload failed. Since
+// Asterisk 13.5.
 func (o *Module) Reload(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opAsteriskReloadModule, o.Name)
 	if err != nil {
@@ -185,8 +204,8 @@ func (o *Module) Reload(ctx context.Context) error {
 }
 
 // Rotate renames the log channel's file as set up in `logger.conf` and goes on in a new one. All log
-// channels that were added at run time vanish by this. Fails with 404 if there is no such channel. Since
-// Asterisk 13.6.
+// channels that were added at run time vanish by this. Fails with ErrNotFound if there is no such channel.
+// Since Asterisk 13.6.
 func (o *LogChannel) Rotate(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opAsteriskRotateLog, o.Channel)
 	if err != nil {
@@ -198,7 +217,11 @@ func (o *LogChannel) Rotate(ctx context.Context) error {
 
 // SetGlobalVariable sets, changes or removes a global dialplan variable. A name that ends in `)` writes to
 // a dialplan function instead; functions that Asterisk holds for dangerous, such as `DB`, are blocked
-// without an error unless `live_dangerously` is set. Fails with 400 if no name is given. Since Asterisk 12.
+// without an error unless `live_dangerously` is set. Fails with ErrInvalid if no name is given. Since
+// Asterisk 12.
+//
+//   - variable: Name of the global variable.
+//   - value: New value, which may be empty.
 func (c *Controller) SetGlobalVariable(ctx context.Context, variable string, value string) error {
 	req, err := c.begin(ctx, opAsteriskSetGlobalVar)
 	if err != nil {
@@ -212,8 +235,8 @@ func (c *Controller) SetGlobalVariable(ctx context.Context, variable string, val
 	return req.done(resp, err)
 }
 
-// Unload unloads a module from the running server. Fails with 404 if it is not loaded, 409 if it is in use
-// or cannot be unloaded. Since Asterisk 13.5.
+// Unload unloads a module from the running server. Fails with ErrNotFound if it is not loaded, ErrConflict
+// if it is in use or cannot be unloaded. Since Asterisk 13.5.
 func (o *Module) Unload(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opAsteriskUnloadModule, o.Name)
 	if err != nil {
@@ -226,8 +249,15 @@ func (o *Module) Unload(ctx context.Context) error {
 // UpdateConfigObject sets the given attributes of an object, which is created if it does not exist, and
 // returns all of its attributes. It takes effect at once, without a reload. This needs a writable place for
 // the type in `sorcery.conf` (memory, the internal database or realtime); objects that come from
-// configuration files cannot be changed. Fails with 400 if the attributes are missing or not valid, 403 if
-// the place is not writable, 404 if the module or type does not exist. Since Asterisk 13.5.
+// configuration files cannot be changed. Fails with ErrInvalid if the attributes are missing or not valid,
+// ErrForbidden if the place is not writable, ErrNotFound if the module or type does not exist. Since
+// Asterisk 13.5.
+//
+//   - configClass: Module that owns the configuration, such as `res_pjsip`.
+//   - objectType: Type of the object within its module, such as `endpoint`, `aor` or `auth`.
+//   - id: Id of the object, which is its section name in a configuration file.
+//   - fields: Attributes to set, in order. Attributes that are not named keep their values, or get their
+//     defaults in a new object. May be empty only for a new object.
 func (c *Controller) UpdateConfigObject(ctx context.Context, configClass string, objectType string, id string, fields []ConfigTuple) ([]ConfigTuple, error) {
 	req, err := c.begin(ctx, opAsteriskUpdateObject, configClass, objectType, id)
 	if err != nil {
@@ -242,8 +272,8 @@ func (c *Controller) UpdateConfigObject(ctx context.Context, configClass string,
 
 // ClearVideoSource drops the chosen video source of a mixing bridge, so that the video of whoever talks is
 // shown. With two participants or fewer this changes nothing that they see. The bridge may report the old
-// source until its next change. Fails with 404 if there is no such bridge, 409 if it was not made through
-// ARI. Since Asterisk 13.13, 14.2.
+// source until its next change. Fails with ErrNotFound if there is no such bridge, ErrConflict if it was
+// not made through ARI. Since Asterisk 13.13, 14.2.
 func (o *Bridge) ClearVideoSource(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opBridgesClearVideoSource, o.ID)
 	if err != nil {
@@ -253,8 +283,8 @@ func (o *Bridge) ClearVideoSource(ctx context.Context) error {
 	return req.done(resp, err)
 }
 
-// Refresh returns the current state of a bridge, whoever made it. Fails with 404 if there is no such
-// bridge. Since Asterisk 12.
+// Refresh returns the current state of a bridge, whoever made it. Fails with ErrNotFound if there is no
+// such bridge. Since Asterisk 12.
 func (o *Bridge) Refresh(ctx context.Context) (*Bridge, error) {
 	req, err := o.ctrl.begin(ctx, opBridgesGet, o.ID)
 	if err != nil {
@@ -265,8 +295,11 @@ func (o *Bridge) Refresh(ctx context.Context) (*Bridge, error) {
 }
 
 // Variable returns the value of one variable that was set on the bridge. Dialplan functions are not
-// evaluated here. Fails with 400 if no name is given, 404 if there is no such bridge or the variable is not
-// set, 409 if the bridge was not made through ARI. Since Asterisk 20.20, 22.10, 23.4.
+// evaluated here. Fails with ErrInvalid if no name is given, ErrNotFound if there is no such bridge or the
+// variable is not set, ErrConflict if the bridge was not made through ARI. Since Asterisk 20.20, 22.10,
+// 23.4.
+//
+//   - variable: Name of the variable to read.
 func (o *Bridge) Variable(ctx context.Context, variable string) (string, error) {
 	req, err := o.ctrl.begin(ctx, opBridgesGetBridgeVar, o.ID)
 	if err != nil {
@@ -285,9 +318,11 @@ func (o *Bridge) Variable(ctx context.Context, variable string) (string, error) 
 
 // Variables returns the values of several variables of the bridge in one call. It is all or nothing: one
 // name that is not set fails the whole request. A name that ends in `)` is evaluated as a dialplan
-// function, without a channel. Fails with 400 if no name is given, 404 if a variable or the bridge is
-// unknown (also for a bridge that was not made through ARI), 500 if a function cannot be evaluated. Since
-// Asterisk 20.20, 22.10, 23.4.
+// function, without a channel. Fails with ErrInvalid if no name is given, ErrNotFound if a variable or the
+// bridge is unknown (also for a bridge that was not made through ARI), ErrInternal if a function cannot be
+// evaluated. Since Asterisk 20.20, 22.10, 23.4.
+//
+//   - variables: Names of the variables to read, at most 127.
 func (o *Bridge) Variables(ctx context.Context, variables ...string) (map[string]string, error) {
 	req, err := o.ctrl.begin(ctx, opBridgesGetBridgeVars, o.ID)
 	if err != nil {
@@ -306,7 +341,7 @@ func (o *Bridge) Variables(ctx context.Context, variables ...string) (map[string
 
 // Bridges returns every visible bridge of the server: those made through ARI, and also those that dialplan
 // applications such as `Dial` or `ConfBridge` made. Bridges of the latter kind can be read but not
-// controlled. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// controlled. Fails with ErrInternal if the server cannot build the answer. Since Asterisk 12.
 func (c *Controller) Bridges(ctx context.Context) ([]*Bridge, error) {
 	req, err := c.begin(ctx, opBridgesList)
 	if err != nil {
@@ -318,9 +353,11 @@ func (c *Controller) Bridges(ctx context.Context) ([]*Bridge, error) {
 
 // RemoveChannel takes one or more channels out of the bridge. They are not hung up and stay in their Stasis
 // application. The call blocks until each channel's own thread has carried it out. Nothing is removed if
-// one of the channels is unknown or elsewhere. Fails with 400 if a channel does not exist, 404 if the
-// bridge does not exist, 409 if the bridge was not made through ARI, 422 if a channel is not in this bridge
-// or not in a Stasis application. Since Asterisk 12.
+// one of the channels is unknown or elsewhere. Fails with ErrInvalid if a channel does not exist,
+// ErrNotFound if the bridge does not exist, ErrConflict if the bridge was not made through ARI,
+// ErrUnprocessable if a channel is not in this bridge or not in a Stasis application. Since Asterisk 12.
+//
+//   - channel: Ids of the channels to remove, at most 127.
 func (o *Bridge) RemoveChannel(ctx context.Context, channel ...string) error {
 	req, err := o.ctrl.begin(ctx, opBridgesRemoveChannel, o.ID)
 	if err != nil {
@@ -335,9 +372,12 @@ func (o *Bridge) RemoveChannel(ctx context.Context, channel ...string) error {
 
 // SetVideoSource makes one channel of a mixing bridge the source of the video that all others receive,
 // until the source is cleared or changed. With two participants or fewer this changes nothing that they
-// see. The call blocks until the channel's own thread has carried it out. Fails with 400 if the channel
-// does not exist, 404 if the bridge does not exist, 409 if the bridge was not made through ARI, 422 if the
-// channel is not in this bridge or not in a Stasis application. Since Asterisk 13.13, 14.2.
+// see. The call blocks until the channel's own thread has carried it out. Fails with ErrInvalid if the
+// channel does not exist, ErrNotFound if the bridge does not exist, ErrConflict if the bridge was not made
+// through ARI, ErrUnprocessable if the channel is not in this bridge or not in a Stasis application. Since
+// Asterisk 13.13, 14.2.
+//
+//   - channelID: Id of the channel whose video is shown. It must be in the bridge.
 func (o *Bridge) SetVideoSource(ctx context.Context, channelID string) error {
 	req, err := o.ctrl.begin(ctx, opBridgesSetVideoSource, o.ID, channelID)
 	if err != nil {
@@ -349,8 +389,11 @@ func (o *Bridge) SetVideoSource(ctx context.Context, channelID string) error {
 
 // StartMOH starts music on hold that all participants of the bridge hear, mixed with what they say, or
 // changes its class if it plays already. The music plays until it is stopped or the bridge is destroyed.
-// Fails with 404 if there is no such bridge, 409 if it was not made through ARI, 500 if the channel that
-// plays the music cannot be made. Since Asterisk 12.
+// Fails with ErrNotFound if there is no such bridge, ErrConflict if it was not made through ARI,
+// ErrInternal if the channel that plays the music cannot be made. Since Asterisk 12.
+//
+//   - mohClass: Music class to play, a section of `musiconhold.conf`. The empty one is the default class;
+//     an unknown class is not reported as an error.
 func (o *Bridge) StartMOH(ctx context.Context, mohClass string) error {
 	req, err := o.ctrl.begin(ctx, opBridgesStartMoh, o.ID)
 	if err != nil {
@@ -364,8 +407,8 @@ func (o *Bridge) StartMOH(ctx context.Context, mohClass string) error {
 }
 
 // StopMOH stops the music that was started on the bridge itself. Music that a single channel hears, or that
-// a holding bridge plays to its participants, goes on. Fails with 404 if there is no such bridge, 409 if it
-// was not made through ARI or plays no music. Since Asterisk 12.
+// a holding bridge plays to its participants, goes on. Fails with ErrNotFound if there is no such bridge,
+// ErrConflict if it was not made through ARI or plays no music. Since Asterisk 12.
 func (o *Bridge) StopMOH(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opBridgesStopMoh, o.ID)
 	if err != nil {
@@ -377,9 +420,9 @@ func (o *Bridge) StopMOH(ctx context.Context) error {
 
 // Answer answers the incoming call on the channel; a channel that is up already is left alone. Unlike most
 // commands it blocks until the channel has carried it out, so it waits for a running playback or recording
-// on the channel to finish. Fails with 404 if there is no such channel, 409 if it is not in a Stasis
-// application, 412 if it is an outbound channel that nobody has answered yet, and 500 if answering fails.
-// Since Asterisk 12.
+// on the channel to finish. Fails with ErrNotFound if there is no such channel, ErrNotInStasis if it is not
+// in a Stasis application, ErrPreconditionFailed if it is an outbound channel that nobody has answered yet,
+// and ErrInternal if answering fails. Since Asterisk 12.
 func (o *Channel) Answer(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsAnswer, o.ID)
 	if err != nil {
@@ -391,10 +434,10 @@ func (o *Channel) Answer(ctx context.Context) error {
 
 // Continue takes the channel out of its Stasis application and resumes the dialplan. Without any parameter
 // it goes on at the priority behind the one that called Stasis; a channel in a bridge leaves it first. The
-// request returns when the command is queued, and `StasisEnd` tells that it happened. Fails with 400 if the
-// label is not a valid priority, 404 if the channel or the label does not exist, 409 if the channel is not
-// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet, 500 if the
-// command cannot be queued. Since Asterisk 12.
+// request returns when the command is queued, and `StasisEnd` tells that it happened. Fails with ErrInvalid
+// if the label is not a valid priority, ErrNotFound if the channel or the label does not exist,
+// ErrNotInStasis if the channel is not in a Stasis application, ErrPreconditionFailed if it is an outbound
+// channel that nobody has answered yet, ErrInternal if the command cannot be queued. Since Asterisk 12.
 func (o *Channel) Continue(ctx context.Context, opts ContinueOptions) error {
 	req, err := o.ctrl.begin(ctx, opChannelsContinueInDialplan, o.ID)
 	if err != nil {
@@ -412,9 +455,10 @@ func (o *Channel) Continue(ctx context.Context, opts ContinueOptions) error {
 
 // Dial calls the endpoint of a channel that was made with the create operation and is still `Down`. The
 // request returns when the command is queued; ringing, answer and failure are told by `Dial` and
-// `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with 404
-// if there is no such channel, 409 if it is not in a Stasis application, not `Down` any more or not made by
-// the create operation, 500 if the command cannot be queued. Since Asterisk 14.
+// `ChannelStateChange` events, and the channel stays in its Stasis application throughout. Fails with
+// ErrNotFound if there is no such channel, ErrNotInStasis if it is not in a Stasis application, not `Down`
+// any more or not made by the create operation, ErrInternal if the command cannot be queued. Since Asterisk
+// 14.
 func (o *Channel) Dial(ctx context.Context, opts DialOptions) error {
 	req, err := o.ctrl.begin(ctx, opChannelsDial, o.ID)
 	if err != nil {
@@ -429,7 +473,8 @@ func (o *Channel) Dial(ctx context.Context, opts DialOptions) error {
 }
 
 // Refresh returns the present state of any channel, whether or not it is in a Stasis application. Fails
-// with 404 if there is no such channel, for example because it was hung up meanwhile. Since Asterisk 12.
+// with ErrNotFound if there is no such channel, for example because it was hung up meanwhile. Since
+// Asterisk 12.
 func (o *Channel) Refresh(ctx context.Context) (*Channel, error) {
 	req, err := o.ctrl.begin(ctx, opChannelsGet, o.ID)
 	if err != nil {
@@ -440,8 +485,10 @@ func (o *Channel) Refresh(ctx context.Context) (*Channel, error) {
 }
 
 // Variable reads a channel variable, or a dialplan function evaluated on the channel. It works on every
-// channel, in a Stasis application or not. Fails with 400 if no name is given, 404 if the channel or the
-// variable does not exist, 500 if the function cannot be read. Since Asterisk 12.
+// channel, in a Stasis application or not. Fails with ErrInvalid if no name is given, ErrNotFound if the
+// channel or the variable does not exist, ErrInternal if the function cannot be read. Since Asterisk 12.
+//
+//   - variable: Name of the variable, such as `EXTEN`, or a function call such as `CALLERID(num)`.
 func (o *Channel) Variable(ctx context.Context, variable string) (string, error) {
 	req, err := o.ctrl.begin(ctx, opChannelsGetChannelVar, o.ID)
 	if err != nil {
@@ -459,9 +506,11 @@ func (o *Channel) Variable(ctx context.Context, variable string) (string, error)
 }
 
 // Variables returns the values of several channel variables or dialplan functions at once. It works on
-// every channel, in a Stasis application or not. It is all or nothing: fails with 400 if no name is given,
-// 404 if the channel or any of the variables does not exist, 500 if a function cannot be read. Since
-// Asterisk 20.20, 22.10, 23.4.
+// every channel, in a Stasis application or not. It is all or nothing: fails with ErrInvalid if no name is
+// given, ErrNotFound if the channel or any of the variables does not exist, ErrInternal if a function
+// cannot be read. Since Asterisk 20.20, 22.10, 23.4.
+//
+//   - variables: Names of the variables, or function calls such as `CALLERID(num)`; at most 127.
 func (o *Channel) Variables(ctx context.Context, variables ...string) (map[string]string, error) {
 	req, err := o.ctrl.begin(ctx, opChannelsGetChannelVars, o.ID)
 	if err != nil {
@@ -480,9 +529,9 @@ func (o *Channel) Variables(ctx context.Context, variables ...string) (map[strin
 
 // Hold signals to the channel that the call is on hold. What its party notices depends on the technology: a
 // PJSIP channel hears music on hold, or gets a re-INVITE if its endpoint passes hold requests through. The
-// request returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not
-// in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk
-// 12.
+// request returns when the command is queued. Fails with ErrNotFound if there is no such channel,
+// ErrNotInStasis if it is not in a Stasis application, ErrPreconditionFailed if it is an outbound channel
+// that nobody has answered yet. Since Asterisk 12.
 func (o *Channel) Hold(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsHold, o.ID)
 	if err != nil {
@@ -494,7 +543,7 @@ func (o *Channel) Hold(ctx context.Context) error {
 
 // Channels lists every channel that exists in Asterisk, including channels that run in the dialplan and
 // have nothing to do with a Stasis application. Use it to find the calls that are still alive after the
-// event connection was lost. Fails with 500 if the list cannot be built. Since Asterisk 12.
+// event connection was lost. Fails with ErrInternal if the list cannot be built. Since Asterisk 12.
 func (c *Controller) Channels(ctx context.Context) ([]*Channel, error) {
 	req, err := c.begin(ctx, opChannelsList)
 	if err != nil {
@@ -507,8 +556,12 @@ func (c *Controller) Channels(ctx context.Context) ([]*Channel, error) {
 // Move hands the channel over to another Stasis application without going through the dialplan: the old one
 // gets `StasisEnd`, the new one `StasisStart`. The request returns when the command is queued. An
 // application that is not registered is no error here; `ApplicationMoveFailed` is sent instead. Fails with
-// 404 if there is no such channel, 409 if it is not in a Stasis application, 500 if the command cannot be
-// queued. Since Asterisk 13.26, 16.3.
+// ErrNotFound if there is no such channel, ErrNotInStasis if it is not in a Stasis application, ErrInternal
+// if the command cannot be queued. Since Asterisk 13.26, 16.3.
+//
+//   - app: Stasis application to hand the channel to.
+//   - appArgs: Arguments for the new application, separated by commas. They arrive as a list in
+//     `StasisStart`.
 func (o *Channel) Move(ctx context.Context, app string, appArgs string) error {
 	req, err := o.ctrl.begin(ctx, opChannelsMove, o.ID)
 	if err != nil {
@@ -524,9 +577,13 @@ func (o *Channel) Move(ctx context.Context, app string, appArgs string) error {
 
 // Mute suppresses the audio of the channel in one or both directions until it is unmuted; DTMF and video
 // still pass. Always send a direction, as the server has no default. The request returns when the command
-// is queued. Fails with 400 if the direction is missing or unknown, 404 if there is no such channel, 409 if
-// it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since
-// Asterisk 12.
+// is queued. Fails with ErrInvalid if the direction is missing or unknown, ErrNotFound if there is no such
+// channel, ErrNotInStasis if it is not in a Stasis application, ErrPreconditionFailed if it is an outbound
+// channel that nobody has answered yet. Since Asterisk 12.
+//
+//   - direction: Which audio to suppress: `in` is what Asterisk receives from the channel, so its party is
+//     not heard; `out` is what Asterisk sends to it, so its party hears nothing; `both` is both. Servers
+//     refuse a request without it.
 func (o *Channel) Mute(ctx context.Context, direction MuteDirection) error {
 	req, err := o.ctrl.begin(ctx, opChannelsMute, o.ID)
 	if err != nil {
@@ -541,8 +598,9 @@ func (o *Channel) Mute(ctx context.Context, direction MuteDirection) error {
 
 // Progress signals call progress to the caller on this channel (183 Session Progress with SIP), so that
 // audio can be played before the call is answered. The request returns when the command is queued. Fails
-// with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound
-// channel that nobody has answered yet. Since Asterisk 20.16, 21.11, 22.6.
+// with ErrNotFound if there is no such channel, ErrNotInStasis if it is not in a Stasis application,
+// ErrPreconditionFailed if it is an outbound channel that nobody has answered yet. Since Asterisk 20.16,
+// 21.11, 22.6.
 func (o *Channel) Progress(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsProgress, o.ID)
 	if err != nil {
@@ -555,9 +613,13 @@ func (o *Channel) Progress(ctx context.Context) error {
 // Redirect asks the channel's far end to place the call somewhere else, as a transfer in its own protocol:
 // with SIP a 302 response before the answer, a REFER after it. The endpoint must be of the channel's own
 // technology. The request returns when the command is queued, and does not tell whether the far end
-// complies. Fails with 400 if no endpoint is given, 404 if there is no such channel, 409 if it is not in a
-// Stasis application, 412 if it is an outbound channel that nobody has answered yet, 422 if the endpoint is
-// malformed or of another technology, 500 if the command cannot be queued. Since Asterisk 13.3.
+// complies. Fails with ErrInvalid if no endpoint is given, ErrNotFound if there is no such channel,
+// ErrNotInStasis if it is not in a Stasis application, ErrPreconditionFailed if it is an outbound channel
+// that nobody has answered yet, ErrUnprocessable if the endpoint is malformed or of another technology,
+// ErrInternal if the command cannot be queued. Since Asterisk 13.3.
+//
+//   - endpoint: Where the far end shall call instead, as technology and resource, such as `PJSIP/bob` or
+//     `PJSIP/sip:bob@example.org`.
 func (o *Channel) Redirect(ctx context.Context, endpoint string) error {
 	req, err := o.ctrl.begin(ctx, opChannelsRedirect, o.ID)
 	if err != nil {
@@ -572,8 +634,9 @@ func (o *Channel) Redirect(ctx context.Context, endpoint string) error {
 
 // Ring tells the caller on this channel that the phone rings: before the answer as a signal of the protocol
 // (180 Ringing with SIP), on an answered channel as a ringback tone. The request returns when the command
-// is queued. Fails with 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if
-// it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// is queued. Fails with ErrNotFound if there is no such channel, ErrNotInStasis if it is not in a Stasis
+// application, ErrPreconditionFailed if it is an outbound channel that nobody has answered yet. Since
+// Asterisk 12.
 func (o *Channel) Ring(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsRing, o.ID)
 	if err != nil {
@@ -585,8 +648,8 @@ func (o *Channel) Ring(ctx context.Context) error {
 
 // StopRing stops the ringback tone that Asterisk plays to the channel. A ringing signal that the caller's
 // phone shows by itself cannot be taken back. The request returns when the command is queued. Fails with
-// 404 if there is no such channel, 409 if it is not in a Stasis application, 412 if it is an outbound
-// channel that nobody has answered yet. Since Asterisk 12.
+// ErrNotFound if there is no such channel, ErrNotInStasis if it is not in a Stasis application,
+// ErrPreconditionFailed if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
 func (o *Channel) StopRing(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsRingStop, o.ID)
 	if err != nil {
@@ -597,9 +660,9 @@ func (o *Channel) StopRing(ctx context.Context) error {
 }
 
 // RTPStatistics returns counters and quality figures of the channel's audio stream, as they are now. It
-// works on every channel that carries RTP, in a Stasis application or not. Fails with 403 if the channel's
-// technology never uses RTP, such as Local, and 404 if there is no such channel or it has no RTP session.
-// Since Asterisk 13.27, 16.4.
+// works on every channel that carries RTP, in a Stasis application or not. Fails with ErrForbidden if the
+// channel's technology never uses RTP, such as Local, and ErrNotFound if there is no such channel or it has
+// no RTP session. Since Asterisk 13.27, 16.4.
 func (o *Channel) RTPStatistics(ctx context.Context) (*RTPstat, error) {
 	req, err := o.ctrl.begin(ctx, opChannelsRtpstatistics, o.ID)
 	if err != nil {
@@ -612,9 +675,11 @@ func (o *Channel) RTPStatistics(ctx context.Context) (*RTPstat, error) {
 // SendDTMF sends a sequence of DTMF digits to the party on the channel, also while it is in a bridge. The
 // request returns when the command is queued; the channel's later commands wait until the whole sequence
 // has been sent. Digits that the party presses arrive as `ChannelDtmfReceived`, this operation causes no
-// such event on the same channel. Fails with 400 if no digits are given, 404 if there is no such channel,
-// 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet.
-// Since Asterisk 12.
+// such event on the same channel. Fails with ErrInvalid if no digits are given, ErrNotFound if there is no
+// such channel, ErrNotInStasis if it is not in a Stasis application, ErrPreconditionFailed if it is an
+// outbound channel that nobody has answered yet. Since Asterisk 12.
+//
+//   - dtmf: Digits to send: `0` to `9`, `*`, `#` and `A` to `D`. A `w` pauses for half a second.
 func (o *Channel) SendDTMF(ctx context.Context, dtmf string, opts SendDTMFOptions) error {
 	req, err := o.ctrl.begin(ctx, opChannelsSendDTMF, o.ID)
 	if err != nil {
@@ -633,8 +698,12 @@ func (o *Channel) SendDTMF(ctx context.Context, dtmf string, opts SendDTMFOption
 
 // StartMOH plays music on hold to the channel until it is stopped, without putting the call on hold. Any
 // other media on the channel, such as a playback, ends the music and does not bring it back. The request
-// returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a
-// Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// returns when the command is queued. Fails with ErrNotFound if there is no such channel, ErrNotInStasis if
+// it is not in a Stasis application, ErrPreconditionFailed if it is an outbound channel that nobody has
+// answered yet. Since Asterisk 12.
+//
+//   - mohClass: Music class to play, a section of `musiconhold.conf`. The empty one is the channel's own
+//     class, or `default` if it has none. An unknown class is not reported as an error.
 func (o *Channel) StartMOH(ctx context.Context, mohClass string) error {
 	req, err := o.ctrl.begin(ctx, opChannelsStartMoh, o.ID)
 	if err != nil {
@@ -649,9 +718,9 @@ func (o *Channel) StartMOH(ctx context.Context, mohClass string) error {
 
 // StartSilence sends a steady stream of silence to the channel, which keeps the media path open where
 // nothing else is sent. Any other media on the channel, such as a playback, ends the silence and does not
-// bring it back. The request returns when the command is queued. Fails with 404 if there is no such
-// channel, 409 if it is not in a Stasis application, 412 if it is an outbound channel that nobody has
-// answered yet. Since Asterisk 12.
+// bring it back. The request returns when the command is queued. Fails with ErrNotFound if there is no such
+// channel, ErrNotInStasis if it is not in a Stasis application, ErrPreconditionFailed if it is an outbound
+// channel that nobody has answered yet. Since Asterisk 12.
 func (o *Channel) StartSilence(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsStartSilence, o.ID)
 	if err != nil {
@@ -662,8 +731,9 @@ func (o *Channel) StartSilence(ctx context.Context) error {
 }
 
 // StopMOH stops the music on hold that plays to the channel. It does no harm if none plays. The request
-// returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a
-// Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// returns when the command is queued. Fails with ErrNotFound if there is no such channel, ErrNotInStasis if
+// it is not in a Stasis application, ErrPreconditionFailed if it is an outbound channel that nobody has
+// answered yet. Since Asterisk 12.
 func (o *Channel) StopMOH(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsStopMoh, o.ID)
 	if err != nil {
@@ -674,8 +744,9 @@ func (o *Channel) StopMOH(ctx context.Context) error {
 }
 
 // StopSilence stops the stream of silence on the channel. It does no harm if there is none. The request
-// returns when the command is queued. Fails with 404 if there is no such channel, 409 if it is not in a
-// Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// returns when the command is queued. Fails with ErrNotFound if there is no such channel, ErrNotInStasis if
+// it is not in a Stasis application, ErrPreconditionFailed if it is an outbound channel that nobody has
+// answered yet. Since Asterisk 12.
 func (o *Channel) StopSilence(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsStopSilence, o.ID)
 	if err != nil {
@@ -688,8 +759,12 @@ func (o *Channel) StopSilence(ctx context.Context) error {
 // TransferProgress tells the party that asked for a blind or attended transfer how far it has come. It
 // belongs to transfers that the application carries out itself: when the channel is set to leave transfers
 // to ARI, Asterisk only sends `ChannelTransfer` and the application reports the outcome here. Fails with
-// 400 if the state is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis
-// application. Since Asterisk 20.13, 21.8, 22.3.
+// ErrInvalid if the state is missing or unknown, ErrNotFound if there is no such channel, ErrNotInStasis if
+// it is not in a Stasis application. Since Asterisk 20.13, 21.8, 22.3.
+//
+//   - states: How far the transfer has come, one value: `channel_progress` (the target is being called),
+//     `channel_answered` (it answered, the transfer succeeded), `channel_unavailable` (it cannot be
+//     reached) or `channel_declined` (it refused).
 func (o *Channel) TransferProgress(ctx context.Context, states string) error {
 	req, err := o.ctrl.begin(ctx, opChannelsTransferProgress, o.ID)
 	if err != nil {
@@ -703,9 +778,9 @@ func (o *Channel) TransferProgress(ctx context.Context, states string) error {
 }
 
 // Unhold signals to the channel that the call is no longer on hold, which ends what the hold operation
-// began. The request returns when the command is queued. Fails with 404 if there is no such channel, 409 if
-// it is not in a Stasis application, 412 if it is an outbound channel that nobody has answered yet. Since
-// Asterisk 12.
+// began. The request returns when the command is queued. Fails with ErrNotFound if there is no such
+// channel, ErrNotInStasis if it is not in a Stasis application, ErrPreconditionFailed if it is an outbound
+// channel that nobody has answered yet. Since Asterisk 12.
 func (o *Channel) Unhold(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opChannelsUnhold, o.ID)
 	if err != nil {
@@ -716,9 +791,13 @@ func (o *Channel) Unhold(ctx context.Context) error {
 }
 
 // Unmute lets the audio of the channel pass again in one or both directions. Always send a direction, as
-// the server has no default. The request returns when the command is queued. Fails with 400 if the
-// direction is missing or unknown, 404 if there is no such channel, 409 if it is not in a Stasis
-// application, 412 if it is an outbound channel that nobody has answered yet. Since Asterisk 12.
+// the server has no default. The request returns when the command is queued. Fails with ErrInvalid if the
+// direction is missing or unknown, ErrNotFound if there is no such channel, ErrNotInStasis if it is not in
+// a Stasis application, ErrPreconditionFailed if it is an outbound channel that nobody has answered yet.
+// Since Asterisk 12.
+//
+//   - direction: Which audio to let pass again: `in` is what Asterisk receives from the channel, `out` is
+//     what Asterisk sends to it, `both` is both. Servers refuse a request without it.
 func (o *Channel) Unmute(ctx context.Context, direction MuteDirection) error {
 	req, err := o.ctrl.begin(ctx, opChannelsUnmute, o.ID)
 	if err != nil {
@@ -732,8 +811,8 @@ func (o *Channel) Unmute(ctx context.Context, direction MuteDirection) error {
 }
 
 // Delete deletes a device that ARI made; its state becomes `UNKNOWN`. It is no error if there is no such
-// device. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it. Since
-// Asterisk 12.
+// device. Fails with ErrNotFound if nothing follows `Stasis:`, ErrConflict if the name does not begin with
+// it. Since Asterisk 12.
 func (o *DeviceState) Delete(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opDeviceStatesDelete, o.Name)
 	if err != nil {
@@ -744,8 +823,8 @@ func (o *DeviceState) Delete(ctx context.Context) error {
 }
 
 // Refresh returns the state of any device, whether ARI sets it or not. A device that does not exist is no
-// error: its state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with 500 if the server cannot build
-// the answer. Since Asterisk 12.
+// error: its state is `INVALID`, or `UNKNOWN` below `Stasis:`. Fails with ErrInternal if the server cannot
+// build the answer. Since Asterisk 12.
 func (o *DeviceState) Refresh(ctx context.Context) (*DeviceState, error) {
 	req, err := o.ctrl.begin(ctx, opDeviceStatesGet, o.Name)
 	if err != nil {
@@ -756,7 +835,8 @@ func (o *DeviceState) Refresh(ctx context.Context) (*DeviceState, error) {
 }
 
 // DeviceStates returns the devices whose state was set through ARI. Devices of other kinds are not listed
-// but can be read one by one. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// but can be read one by one. Fails with ErrInternal if the server cannot build the answer. Since Asterisk
+// 12.
 func (c *Controller) DeviceStates(ctx context.Context) ([]*DeviceState, error) {
 	req, err := c.begin(ctx, opDeviceStatesList)
 	if err != nil {
@@ -768,8 +848,12 @@ func (c *Controller) DeviceStates(ctx context.Context) ([]*DeviceState, error) {
 
 // Update sets the state of a device whose name begins with `Stasis:`, which is created if needed. Hints and
 // subscribers see the change, so that lamps of phones can be driven with it. The state survives a restart
-// of Asterisk. Fails with 404 if nothing follows `Stasis:`, 409 if the name does not begin with it, 500 if
-// the state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
+// of Asterisk. Fails with ErrNotFound if nothing follows `Stasis:`, ErrConflict if the name does not begin
+// with it, ErrInternal if the state is missing, unknown or `UNKNOWN`. Since Asterisk 12.
+//
+//   - deviceState: New state. `NOT_INUSE`: free. `INUSE`: in a call. `BUSY`: takes no more calls.
+//     `INVALID`: does not exist. `UNAVAILABLE`: not reachable. `RINGING`: is being called. `RINGINUSE`: is
+//     being called while in a call. `ONHOLD`: has its call on hold.
 func (o *DeviceState) Update(ctx context.Context, deviceState DeviceStateValue) error {
 	req, err := o.ctrl.begin(ctx, opDeviceStatesUpdate, o.Name)
 	if err != nil {
@@ -782,8 +866,8 @@ func (o *DeviceState) Update(ctx context.Context, deviceState DeviceStateValue) 
 	return req.done(resp, err)
 }
 
-// Refresh returns the state of an endpoint and the ids of its channels. Fails with 404 if there is no such
-// endpoint. Since Asterisk 12.
+// Refresh returns the state of an endpoint and the ids of its channels. Fails with ErrNotFound if there is
+// no such endpoint. Since Asterisk 12.
 func (o *Endpoint) Refresh(ctx context.Context) (*Endpoint, error) {
 	req, err := o.ctrl.begin(ctx, opEndpointsGet, o.Technology, o.Resource)
 	if err != nil {
@@ -794,7 +878,8 @@ func (o *Endpoint) Refresh(ctx context.Context) (*Endpoint, error) {
 }
 
 // Endpoints returns the endpoints of all technologies that register theirs, such as PJSIP, IAX2 and XMPP,
-// whether they are online or not. Fails with 500 if the server cannot build the answer. Since Asterisk 12.
+// whether they are online or not. Fails with ErrInternal if the server cannot build the answer. Since
+// Asterisk 12.
 func (c *Controller) Endpoints(ctx context.Context) ([]*Endpoint, error) {
 	req, err := c.begin(ctx, opEndpointsList)
 	if err != nil {
@@ -804,8 +889,10 @@ func (c *Controller) Endpoints(ctx context.Context) ([]*Endpoint, error) {
 	return bindAll(decodeList[*Endpoint](req, resp, err))(c)
 }
 
-// EndpointsByTech returns the endpoints of one technology, whether they are online or not. Fails with 404
-// if the technology is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
+// EndpointsByTech returns the endpoints of one technology, whether they are online or not. Fails with
+// ErrNotFound if the technology is unknown or has no endpoints of its own, as `Local`. Since Asterisk 12.
+//
+//   - tech: Technology, such as `PJSIP`. Upper and lower case matter here.
 func (c *Controller) EndpointsByTech(ctx context.Context, tech string) ([]*Endpoint, error) {
 	req, err := c.begin(ctx, opEndpointsListByTech, tech)
 	if err != nil {
@@ -817,8 +904,14 @@ func (c *Controller) EndpointsByTech(ctx context.Context, tech string) ([]*Endpo
 
 // Refer asks a phone outside of any call to contact another address, with PJSIP by a SIP REFER. A success
 // only means that Asterisk has accepted the request; what the phone makes of it is reported by other means,
-// if at all. Fails with 400 if the destination is missing or a variable is not a string, 404 if its
-// technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+// if at all. Fails with ErrInvalid if the destination is missing or a variable is not a string, ErrNotFound
+// if its technology or endpoint is unknown. Since Asterisk 18.20, 20.5.
+//
+//   - to: Who is referred: a technology in lower case, a colon and an endpoint, such as `pjsip:alice`. Only
+//     PJSIP supports this.
+//   - from: Sender, a SIP URI or a plain user name for the From header.
+//   - referTo: Whom to contact: a SIP URI, or the plain name of a PJSIP endpoint without its technology in
+//     front. Asterisk does not check it.
 func (c *Controller) Refer(ctx context.Context, to string, from string, referTo string, opts ReferOptions) error {
 	req, err := c.begin(ctx, opEndpointsRefer)
 	if err != nil {
@@ -840,8 +933,12 @@ func (c *Controller) Refer(ctx context.Context, to string, from string, referTo 
 
 // Refer asks an endpoint outside of any call to contact another address, with PJSIP by a SIP REFER. A
 // success only means that Asterisk has accepted the request; what the phone makes of it is reported by
-// other means, if at all. Fails with 400 if a variable is not a string, 404 if there is no such endpoint or
-// its technology cannot refer. Since Asterisk 18.20, 20.5.
+// other means, if at all. Fails with ErrInvalid if a variable is not a string, ErrNotFound if there is no
+// such endpoint or its technology cannot refer. Since Asterisk 18.20, 20.5.
+//
+//   - from: Sender, a SIP URI or a plain user name for the From header.
+//   - referTo: Whom to contact: a SIP URI, or the plain name of a PJSIP endpoint without its technology in
+//     front. Asterisk does not check it.
 func (o *Endpoint) Refer(ctx context.Context, from string, referTo string, opts ReferOptions) error {
 	req, err := o.ctrl.begin(ctx, opEndpointsReferToEndpoint, o.Technology, o.Resource)
 	if err != nil {
@@ -861,9 +958,15 @@ func (o *Endpoint) Refer(ctx context.Context, from string, referTo string, opts 
 }
 
 // SendMessage sends a text message outside of any call, for example as a SIP MESSAGE. A success only means
-// that Asterisk has accepted the message; whether it was delivered is not reported. Fails with 400 if the
-// destination is missing or a variable is not a string, 404 if the destination's technology or endpoint is
-// unknown. Since Asterisk 12.5.
+// that Asterisk has accepted the message; whether it was delivered is not reported. Fails with ErrInvalid
+// if the destination is missing or a variable is not a string, ErrNotFound if the destination's technology
+// or endpoint is unknown. Since Asterisk 12.5.
+//
+//   - to: Destination: a technology in lower case, a colon and an endpoint (`pjsip:alice`), for PJSIP
+//     optionally with a SIP URI to use (`pjsip:alice/sip:bob@example.com`).
+//   - from: Sender. For PJSIP a SIP URI or a plain user name for the From header; for XMPP the name of the
+//     client connection to send with.
+//   - body: Text of the message, empty by default.
 func (c *Controller) SendMessage(ctx context.Context, to string, from string, body string, opts MessageOptions) error {
 	req, err := c.begin(ctx, opEndpointsSendMessage)
 	if err != nil {
@@ -883,8 +986,12 @@ func (c *Controller) SendMessage(ctx context.Context, to string, from string, bo
 
 // SendMessage sends a text message to an endpoint outside of any call, for example as a SIP MESSAGE. A
 // success only means that Asterisk has accepted the message; whether it was delivered is not reported.
-// Fails with 400 if a variable is not a string, 404 if there is no such endpoint or its technology cannot
-// send messages. Since Asterisk 12.5.
+// Fails with ErrInvalid if a variable is not a string, ErrNotFound if there is no such endpoint or its
+// technology cannot send messages. Since Asterisk 12.5.
+//
+//   - from: Sender. For PJSIP a SIP URI or a plain user name for the From header; for XMPP the name of the
+//     client connection to send with.
+//   - body: Text of the message, empty by default.
 func (o *Endpoint) SendMessage(ctx context.Context, from string, body string, opts MessageOptions) error {
 	req, err := o.ctrl.begin(ctx, opEndpointsSendMessageToEndpoint, o.Technology, o.Resource)
 	if err != nil {
@@ -903,10 +1010,15 @@ func (o *Endpoint) SendMessage(ctx context.Context, from string, body string, op
 
 // ClaimChannel claims a channel that the dialplan application StasisBroadcast offers, for one application.
 // Only the first claim wins; the channel then enters that application, which gets a `StasisStart`. Wait for
-// that event before you control the channel. Fails with 409 if another claim came first, 404 if the channel
-// is not on offer (it does not exist, was never offered, or the offer has run out, by default after 500
-// milliseconds), 400 if a parameter is missing, 501 if the server has not loaded its broadcast module, and
-// 500 on other errors. Since Asterisk 20.20, 22.10, 23.4.
+// that event before you control the channel. Fails with ErrConflict if another claim came first,
+// ErrNotFound if the channel is not on offer (it does not exist, was never offered, or the offer has run
+// out, by default after 500 milliseconds), ErrInvalid if a parameter is missing, ErrNotImplemented if the
+// server has not loaded its broadcast module, and ErrInternal on other errors. Since Asterisk 20.20, 22.10,
+// 23.4.
+//
+//   - channelID: Id of the channel to claim, from the `CallBroadcast` event. Required.
+//   - application: Name of the application that gets the channel. Required. Its websocket should be
+//     connected, since the channel enters it at once.
 func (c *Controller) ClaimChannel(ctx context.Context, channelID string, application string) error {
 	req, err := c.begin(ctx, opEventsClaimChannel)
 	if err != nil {
@@ -922,10 +1034,13 @@ func (c *Controller) ClaimChannel(ctx context.Context, channelID string, applica
 
 // SendUserEvent sends a `ChannelUserevent` with this name and data to the application's websocket. The
 // snapshots of the channels, bridges and endpoints named as sources are attached to it; of each kind only
-// the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with 400 if
-// the application is missing, a source has an unknown scheme or the server refuses the data, 404 if there
-// is no such application, 422 if a source does not exist, and 500 if the event cannot be made. Since
-// Asterisk 12.3.
+// the last one is kept. If a channel is among the sources, the event also goes to AMI. Fails with
+// ErrInvalid if the application is missing, a source has an unknown scheme or the server refuses the data,
+// ErrNotFound if there is no such application, ErrUnprocessable if a source does not exist, and ErrInternal
+// if the event cannot be made. Since Asterisk 12.3.
+//
+//   - eventName: Name of the event, free to choose. It arrives as `eventname`.
+//   - application: Name of the application that gets the event. Required; no other application sees it.
 func (c *Controller) SendUserEvent(ctx context.Context, eventName string, application string, opts UserEventOptions) error {
 	req, err := c.begin(ctx, opEventsUserEvent, eventName)
 	if err != nil {
@@ -942,8 +1057,8 @@ func (c *Controller) SendUserEvent(ctx context.Context, eventName string, applic
 	return req.done(resp, err)
 }
 
-// Delete deletes a mailbox and its counts. Fails with 404 if there is no such mailbox or the server does
-// not support external mailboxes, 500 if it cannot be deleted. Since Asterisk 12.1.
+// Delete deletes a mailbox and its counts. Fails with ErrNotFound if there is no such mailbox or the server
+// does not support external mailboxes, ErrInternal if it cannot be deleted. Since Asterisk 12.1.
 func (o *Mailbox) Delete(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opMailboxesDelete, o.Name)
 	if err != nil {
@@ -953,8 +1068,8 @@ func (o *Mailbox) Delete(ctx context.Context) error {
 	return req.done(resp, err)
 }
 
-// Refresh returns the message counts of a mailbox. Fails with 404 if there is no such mailbox or the server
-// does not support external mailboxes. Since Asterisk 12.1.
+// Refresh returns the message counts of a mailbox. Fails with ErrNotFound if there is no such mailbox or
+// the server does not support external mailboxes. Since Asterisk 12.1.
 func (o *Mailbox) Refresh(ctx context.Context) (*Mailbox, error) {
 	req, err := o.ctrl.begin(ctx, opMailboxesGet, o.Name)
 	if err != nil {
@@ -966,7 +1081,7 @@ func (o *Mailbox) Refresh(ctx context.Context) (*Mailbox, error) {
 
 // Mailboxes returns the mailboxes whose message counts are fed from outside, by ARI or other means. The
 // operations on mailboxes exist only where Asterisk has the module `res_mwi_external` instead of its own
-// voicemail; elsewhere they answer 404. Fails with 500 if the server cannot build the answer. Since
+// voicemail; elsewhere they answer 404. Fails with ErrInternal if the server cannot build the answer. Since
 // Asterisk 12.1.
 func (c *Controller) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 	req, err := c.begin(ctx, opMailboxesList)
@@ -978,8 +1093,11 @@ func (c *Controller) Mailboxes(ctx context.Context) ([]*Mailbox, error) {
 }
 
 // Update sets the message counts of a mailbox, which is created if it does not exist, and makes Asterisk
-// update the message lamps of the phones that watch it. Fails with 404 only if the server does not support
-// external mailboxes, 500 if the mailbox cannot be stored. Since Asterisk 12.1.
+// update the message lamps of the phones that watch it. Fails with ErrNotFound only if the server does not
+// support external mailboxes, ErrInternal if the mailbox cannot be stored. Since Asterisk 12.1.
+//
+//   - oldMessages: Number of messages that have been heard.
+//   - newMessages: Number of messages that wait to be heard.
 func (o *Mailbox) Update(ctx context.Context, oldMessages int, newMessages int) error {
 	req, err := o.ctrl.begin(ctx, opMailboxesUpdate, o.Name)
 	if err != nil {
@@ -993,10 +1111,15 @@ func (o *Mailbox) Update(ctx context.Context, oldMessages int, newMessages int) 
 	return req.done(resp, err)
 }
 
-// Control sends a control operation to a playback. Fails with 400 if the operation is missing or unknown,
-// 404 if there is no such playback or it has ended, 409 if the operation does not fit its state (only a
-// playing one can be restarted or wound, and one that waits in the queue cannot be paused), 500 if its
-// medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+// Control sends a control operation to a playback. Fails with ErrInvalid if the operation is missing or
+// unknown, ErrNotFound if there is no such playback or it has ended, ErrConflict if the operation does not
+// fit its state (only a playing one can be restarted or wound, and one that waits in the queue cannot be
+// paused), ErrInternal if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since
+// Asterisk 12.
+//
+//   - operation: What to do. `pause` and `unpause` halt and resume the media; repeating them does no harm.
+//     `restart` goes back to the beginning of the current medium. `reverse` and `forward` jump back and
+//     ahead by the playback's Skip option.
 func (o *Playback) Control(ctx context.Context, operation PlaybackOperation) error {
 	req, err := o.ctrl.begin(ctx, opPlaybacksControl, o.ID)
 	if err != nil {
@@ -1009,8 +1132,8 @@ func (o *Playback) Control(ctx context.Context, operation PlaybackOperation) err
 	return req.done(resp, err)
 }
 
-// Refresh returns the current state of a playback. Fails with 404 if there is none with this id; a playback
-// disappears as soon as it has ended. Since Asterisk 12.
+// Refresh returns the current state of a playback. Fails with ErrNotFound if there is none with this id; a
+// playback disappears as soon as it has ended. Since Asterisk 12.
 func (o *Playback) Refresh(ctx context.Context) (*Playback, error) {
 	req, err := o.ctrl.begin(ctx, opPlaybacksGet, o.ID)
 	if err != nil {
@@ -1022,8 +1145,8 @@ func (o *Playback) Refresh(ctx context.Context) (*Playback, error) {
 
 // Stop stops a playback including the media that are still to come, or takes it out of the queue if it has
 // not begun. `PlaybackFinished` with the state `done` follows; for one that had not begun it comes at its
-// turn and without `PlaybackStarted`. Fails with 404 if there is no such playback or it has ended, 500 if
-// its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
+// turn and without `PlaybackStarted`. Fails with ErrNotFound if there is no such playback or it has ended,
+// ErrInternal if its medium cannot be controlled (`number:`, `digits:`, `characters:`). Since Asterisk 12.
 func (o *Playback) Stop(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opPlaybacksStop, o.ID)
 	if err != nil {
@@ -1036,8 +1159,8 @@ func (o *Playback) Stop(ctx context.Context) error {
 // Cancel stops a recording and deletes what was recorded. If an older recording was being overwritten or
 // appended to, that one is lost as well. `RecordingFinished` is sent in this case too. A recording that is
 // still queued becomes `canceled`, but nevertheless starts when its turn comes: cancel it again after
-// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was
-// cancelled in the queue, 500 if it cannot be stopped or deleted. Since Asterisk 12.
+// `RecordingStarted`. Fails with ErrNotFound if there is no such recording, ErrConflict if it has just
+// ended or was cancelled in the queue, ErrInternal if it cannot be stopped or deleted. Since Asterisk 12.
 func (o *LiveRecording) Cancel(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opRecordingsCancel, o.Name)
 	if err != nil {
@@ -1047,10 +1170,13 @@ func (o *LiveRecording) Cancel(ctx context.Context) error {
 	return req.done(resp, err)
 }
 
-// Copy copies a stored recording to another name, in the same format, and returns the copy. Fails with 400
-// if the destination is missing or invalid, 403 if it lies outside the recordings directory, 404 if there
-// is no recording to copy, 409 if the destination exists already in any format, 500 if the file cannot be
-// copied. Since Asterisk 12.5.
+// Copy copies a stored recording to another name, in the same format, and returns the copy. Fails with
+// ErrInvalid if the destination is missing or invalid, ErrForbidden if it lies outside the recordings
+// directory, ErrNotFound if there is no recording to copy, ErrConflict if the destination exists already in
+// any format, ErrInternal if the file cannot be copied. Since Asterisk 12.5.
+//
+//   - destinationRecordingName: Name of the copy, relative to the recordings directory and without
+//     extension. Sub-folders are made when needed.
 func (o *StoredRecording) Copy(ctx context.Context, destinationRecordingName string) (*StoredRecording, error) {
 	req, err := o.ctrl.begin(ctx, opRecordingsCopyStored, o.Name)
 	if err != nil {
@@ -1063,8 +1189,8 @@ func (o *StoredRecording) Copy(ctx context.Context, destinationRecordingName str
 	return bound(decodeObject[StoredRecording](req, resp, err))(o.ctrl)
 }
 
-// Delete deletes a stored recording's file. Fails with 404 if there is none of this name, 500 if the file
-// cannot be deleted. Since Asterisk 12.
+// Delete deletes a stored recording's file. Fails with ErrNotFound if there is none of this name,
+// ErrInternal if the file cannot be deleted. Since Asterisk 12.
 func (o *StoredRecording) Delete(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opRecordingsDeleteStored, o.Name)
 	if err != nil {
@@ -1074,8 +1200,8 @@ func (o *StoredRecording) Delete(ctx context.Context) error {
 	return req.done(resp, err)
 }
 
-// Refresh returns the state of a recording that is queued or in progress. Fails with 404 if there is none
-// of this name, also once it has ended. Since Asterisk 12.
+// Refresh returns the state of a recording that is queued or in progress. Fails with ErrNotFound if there
+// is none of this name, also once it has ended. Since Asterisk 12.
 func (o *LiveRecording) Refresh(ctx context.Context) (*LiveRecording, error) {
 	req, err := o.ctrl.begin(ctx, opRecordingsGetLive, o.Name)
 	if err != nil {
@@ -1085,8 +1211,8 @@ func (o *LiveRecording) Refresh(ctx context.Context) (*LiveRecording, error) {
 	return bound(decodeObject[LiveRecording](req, resp, err))(o.ctrl)
 }
 
-// Refresh returns the name and format of a stored recording. Fails with 404 if there is none of this name.
-// Since Asterisk 12.
+// Refresh returns the name and format of a stored recording. Fails with ErrNotFound if there is none of
+// this name. Since Asterisk 12.
 func (o *StoredRecording) Refresh(ctx context.Context) (*StoredRecording, error) {
 	req, err := o.ctrl.begin(ctx, opRecordingsGetStored, o.Name)
 	if err != nil {
@@ -1097,7 +1223,7 @@ func (o *StoredRecording) Refresh(ctx context.Context) (*StoredRecording, error)
 }
 
 // StoredRecordings returns all finished recordings in the server's recordings directory and its
-// sub-folders. Fails with 500 if the directory does not exist or cannot be read. Since Asterisk 12.
+// sub-folders. Fails with ErrInternal if the directory does not exist or cannot be read. Since Asterisk 12.
 func (c *Controller) StoredRecordings(ctx context.Context) ([]*StoredRecording, error) {
 	req, err := c.begin(ctx, opRecordingsListStored)
 	if err != nil {
@@ -1109,8 +1235,8 @@ func (c *Controller) StoredRecordings(ctx context.Context) ([]*StoredRecording, 
 
 // Mute makes a recording write silence instead of what is heard, for example while a card number is spoken;
 // unlike pausing, the time goes on. Silence is not measured meanwhile. Muting a muted recording does
-// nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if
-// it cannot be muted. Since Asterisk 12.
+// nothing. Fails with ErrNotFound if there is no such recording, ErrConflict if it is not running yet or
+// any more, ErrInternal if it cannot be muted. Since Asterisk 12.
 func (o *LiveRecording) Mute(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opRecordingsMute, o.Name)
 	if err != nil {
@@ -1122,8 +1248,8 @@ func (o *LiveRecording) Mute(ctx context.Context) error {
 
 // Pause halts a recording, so that nothing is written until it is resumed. Paused time does not count
 // towards the maximum duration, and silence is not measured meanwhile. Pausing a paused recording does
-// nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or any more, 500 if
-// it cannot be paused. Since Asterisk 12.
+// nothing. Fails with ErrNotFound if there is no such recording, ErrConflict if it is not running yet or
+// any more, ErrInternal if it cannot be paused. Since Asterisk 12.
 func (o *LiveRecording) Pause(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opRecordingsPause, o.Name)
 	if err != nil {
@@ -1135,8 +1261,8 @@ func (o *LiveRecording) Pause(ctx context.Context) error {
 
 // Stop ends a recording and stores it. Wait for `RecordingFinished` before using the file. A recording that
 // is still queued becomes `canceled`, but nevertheless starts when its turn comes: stop it again after
-// `RecordingStarted`. Fails with 404 if there is no such recording, 409 if it has just ended or was
-// cancelled in the queue, 500 if it cannot be stopped. Since Asterisk 12.
+// `RecordingStarted`. Fails with ErrNotFound if there is no such recording, ErrConflict if it has just
+// ended or was cancelled in the queue, ErrInternal if it cannot be stopped. Since Asterisk 12.
 func (o *LiveRecording) Stop(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opRecordingsStop, o.Name)
 	if err != nil {
@@ -1147,8 +1273,8 @@ func (o *LiveRecording) Stop(ctx context.Context) error {
 }
 
 // Unmute makes a muted recording write the audio again; measuring of silence starts afresh. Unmuting a
-// recording that is not muted does nothing. Fails with 404 if there is no such recording, 409 if it is not
-// running yet or any more, 500 if it cannot be unmuted. Since Asterisk 12.
+// recording that is not muted does nothing. Fails with ErrNotFound if there is no such recording,
+// ErrConflict if it is not running yet or any more, ErrInternal if it cannot be unmuted. Since Asterisk 12.
 func (o *LiveRecording) Unmute(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opRecordingsUnmute, o.Name)
 	if err != nil {
@@ -1159,8 +1285,8 @@ func (o *LiveRecording) Unmute(ctx context.Context) error {
 }
 
 // Unpause continues a paused recording; measuring of silence starts afresh. Resuming a recording that is
-// not paused does nothing. Fails with 404 if there is no such recording, 409 if it is not running yet or
-// any more, 500 if it cannot be resumed. Since Asterisk 12.
+// not paused does nothing. Fails with ErrNotFound if there is no such recording, ErrConflict if it is not
+// running yet or any more, ErrInternal if it cannot be resumed. Since Asterisk 12.
 func (o *LiveRecording) Unpause(ctx context.Context) error {
 	req, err := o.ctrl.begin(ctx, opRecordingsUnpause, o.Name)
 	if err != nil {
@@ -1170,8 +1296,8 @@ func (o *LiveRecording) Unpause(ctx context.Context) error {
 	return req.done(resp, err)
 }
 
-// Refresh returns one sound with all its languages and formats. Fails with 404 if it is not installed.
-// Since Asterisk 12.
+// Refresh returns one sound with all its languages and formats. Fails with ErrNotFound if it is not
+// installed. Since Asterisk 12.
 func (o *Sound) Refresh(ctx context.Context) (*Sound, error) {
 	req, err := o.ctrl.begin(ctx, opSoundsGet, o.ID)
 	if err != nil {
@@ -1182,8 +1308,8 @@ func (o *Sound) Refresh(ctx context.Context) (*Sound, error) {
 }
 
 // Sounds returns all sounds that are installed on the server, optionally only those in one language or
-// format. The list is long: thousands of entries are normal. Fails with 404 if nothing matches, 500 if the
-// index of sounds is not available. Since Asterisk 12.
+// format. The list is long: thousands of entries are normal. Fails with ErrNotFound if nothing matches,
+// ErrInternal if the index of sounds is not available. Since Asterisk 12.
 func (c *Controller) Sounds(ctx context.Context, opts SoundsOptions) ([]*Sound, error) {
 	req, err := c.begin(ctx, opSoundsList)
 	if err != nil {

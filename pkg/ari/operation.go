@@ -1,6 +1,8 @@
 package ari
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -12,6 +14,7 @@ type operation struct {
 	path   string // with names in braces
 	since  versions
 	params []param // of the query
+	body   []bodyMember
 }
 
 // A param is a query parameter.
@@ -21,6 +24,13 @@ type param struct {
 	required bool
 	since    versions            // if that differs from the operation's
 	values   map[string]versions // of an enumeration, as far as they came later
+}
+
+// A bodyMember is a member of the JSON body that isn't a query parameter's.
+type bodyMember struct {
+	name     string
+	required bool
+	since    versions // if that differs from the operation's
 }
 
 type paramKind uint8
@@ -39,6 +49,18 @@ func (op *operation) param(name string) *param {
 		}
 	}
 	return nil
+}
+
+// missing returns the name of a required member that a JSON body lacks, or "". A null is none: it is what a nil map
+// becomes.
+func (op *operation) missing(body map[string]json.RawMessage) string {
+	for i := range op.body {
+		m := &op.body[i]
+		if value := bytes.TrimSpace(body[m.name]); m.required && (len(value) == 0 || string(value) == "null") {
+			return m.name
+		}
+	}
+	return ""
 }
 
 func operationByID(id string) *operation {

@@ -18,24 +18,28 @@ var (
 	since11 = versions{{12, 3, 0}, {13, 0, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
 	since12 = versions{{13, 2, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
 	since13 = versions{{14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since14 = versions{{16, 6, 0}, {17, 1, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since15 = versions{{20, 16, 0}, {21, 11, 0}, {22, 6, 0}, {23, 0, 0}}
-	since16 = versions{{20, 18, 0}, {22, 8, 0}, {23, 2, 0}}
-	since17 = versions{{17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since18 = versions{{15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since19 = versions{{16, 2, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since20 = versions{{13, 3, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since21 = versions{{13, 10, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since22 = versions{{13, 27, 0}, {16, 4, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since23 = versions{{20, 13, 0}, {21, 8, 0}, {22, 3, 0}, {23, 0, 0}}
-	since24 = versions{{18, 20, 0}, {20, 5, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since25 = versions{{12, 5, 0}, {13, 0, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
-	since26 = versions{{12, 1, 0}, {13, 0, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since14 = versions{{16, 11, 0}, {17, 5, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since15 = versions{{16, 6, 0}, {17, 1, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since16 = versions{{20, 16, 0}, {21, 11, 0}, {22, 6, 0}, {23, 0, 0}}
+	since17 = versions{{20, 18, 0}, {22, 8, 0}, {23, 2, 0}}
+	since18 = versions{{17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since19 = versions{{15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since20 = versions{{16, 2, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since21 = versions{{13, 3, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since22 = versions{{13, 10, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since23 = versions{{12, 1, 0}, {13, 0, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since24 = versions{{13, 27, 0}, {16, 4, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since25 = versions{{20, 13, 0}, {21, 8, 0}, {22, 3, 0}, {23, 0, 0}}
+	since26 = versions{{18, 20, 0}, {20, 5, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
+	since27 = versions{{12, 5, 0}, {13, 0, 0}, {14, 0, 0}, {15, 0, 0}, {16, 0, 0}, {17, 0, 0}, {18, 0, 0}, {19, 0, 0}, {20, 0, 0}, {21, 0, 0}, {22, 0, 0}, {23, 0, 0}}
 )
 
 // operations are all operations of ARI, sorted by id.
 var operations = [...]operation{
-	{id: "applicationsFilter", method: "PUT", path: "/applications/{applicationName}/eventFilter", since: since0},
+	{id: "applicationsFilter", method: "PUT", path: "/applications/{applicationName}/eventFilter", since: since0, body: []bodyMember{
+		{name: "allowed"},
+		{name: "disallowed"},
+	}},
 	{id: "applicationsGet", method: "GET", path: "/applications/{applicationName}", since: since1},
 	{id: "applicationsList", method: "GET", path: "/applications", since: since1},
 	{id: "applicationsSubscribe", method: "POST", path: "/applications/{applicationName}/subscription", since: since1, params: []param{
@@ -68,7 +72,9 @@ var operations = [...]operation{
 		{name: "value", kind: paramString},
 	}},
 	{id: "asteriskUnloadModule", method: "DELETE", path: "/asterisk/modules/{moduleName}", since: since3},
-	{id: "asteriskUpdateObject", method: "PUT", path: "/asterisk/config/dynamic/{configClass}/{objectType}/{id}", since: since3},
+	{id: "asteriskUpdateObject", method: "PUT", path: "/asterisk/config/dynamic/{configClass}/{objectType}/{id}", since: since3, body: []bodyMember{
+		{name: "fields"},
+	}},
 	{id: "bridgesAddChannel", method: "POST", path: "/bridges/{bridgeId}/addChannel", since: since1, params: []param{
 		{name: "channel", kind: paramList, required: true},
 		{name: "role", kind: paramString},
@@ -81,10 +87,14 @@ var operations = [...]operation{
 		{name: "type", kind: paramString},
 		{name: "bridgeId", kind: paramString, since: since8},
 		{name: "name", kind: paramString},
+	}, body: []bodyMember{
+		{name: "variables", since: since9},
 	}},
 	{id: "bridgesCreateWithId", method: "POST", path: "/bridges/{bridgeId}", since: since8, params: []param{
 		{name: "type", kind: paramString},
 		{name: "name", kind: paramString},
+	}, body: []bodyMember{
+		{name: "variables", since: since9},
 	}},
 	{id: "bridgesDestroy", method: "DELETE", path: "/bridges/{bridgeId}", since: since1},
 	{id: "bridgesGet", method: "GET", path: "/bridges/{bridgeId}", since: since1},
@@ -128,7 +138,9 @@ var operations = [...]operation{
 		{name: "value", kind: paramString},
 		{name: "report_events", kind: paramBool},
 	}},
-	{id: "bridgesSetBridgeVars", method: "POST", path: "/bridges/{bridgeId}/variables", since: since9},
+	{id: "bridgesSetBridgeVars", method: "POST", path: "/bridges/{bridgeId}/variables", since: since9, body: []bodyMember{
+		{name: "variables", required: true},
+	}},
 	{id: "bridgesSetVideoSource", method: "POST", path: "/bridges/{bridgeId}/videoSource/{channelId}", since: since7},
 	{id: "bridgesStartMoh", method: "POST", path: "/bridges/{bridgeId}/moh", since: since1, params: []param{
 		{name: "mohClass", kind: paramString},
@@ -149,22 +161,26 @@ var operations = [...]operation{
 		{name: "otherChannelId", kind: paramString},
 		{name: "originator", kind: paramString},
 		{name: "formats", kind: paramString},
+	}, body: []bodyMember{
+		{name: "variables", since: since14},
 	}},
 	{id: "channelsDial", method: "POST", path: "/channels/{channelId}/dial", since: since13, params: []param{
 		{name: "caller", kind: paramString},
 		{name: "timeout", kind: paramNumber},
 	}},
-	{id: "channelsExternalMedia", method: "POST", path: "/channels/externalMedia", since: since14, params: []param{
+	{id: "channelsExternalMedia", method: "POST", path: "/channels/externalMedia", since: since15, params: []param{
 		{name: "channelId", kind: paramString},
 		{name: "app", kind: paramString, required: true},
 		{name: "external_host", kind: paramString},
-		{name: "encapsulation", kind: paramString, values: map[string]versions{"audiosocket": since6, "none": since15}},
-		{name: "transport", kind: paramString, values: map[string]versions{"tcp": since6, "websocket": since15}},
-		{name: "connection_type", kind: paramString, values: map[string]versions{"server": since15}},
+		{name: "encapsulation", kind: paramString, values: map[string]versions{"audiosocket": since6, "none": since16}},
+		{name: "transport", kind: paramString, values: map[string]versions{"tcp": since6, "websocket": since16}},
+		{name: "connection_type", kind: paramString, values: map[string]versions{"server": since16}},
 		{name: "format", kind: paramString, required: true},
 		{name: "direction", kind: paramString},
 		{name: "data", kind: paramString, since: since6},
-		{name: "transport_data", kind: paramString, since: since16},
+		{name: "transport_data", kind: paramString, since: since17},
+	}, body: []bodyMember{
+		{name: "variables"},
 	}},
 	{id: "channelsGet", method: "GET", path: "/channels/{channelId}", since: since1},
 	{id: "channelsGetChannelVar", method: "GET", path: "/channels/{channelId}/variable", since: since1, params: []param{
@@ -174,8 +190,8 @@ var operations = [...]operation{
 		{name: "variables", kind: paramList, required: true},
 	}},
 	{id: "channelsHangup", method: "DELETE", path: "/channels/{channelId}", since: since1, params: []param{
-		{name: "reason_code", kind: paramString, since: since17},
-		{name: "reason", kind: paramString, values: map[string]versions{"answered_elsewhere": since18, "codec_mismatch": since19, "failure": since19, "interworking": since19, "no_answer": since20, "normal_unspecified": since19, "number_incomplete": since19, "rejected": since19, "timeout": since19, "unallocated": since19}},
+		{name: "reason_code", kind: paramString, since: since18},
+		{name: "reason", kind: paramString, values: map[string]versions{"answered_elsewhere": since19, "codec_mismatch": since20, "failure": since20, "interworking": since20, "no_answer": since21, "normal_unspecified": since20, "number_incomplete": since20, "rejected": since20, "timeout": since20, "unallocated": since20}},
 	}},
 	{id: "channelsHold", method: "POST", path: "/channels/{channelId}/hold", since: since1},
 	{id: "channelsList", method: "GET", path: "/channels", since: since1},
@@ -199,7 +215,9 @@ var operations = [...]operation{
 		{name: "channelId", kind: paramString, since: since8},
 		{name: "otherChannelId", kind: paramString, since: since8},
 		{name: "originator", kind: paramString, since: since12},
-		{name: "formats", kind: paramString, since: since21},
+		{name: "formats", kind: paramString, since: since22},
+	}, body: []bodyMember{
+		{name: "variables", since: since23},
 	}},
 	{id: "channelsOriginateWithId", method: "POST", path: "/channels/{channelId}", since: since8, params: []param{
 		{name: "endpoint", kind: paramString, required: true},
@@ -213,7 +231,9 @@ var operations = [...]operation{
 		{name: "timeout", kind: paramNumber},
 		{name: "otherChannelId", kind: paramString},
 		{name: "originator", kind: paramString, since: since12},
-		{name: "formats", kind: paramString, since: since21},
+		{name: "formats", kind: paramString, since: since22},
+	}, body: []bodyMember{
+		{name: "variables"},
 	}},
 	{id: "channelsPlay", method: "POST", path: "/channels/{channelId}/play", since: since1, params: []param{
 		{name: "media", kind: paramList, required: true},
@@ -228,7 +248,7 @@ var operations = [...]operation{
 		{name: "offsetms", kind: paramNumber},
 		{name: "skipms", kind: paramNumber},
 	}},
-	{id: "channelsProgress", method: "POST", path: "/channels/{channelId}/progress", since: since15},
+	{id: "channelsProgress", method: "POST", path: "/channels/{channelId}/progress", since: since16},
 	{id: "channelsRecord", method: "POST", path: "/channels/{channelId}/record", since: since1, params: []param{
 		{name: "name", kind: paramString, required: true},
 		{name: "format", kind: paramString, required: true},
@@ -238,12 +258,12 @@ var operations = [...]operation{
 		{name: "beep", kind: paramBool},
 		{name: "terminateOn", kind: paramString},
 	}},
-	{id: "channelsRedirect", method: "POST", path: "/channels/{channelId}/redirect", since: since20, params: []param{
+	{id: "channelsRedirect", method: "POST", path: "/channels/{channelId}/redirect", since: since21, params: []param{
 		{name: "endpoint", kind: paramString, required: true},
 	}},
 	{id: "channelsRing", method: "POST", path: "/channels/{channelId}/ring", since: since1},
 	{id: "channelsRingStop", method: "DELETE", path: "/channels/{channelId}/ring", since: since1},
-	{id: "channelsRtpstatistics", method: "GET", path: "/channels/{channelId}/rtp_statistics", since: since22},
+	{id: "channelsRtpstatistics", method: "GET", path: "/channels/{channelId}/rtp_statistics", since: since24},
 	{id: "channelsSendDTMF", method: "POST", path: "/channels/{channelId}/dtmf", since: since1, params: []param{
 		{name: "dtmf", kind: paramString},
 		{name: "before", kind: paramNumber},
@@ -256,7 +276,9 @@ var operations = [...]operation{
 		{name: "value", kind: paramString},
 		{name: "report_events", kind: paramBool, since: since9},
 	}},
-	{id: "channelsSetChannelVars", method: "POST", path: "/channels/{channelId}/variables", since: since9},
+	{id: "channelsSetChannelVars", method: "POST", path: "/channels/{channelId}/variables", since: since9, body: []bodyMember{
+		{name: "variables", required: true},
+	}},
 	{id: "channelsSnoopChannel", method: "POST", path: "/channels/{channelId}/snoop", since: since1, params: []param{
 		{name: "spy", kind: paramString},
 		{name: "whisper", kind: paramString},
@@ -276,7 +298,7 @@ var operations = [...]operation{
 	{id: "channelsStartSilence", method: "POST", path: "/channels/{channelId}/silence", since: since1},
 	{id: "channelsStopMoh", method: "DELETE", path: "/channels/{channelId}/moh", since: since1},
 	{id: "channelsStopSilence", method: "DELETE", path: "/channels/{channelId}/silence", since: since1},
-	{id: "channelsTransferProgress", method: "POST", path: "/channels/{channelId}/transfer_progress", since: since23, params: []param{
+	{id: "channelsTransferProgress", method: "POST", path: "/channels/{channelId}/transfer_progress", since: since25, params: []param{
 		{name: "states", kind: paramString, required: true},
 	}},
 	{id: "channelsUnhold", method: "DELETE", path: "/channels/{channelId}/hold", since: since1},
@@ -292,25 +314,35 @@ var operations = [...]operation{
 	{id: "endpointsGet", method: "GET", path: "/endpoints/{tech}/{resource}", since: since1},
 	{id: "endpointsList", method: "GET", path: "/endpoints", since: since1},
 	{id: "endpointsListByTech", method: "GET", path: "/endpoints/{tech}", since: since1},
-	{id: "endpointsRefer", method: "POST", path: "/endpoints/refer", since: since24, params: []param{
+	{id: "endpointsRefer", method: "POST", path: "/endpoints/refer", since: since26, params: []param{
 		{name: "to", kind: paramString, required: true},
 		{name: "from", kind: paramString, required: true},
 		{name: "refer_to", kind: paramString, required: true},
 		{name: "to_self", kind: paramBool},
+	}, body: []bodyMember{
+		{name: "display_name"},
+		{name: "variables"},
 	}},
-	{id: "endpointsReferToEndpoint", method: "POST", path: "/endpoints/{tech}/{resource}/refer", since: since24, params: []param{
+	{id: "endpointsReferToEndpoint", method: "POST", path: "/endpoints/{tech}/{resource}/refer", since: since26, params: []param{
 		{name: "from", kind: paramString, required: true},
 		{name: "refer_to", kind: paramString, required: true},
 		{name: "to_self", kind: paramBool},
+	}, body: []bodyMember{
+		{name: "display_name"},
+		{name: "variables"},
 	}},
-	{id: "endpointsSendMessage", method: "PUT", path: "/endpoints/sendMessage", since: since25, params: []param{
+	{id: "endpointsSendMessage", method: "PUT", path: "/endpoints/sendMessage", since: since27, params: []param{
 		{name: "to", kind: paramString, required: true},
 		{name: "from", kind: paramString, required: true},
 		{name: "body", kind: paramString},
+	}, body: []bodyMember{
+		{name: "variables"},
 	}},
-	{id: "endpointsSendMessageToEndpoint", method: "PUT", path: "/endpoints/{tech}/{resource}/sendMessage", since: since25, params: []param{
+	{id: "endpointsSendMessageToEndpoint", method: "PUT", path: "/endpoints/{tech}/{resource}/sendMessage", since: since27, params: []param{
 		{name: "from", kind: paramString, required: true},
 		{name: "body", kind: paramString},
+	}, body: []bodyMember{
+		{name: "variables"},
 	}},
 	{id: "eventsClaimChannel", method: "POST", path: "/events/claim", since: since9, params: []param{
 		{name: "channelId", kind: paramString, required: true},
@@ -323,11 +355,13 @@ var operations = [...]operation{
 	{id: "eventsUserEvent", method: "POST", path: "/events/user/{eventName}", since: since11, params: []param{
 		{name: "application", kind: paramString, required: true},
 		{name: "source", kind: paramList},
+	}, body: []bodyMember{
+		{name: "variables"},
 	}},
-	{id: "mailboxesDelete", method: "DELETE", path: "/mailboxes/{mailboxName}", since: since26},
-	{id: "mailboxesGet", method: "GET", path: "/mailboxes/{mailboxName}", since: since26},
-	{id: "mailboxesList", method: "GET", path: "/mailboxes", since: since26},
-	{id: "mailboxesUpdate", method: "PUT", path: "/mailboxes/{mailboxName}", since: since26, params: []param{
+	{id: "mailboxesDelete", method: "DELETE", path: "/mailboxes/{mailboxName}", since: since23},
+	{id: "mailboxesGet", method: "GET", path: "/mailboxes/{mailboxName}", since: since23},
+	{id: "mailboxesList", method: "GET", path: "/mailboxes", since: since23},
+	{id: "mailboxesUpdate", method: "PUT", path: "/mailboxes/{mailboxName}", since: since23, params: []param{
 		{name: "oldMessages", kind: paramNumber, required: true},
 		{name: "newMessages", kind: paramNumber, required: true},
 	}},
@@ -337,7 +371,7 @@ var operations = [...]operation{
 	{id: "playbacksGet", method: "GET", path: "/playbacks/{playbackId}", since: since1},
 	{id: "playbacksStop", method: "DELETE", path: "/playbacks/{playbackId}", since: since1},
 	{id: "recordingsCancel", method: "DELETE", path: "/recordings/live/{recordingName}", since: since1},
-	{id: "recordingsCopyStored", method: "POST", path: "/recordings/stored/{recordingName}/copy", since: since25, params: []param{
+	{id: "recordingsCopyStored", method: "POST", path: "/recordings/stored/{recordingName}/copy", since: since27, params: []param{
 		{name: "destinationRecordingName", kind: paramString, required: true},
 	}},
 	{id: "recordingsDeleteStored", method: "DELETE", path: "/recordings/stored/{recordingName}", since: since1},

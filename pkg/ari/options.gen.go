@@ -4,10 +4,11 @@ package ari
 
 import (
 	"time"
+
+	"github.com/ari-go/ari/gen"
 )
 
-// AddChannelOptions are the optional parameters of [Bridge.AddChannel]. A zero value means Asterisk's
-// default.
+// AddChannelOptions are the optional parameters of [Bridge.AddChannel]. A zero value means the default.
 type AddChannelOptions struct {
 	// Part that the channels play in a holding bridge. `announcer`: all participants hear the channel.
 	// `participant`, the default: the channel hears hold music and the announcers. Mixing bridges make no
@@ -26,7 +27,16 @@ type AddChannelOptions struct {
 	InhibitConnectedLineUpdates bool
 }
 
-// BridgePlayOptions are the optional parameters of [Bridge.Play]. A zero value means Asterisk's default.
+func (opts AddChannelOptions) params() *gen.BridgesAddChannelParams {
+	return &gen.BridgesAddChannelParams{
+		Role:                        optional(opts.Role),
+		AbsorbDTMF:                  optional(opts.AbsorbDTMF),
+		Mute:                        optional(opts.Mute),
+		InhibitConnectedLineUpdates: optional(opts.InhibitConnectedLineUpdates),
+	}
+}
+
+// BridgePlayOptions are the optional parameters of [Bridge.Play]. A zero value means the default.
 type BridgePlayOptions struct {
 	// Audio format, such as `slin16`, of the internal channel that speaks to the bridge. By default it is the
 	// format of the only participant, or signed linear at the highest sample rate of the participants. It is
@@ -38,37 +48,45 @@ type BridgePlayOptions struct {
 	// out.
 	Lang string
 
-	// Where to start in the first medium, in milliseconds from its beginning. The default is 0; a negative
-	// value fails with 500. Sent in milliseconds, rounded up.
+	// Where to start in the first medium, from its beginning. The default is 0; a negative value fails with
+	// ErrInternal. Sent in milliseconds, rounded up.
 	Offset time.Duration
 
-	// How far the control operations `forward` and `reverse` jump, in milliseconds. 0 or nothing means 3000; a
-	// negative value fails with 500. Sent in milliseconds, rounded up.
+	// How far the control operations `forward` and `reverse` jump. The default is 3 s; a negative value fails
+	// with ErrInternal. Sent in milliseconds, rounded up.
 	Skip time.Duration
 
-	// Id that the playback will get. Asterisk makes up a UUID if it is left out. It is not checked for being
-	// unique, so choose one that is not in use. Since Asterisk 12.3.
+	// Id for the playback, or an id of ours if it is empty. Asterisk doesn't check that it is unique. Since
+	// Asterisk 12.3.
 	PlaybackID string
 }
 
-// BridgeRecordOptions are the optional parameters of [Bridge.Record]. A zero value means Asterisk's
-// default.
+func (opts BridgePlayOptions) params() *gen.BridgesPlayWithIDParams {
+	return &gen.BridgesPlayWithIDParams{
+		AnnouncerFormat: optional(opts.AnnouncerFormat),
+		Lang:            optional(opts.Lang),
+		Offsetms:        units(opts.Offset, time.Millisecond),
+		Skipms:          units(opts.Skip, time.Millisecond),
+	}
+}
+
+// BridgeRecordOptions are the optional parameters of [Bridge.Record]. A zero value means the default.
 type BridgeRecordOptions struct {
 	// Audio format, such as `slin16`, of the internal channel that listens to the bridge. By default the one
 	// that suits the file format. Since Asterisk 20.17, 22.7, 23.1.
 	RecorderFormat string
 
-	// Length in seconds after which the recording ends by itself, not counting paused time. 0, the default,
-	// means no limit. Sent in seconds, rounded up.
+	// Length at which the recording ends by itself, not counting paused time. 0, the default, means no limit.
+	// Sent in seconds, rounded up.
 	MaxDuration time.Duration
 
-	// Seconds of uninterrupted silence after which the recording ends by itself. 0, the default, means never.
-	// Only with a value above 0 does Asterisk measure how long was talked. Sent in seconds, rounded up.
+	// How long a silence without interruption ends the recording by itself. 0, the default, means never. Only
+	// with a value above 0 does Asterisk measure how long was talked. Sent in seconds, rounded up.
 	MaxSilence time.Duration
 
-	// What happens if a recording of this name, in any format, is stored already. `fail`, the default: the
-	// request is answered with 409. `overwrite`: the old one is replaced. `append`: the new audio is added to
-	// its end. A recording in progress under the name gives 409 in all cases.
+	// What happens if a recording of this name, in any format, is stored already. `fail`, the default: it
+	// fails with ErrConflict. `overwrite`: the old one is replaced. `append`: the new audio is added to its
+	// end. A recording in progress under the name is ErrConflict in all cases.
 	IfExists IfExists
 
 	// Whether a beep is played to the bridge when the recording starts. The default is false.
@@ -78,7 +96,18 @@ type BridgeRecordOptions struct {
 	TerminateOn TerminateOn
 }
 
-// ContinueOptions are the optional parameters of [Channel.Continue]. A zero value means Asterisk's default.
+func (opts BridgeRecordOptions) params() *gen.BridgesRecordParams {
+	return &gen.BridgesRecordParams{
+		RecorderFormat:     optional(opts.RecorderFormat),
+		MaxDurationSeconds: units(opts.MaxDuration, time.Second),
+		MaxSilenceSeconds:  units(opts.MaxSilence, time.Second),
+		IfExists:           optional(opts.IfExists),
+		Beep:               optional(opts.Beep),
+		TerminateOn:        optional(opts.TerminateOn),
+	}
+}
+
+// ContinueOptions are the optional parameters of [Channel.Continue]. A zero value means the default.
 type ContinueOptions struct {
 	// Context to go to. Defaults to the channel's current one.
 	Context string
@@ -90,13 +119,13 @@ type ContinueOptions struct {
 	// current priority.
 	Priority int
 
-	// Label of the priority to go to; overrides `priority`. A number is taken as a priority. Since Asterisk
+	// Label of the priority to go to; overrides Priority. A number is taken as a priority. Since Asterisk
 	// 13.2.
 	Label string
 }
 
-// CreateBridgeOptions are the optional parameters of [Controller.CreateBridge]. A zero value means
-// Asterisk's default.
+// CreateBridgeOptions are the optional parameters of [Controller.CreateBridge]. A zero value means the
+// default.
 type CreateBridgeOptions struct {
 	// Comma-separated list of the bridge's traits; `mixing` if left out. `mixing`: everybody hears everybody.
 	// `holding`: participants hear hold music and the announcers, never each other; cannot be combined with
@@ -107,38 +136,48 @@ type CreateBridgeOptions struct {
 	// whose they are. Unknown words are ignored.
 	Type string
 
-	// Id that the new bridge will get. Asterisk makes up a UUID if it is left out. An id chosen by the client
-	// lets one register for the bridge's events before it exists. Since Asterisk 12.2.
+	// Id for the new bridge, or an id of ours if it is empty. Since Asterisk 12.2.
 	BridgeID string
 
 	// Display name of the new bridge, empty by default. Names need not be unique and cannot be used to address
 	// the bridge.
 	Name string
 
-	// Variables to set on the new bridge. Servers do not accept this wrapped form in this operation: they
-	// answer 400, yet leave the bridge behind. Create the bridge under a chosen id instead, or set the
-	// variables afterwards. Since Asterisk 20.20, 22.10, 23.4.
+	// Variables to set on the new bridge, by name. Those that the bridge's events shall carry go into
+	// ReportedVariables instead. Since Asterisk 20.20, 22.10, 23.4.
 	Variables map[string]string
 
-	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.
+	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10,
+	// 23.4.
 	ReportedVariables map[string]string
 }
 
-// CreateChannelOptions are the optional parameters of [Controller.CreateChannel]. A zero value means
-// Asterisk's default.
+func (opts CreateBridgeOptions) params() *gen.BridgesCreateWithIDParams {
+	return &gen.BridgesCreateWithIDParams{
+		Type: optional(opts.Type),
+		Name: optional(opts.Name),
+	}
+}
+
+func (opts CreateBridgeOptions) body() gen.BridgesCreateWithIDJSONRequestBody {
+	return gen.BridgesCreateWithIDJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
+}
+
+// CreateChannelOptions are the parameters of [Controller.CreateChannel]. A zero value means the default.
 type CreateChannelOptions struct {
-	// The party that the channel will call when it is dialled, as technology and resource, such as
+	// Required. The party that the channel will call when it is dialled, as technology and resource, such as
 	// `PJSIP/alice`.
 	Endpoint string
 
-	// Stasis application that the channel enters at once. Always required.
+	// Stasis application that the channel enters at once, by default the client's.
 	App string
 
 	// Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs string
 
-	// Id for the new channel. Asterisk makes one up if it is absent; choose it yourself to be able to await
-	// the channel's events before the request is sent. At most 149 characters.
+	// Id for the new channel, at most 149 characters, or an id of ours if it is empty.
 	ChannelID string
 
 	// Id for the second half of a Local channel, the one whose name ends in `;2`. At most 149 characters.
@@ -146,40 +185,59 @@ type CreateChannelOptions struct {
 	OtherChannelID string
 
 	// Id of an existing channel on whose behalf this one is made. The new channel takes the offered codecs
-	// from it, and the application is subscribed to it too. Cannot be combined with `formats`.
+	// from it, and the application is subscribed to it too. Cannot be combined with Formats.
 	Originator string
 
 	// Codecs to offer, separated by commas, such as `ulaw,slin16`. All audio codecs if neither this nor
-	// `originator` is given; both together are refused.
+	// Originator is given; both together are refused.
 	Formats string
 
-	// Variables to set on the new channel before it is dialled, by name. A value is a string, or an object
-	// with the string `value` and the optional boolean `report_events`, which adds the variable to the channel
-	// in later events. Dialplan functions such as `CALLERID(name)` can be set too. Since Asterisk 16.11, 17.5.
+	// Variables to set on the new channel before it is called or connected, by name. Dialplan functions such
+	// as `CALLERID(name)` can be set too. Those that the channel's events shall carry go into
+	// ReportedVariables instead. Since Asterisk 16.11, 17.5.
 	Variables map[string]string
 
-	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.
+	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10,
+	// 23.4.
 	ReportedVariables map[string]string
 }
 
-// DialOptions are the optional parameters of [Channel.Dial]. A zero value means Asterisk's default.
+func (opts CreateChannelOptions) params() *gen.ChannelsCreateParams {
+	return &gen.ChannelsCreateParams{
+		Endpoint:       opts.Endpoint,
+		App:            opts.App,
+		AppArgs:        optional(opts.AppArgs),
+		ChannelID:      optional(opts.ChannelID),
+		OtherChannelID: optional(opts.OtherChannelID),
+		Originator:     optional(opts.Originator),
+		Formats:        optional(opts.Formats),
+	}
+}
+
+func (opts CreateChannelOptions) body() gen.ChannelsCreateJSONRequestBody {
+	return gen.ChannelsCreateJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
+}
+
+// DialOptions are the optional parameters of [Channel.Dial]. A zero value means the default.
 type DialOptions struct {
 	// Id of the channel on whose behalf the call is made. The dialled channel takes over its inheritable
 	// variables and its language, and shows its caller id. An unknown id is ignored.
 	Caller string
 
-	// How long to wait for an answer, in seconds, after which the channel is hung up. 0, the default, means no
-	// limit. Sent in seconds, rounded up.
+	// How long to wait for an answer, after which the channel is hung up. 0, the default, means no limit. Sent
+	// in seconds, rounded up.
 	Timeout time.Duration
 }
 
-// ExternalMediaOptions are the optional parameters of [Controller.CreateExternalMedia]. A zero value means
-// Asterisk's default.
+// ExternalMediaOptions are the parameters of [Controller.CreateExternalMedia]. A zero value means the
+// default.
 type ExternalMediaOptions struct {
-	// Id for the new channel, at most 149 characters. Asterisk makes one up if it is absent.
+	// Id for the new channel, at most 149 characters, or an id of ours if it is empty.
 	ChannelID string
 
-	// Stasis application that the connected channel enters.
+	// Stasis application that the connected channel enters, by default the client's.
 	App string
 
 	// The far side. For RTP and AudioSocket a host name or address with its port, such as `192.0.2.7:4000`.
@@ -200,15 +258,15 @@ type ExternalMediaOptions struct {
 	// your program and is allowed for a websocket only. `server` since Asterisk 20.16, 21.11, 22.6.
 	ConnectionType ConnectionType
 
-	// Codec on the connection, such as `ulaw`, `slin16` or `opus`. Signed linear audio is big-endian over RTP,
-	// little-endian over AudioSocket and websockets.
+	// Required. Codec on the connection, such as `ulaw`, `slin16` or `opus`. Signed linear audio is big-endian
+	// over RTP, little-endian over AudioSocket and websockets.
 	Format string
 
 	// Which way audio flows, as seen by your program: `both` (the default), `in` if it only receives, `out` if
 	// it only sends. Only websocket channels obey `in` and `out`, and older servers know `both` alone.
 	Direction MediaDirection
 
-	// For AudioSocket the connection's UUID in text form, required. The value is handed to the Stasis
+	// For AudioSocket the connection's UUID in text form, required there. The value is handed to the Stasis
 	// application as its arguments too, and RTP and websockets use it for nothing else. Since Asterisk 18.
 	Data string
 
@@ -217,45 +275,67 @@ type ExternalMediaOptions struct {
 	// 23.2.
 	TransportData string
 
-	// Variables to set on the new channel before it is connected, by name. A value is a string, or an object
-	// with the string `value` and the optional boolean `report_events`, which adds the variable to the channel
-	// in later events. Dialplan functions such as `CALLERID(name)` can be set too.
+	// Variables to set on the new channel before it is called or connected, by name. Dialplan functions such
+	// as `CALLERID(name)` can be set too. Those that the channel's events shall carry go into
+	// ReportedVariables instead.
 	Variables map[string]string
 
-	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.
+	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10,
+	// 23.4.
 	ReportedVariables map[string]string
 }
 
+func (opts ExternalMediaOptions) params() *gen.ChannelsExternalMediaParams {
+	return &gen.ChannelsExternalMediaParams{
+		ChannelID:      optional(opts.ChannelID),
+		App:            opts.App,
+		ExternalHost:   optional(opts.ExternalHost),
+		Encapsulation:  optional(opts.Encapsulation),
+		Transport:      optional(opts.Transport),
+		ConnectionType: optional(opts.ConnectionType),
+		Format:         opts.Format,
+		Direction:      optional(opts.Direction),
+		Data:           optional(opts.Data),
+		TransportData:  optional(opts.TransportData),
+	}
+}
+
+func (opts ExternalMediaOptions) body() gen.ChannelsExternalMediaJSONRequestBody {
+	return gen.ChannelsExternalMediaJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
+}
+
 // MessageOptions are the optional parameters of [Controller.SendMessage] and [Endpoint.SendMessage]. A zero
-// value means Asterisk's default.
+// value means the default.
 type MessageOptions struct {
 	// Additional data by name, with strings as values. PJSIP adds them to the message as SIP headers, where
 	// `Content-Type` changes the type of the body from `text/plain`.
 	Variables map[string]string
 }
 
-// OriginateOptions are the optional parameters of [Controller.Originate]. A zero value means Asterisk's
-// default.
+// OriginateOptions are the parameters of [Controller.Originate]. A zero value means the default.
 type OriginateOptions struct {
-	// The party to call, as technology and resource, such as `PJSIP/alice`, `PJSIP/100@trunk` or
+	// Required. The party to call, as technology and resource, such as `PJSIP/alice`, `PJSIP/100@trunk` or
 	// `Local/100@default`.
 	Endpoint string
 
-	// Dialplan extension that the channel runs once it is answered. Used only without `app`.
+	// Dialplan extension that the channel runs once it is answered. Used only without App.
 	Extension string
 
-	// Dialplan context of the extension. Defaults to `default`; used only together with `extension`.
+	// Dialplan context of the extension. Defaults to `default`; used only together with Extension.
 	Context string
 
 	// Priority within the extension at which the dialplan starts. Defaults to 1.
 	Priority int64
 
-	// Label of the priority at which the dialplan starts; overrides `priority`. A number is taken as a
-	// priority. Since Asterisk 13.2.
+	// Label of the priority at which the dialplan starts; overrides Priority. A number is taken as a priority.
+	// Since Asterisk 13.2.
 	Label string
 
 	// Stasis application that the answered channel enters and that receives its events while it is being
-	// called. It replaces `extension`; do not send both.
+	// called. By default it is the client's, unless Extension, Context, Priority or Label is given. It
+	// replaces those; do not give both.
 	App string
 
 	// Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
@@ -264,12 +344,10 @@ type OriginateOptions struct {
 	// Caller id to show to the called party, as a number or as a name and number such as `Alice <100>`.
 	CallerID string
 
-	// How long to wait for an answer, in seconds. 0 or nothing means 30 seconds, -1 means no limit. Sent in
-	// seconds, rounded up.
+	// How long to wait for an answer. 0 means 30 s, a negative value no limit. Sent in seconds, rounded up.
 	Timeout time.Duration
 
-	// Id for the new channel, at most 149 characters. Asterisk makes one up if it is absent; choose it
-	// yourself to be able to await the channel's events before the request is sent. The words `create` and
+	// Id for the new channel, at most 149 characters, or an id of ours if it is empty. The words `create` and
 	// `externalMedia` cannot be used. Since Asterisk 12.2.
 	ChannelID string
 
@@ -279,51 +357,84 @@ type OriginateOptions struct {
 	OtherChannelID string
 
 	// Id of an existing channel on whose behalf the call is made. The new channel takes the offered codecs
-	// from it and is linked to its call. Cannot be combined with `formats`. Since Asterisk 13.2.
+	// from it and is linked to its call. Cannot be combined with Formats. Since Asterisk 13.2.
 	Originator string
 
 	// Codecs to offer, separated by commas, such as `ulaw,slin16`. Asterisk chooses if neither this nor
-	// `originator` is given, and refuses both together. Since Asterisk 13.10.
+	// Originator is given, and refuses both together. Since Asterisk 13.10.
 	Formats string
 
-	// Variables to set on the new channel before it is dialled, by name. A value is a string, or an object
-	// with the string `value` and the optional boolean `report_events`, which adds the variable to the channel
-	// in later events. Dialplan functions such as `CALLERID(name)` can be set too. Since Asterisk 12.1.
+	// Variables to set on the new channel before it is called or connected, by name. Dialplan functions such
+	// as `CALLERID(name)` can be set too. Those that the channel's events shall carry go into
+	// ReportedVariables instead. Since Asterisk 12.1.
 	Variables map[string]string
 
-	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.
+	// Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10,
+	// 23.4.
 	ReportedVariables map[string]string
 }
 
-// PlayOptions are the optional parameters of [Channel.Play]. A zero value means Asterisk's default.
+func (opts OriginateOptions) params() *gen.ChannelsOriginateWithIDParams {
+	return &gen.ChannelsOriginateWithIDParams{
+		Endpoint:       opts.Endpoint,
+		Extension:      optional(opts.Extension),
+		Context:        optional(opts.Context),
+		Priority:       optional(opts.Priority),
+		Label:          optional(opts.Label),
+		App:            optional(opts.App),
+		AppArgs:        optional(opts.AppArgs),
+		CallerID:       optional(opts.CallerID),
+		Timeout:        units(opts.Timeout, time.Second),
+		OtherChannelID: optional(opts.OtherChannelID),
+		Originator:     optional(opts.Originator),
+		Formats:        optional(opts.Formats),
+	}
+}
+
+func (opts OriginateOptions) body() gen.ChannelsOriginateWithIDJSONRequestBody {
+	return gen.ChannelsOriginateWithIDJSONRequestBody{
+		Variables: variables(opts.Variables, opts.ReportedVariables),
+	}
+}
+
+// PlayOptions are the optional parameters of [Channel.Play]. A zero value means the default.
 type PlayOptions struct {
 	// Language of the prompts, such as `en`. Defaults to the channel's language.
 	Lang string
 
-	// Where to start within the first of the media, in milliseconds from its beginning. Defaults to 0. Sent in
-	// milliseconds, rounded up.
+	// Where to start within the first of the media, from its beginning. The default is 0; a negative value
+	// fails with ErrInvalid. Sent in milliseconds, rounded up.
 	Offset time.Duration
 
-	// How far the playback's forward and reverse operations jump, in milliseconds. Defaults to 3000. Sent in
-	// milliseconds, rounded up.
+	// How far the playback's forward and reverse operations jump. The default is 3 s; a negative value fails
+	// with ErrInvalid. Sent in milliseconds, rounded up.
 	Skip time.Duration
 
-	// Id for the playback. Asterisk makes one up if it is absent; choose it yourself to be able to await its
-	// events before the request is sent. Servers do not check that it is unique. Since Asterisk 12.2.
+	// Id for the playback, or an id of ours if it is empty. Asterisk doesn't check that it is unique. Since
+	// Asterisk 12.2.
 	PlaybackID string
 }
 
-// RecordOptions are the optional parameters of [Channel.Record]. A zero value means Asterisk's default.
+func (opts PlayOptions) params() *gen.ChannelsPlayWithIDParams {
+	return &gen.ChannelsPlayWithIDParams{
+		Lang:     optional(opts.Lang),
+		Offsetms: units(opts.Offset, time.Millisecond),
+		Skipms:   units(opts.Skip, time.Millisecond),
+	}
+}
+
+// RecordOptions are the optional parameters of [Channel.Record]. A zero value means the default.
 type RecordOptions struct {
-	// Ends the recording after so many seconds. 0, the default, means no limit. Sent in seconds, rounded up.
+	// Length at which the recording ends by itself. 0, the default, means no limit. Sent in seconds, rounded
+	// up.
 	MaxDuration time.Duration
 
-	// Ends the recording after so many seconds of uninterrupted silence, and makes the finished recording tell
-	// how long was spoken. 0, the default, means no limit. Sent in seconds, rounded up.
+	// How long a silence without interruption ends the recording by itself. A value also makes the finished
+	// recording tell how long was spoken. 0, the default, means never. Sent in seconds, rounded up.
 	MaxSilence time.Duration
 
-	// What to do if a file of this name exists: `fail` (the default) refuses with 409, `overwrite` replaces
-	// it, `append` adds to its end. A recording that is still running is never replaced.
+	// What to do if a file of this name exists: `fail` (the default) fails with ErrConflict, `overwrite`
+	// replaces it, `append` adds to its end. A recording that is still running is never replaced.
 	IfExists IfExists
 
 	// Whether the party hears a beep when the recording begins. Defaults to false.
@@ -333,8 +444,18 @@ type RecordOptions struct {
 	TerminateOn TerminateOn
 }
 
+func (opts RecordOptions) params() *gen.ChannelsRecordParams {
+	return &gen.ChannelsRecordParams{
+		MaxDurationSeconds: units(opts.MaxDuration, time.Second),
+		MaxSilenceSeconds:  units(opts.MaxSilence, time.Second),
+		IfExists:           optional(gen.ChannelsRecordParamsIfExists(opts.IfExists)),
+		Beep:               optional(opts.Beep),
+		TerminateOn:        optional(gen.ChannelsRecordParamsTerminateOn(opts.TerminateOn)),
+	}
+}
+
 // ReferOptions are the optional parameters of [Controller.Refer] and [Endpoint.Refer]. A zero value means
-// Asterisk's default.
+// the default.
 type ReferOptions struct {
 	// What becomes of `refer_to` if it names an endpoint. True: an address of this Asterisk with the
 	// endpoint's name, so that the new call passes through it. False, the default: the endpoint's own contact,
@@ -348,24 +469,24 @@ type ReferOptions struct {
 	Variables map[string]string
 }
 
-// SendDTMFOptions are the optional parameters of [Channel.SendDTMF]. A zero value means Asterisk's default.
+// SendDTMFOptions are the optional parameters of [Channel.SendDTMF]. A zero value means the default.
 type SendDTMFOptions struct {
-	// Pause before the first digit, in milliseconds. Defaults to 0. Sent in milliseconds, rounded up.
+	// Pause before the first digit. The default is 0. Sent in milliseconds, rounded up.
 	Before time.Duration
 
-	// Pause between two digits, in milliseconds. Defaults to 100. Sent in milliseconds, rounded up.
+	// Pause between two digits. The default is 100 ms. Sent in milliseconds, rounded up.
 	Between time.Duration
 
-	// How long each digit sounds, in milliseconds. Defaults to 100, which is also the minimum. Sent in
-	// milliseconds, rounded up.
+	// How long each digit sounds. The default is 100 ms, which is also the minimum. Sent in milliseconds,
+	// rounded up.
 	Duration time.Duration
 
-	// Pause after the last digit, before the channel's next command runs, in milliseconds. Defaults to 0. Sent
-	// in milliseconds, rounded up.
+	// Pause after the last digit, before the channel's next command runs. The default is 0. Sent in
+	// milliseconds, rounded up.
 	After time.Duration
 }
 
-// SnoopOptions are the optional parameters of [Channel.Snoop]. A zero value means Asterisk's default.
+// SnoopOptions are the parameters of [Channel.Snoop]. A zero value means the default.
 type SnoopOptions struct {
 	// What the snoop channel hears: `in` is the audio that comes from the channel, `out` the audio that is
 	// sent to it, `both` the mix, `none` (the default) nothing.
@@ -376,18 +497,26 @@ type SnoopOptions struct {
 	// `none` (the default) neither.
 	Whisper SnoopDirection
 
-	// Stasis application that the snoop channel enters.
+	// Stasis application that the snoop channel enters, by default the client's.
 	App string
 
 	// Arguments for the application, separated by commas. They arrive as a list in `StasisStart`.
 	AppArgs string
 
-	// Id for the snoop channel. Asterisk makes one up if it is absent; choose it yourself to be able to await
-	// its events before the request is sent. Since Asterisk 12.2.
+	// Id for the snoop channel, or an id of ours if it is empty. Since Asterisk 12.2.
 	SnoopID string
 }
 
-// SoundsOptions are the optional parameters of [Controller.Sounds]. A zero value means Asterisk's default.
+func (opts SnoopOptions) params() *gen.ChannelsSnoopChannelWithIDParams {
+	return &gen.ChannelsSnoopChannelWithIDParams{
+		Spy:     optional(gen.ChannelsSnoopChannelWithIDParamsSpy(opts.Spy)),
+		Whisper: optional(gen.ChannelsSnoopChannelWithIDParamsWhisper(opts.Whisper)),
+		App:     opts.App,
+		AppArgs: optional(opts.AppArgs),
+	}
+}
+
+// SoundsOptions are the optional parameters of [Controller.Sounds]. A zero value means the default.
 type SoundsOptions struct {
 	// Exact name of a language, such as `en` or `en_US`. Other languages are left out of the answer. All
 	// languages by default.
@@ -398,12 +527,12 @@ type SoundsOptions struct {
 	Format string
 }
 
-// UserEventOptions are the optional parameters of [Controller.SendUserEvent]. A zero value means Asterisk's
+// UserEventOptions are the optional parameters of [Controller.SendUserEvent]. A zero value means the
 // default.
 type UserEventOptions struct {
 	// Objects to attach to the event, each as a URI: `channel:ID`, `bridge:ID` or `endpoint:TECH/RESOURCE`.
-	// Other schemes, `deviceState` included, give 400. Without sources the event carries only its name and
-	// variables.
+	// Other schemes, `deviceState` included, fail with ErrInvalid. Without sources the event carries only its
+	// name and variables.
 	Source []string
 
 	// Data of the event: an object whose members may be any JSON values. It arrives as `userevent`, to which

@@ -228,7 +228,3 @@ func queryParts(raw string, each func(name, value string) error) error {
 	}
 	return nil
 }
-
-func seconds(d time.Duration) *int { return units(d, time.Second) }
-
-func milliseconds(d time.Duration) *int { return units(d, time.Millisecond) }

@@ -1,6 +1,8 @@
 // Command openapi makes the OpenAPI description from an imported spec and the overlay.
 //
 //	go run ./internal/cmd/openapi -spec spec/asterisk-22 -history spec/history.tsv -overlay api/overlay.yaml -out api/openapi.yaml
+//
+// Without -spec it takes the newest Asterisk's in spec/.
 package main
 
 import (
@@ -24,7 +26,7 @@ func main() {
 func run(ctx context.Context, args []string, log io.Writer) error {
 	flags := flag.NewFlagSet("openapi", flag.ContinueOnError)
 	flags.SetOutput(log)
-	spec := flags.String("spec", "", "`folder` of the imported spec")
+	spec := flags.String("spec", "", "`folder` of the imported spec (default: the newest in spec)")
 	historyFile := flags.String("history", "spec/history.tsv", "`file` that tells since when each feature exists")
 	overlayFile := flags.String("overlay", "api/overlay.yaml", "overlay `file` with texts and corrections")
 	out := flags.String("out", "api/openapi.yaml", "`file` to write")
@@ -32,8 +34,15 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *spec == "" || flags.NArg() > 0 {
-		return errors.New("want -spec and no other arguments")
+	if flags.NArg() > 0 {
+		return errors.New("want no arguments but flags")
+	}
+	if *spec == "" {
+		folders, err := arispec.Folders("spec")
+		if err != nil {
+			return err
+		}
+		*spec = folders[len(folders)-1].Path
 	}
 
 	imported, err := arispec.Import(ctx, arispec.Location{From: *spec})

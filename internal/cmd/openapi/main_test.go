@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 const root = "../../.."
@@ -21,8 +23,18 @@ func arguments(t *testing.T, spec string, more ...string) (args []string, out st
 	return append(args, more...), out
 }
 
+// newest is the name of the spec that is generated from.
+func newest(t *testing.T) string {
+	t.Helper()
+	folders, err := arispec.Folders(filepath.Join(root, "spec"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Base(folders[len(folders)-1].Path)
+}
+
 func TestCommittedDescriptionIsUpToDate(t *testing.T) {
-	args, out := arguments(t, "asterisk-22")
+	args, out := arguments(t, newest(t))
 	if err := run(t.Context(), args, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +48,22 @@ func TestCommittedDescriptionIsUpToDate(t *testing.T) {
 	}
 	if !bytes.Equal(have, want) {
 		t.Error("api/openapi.yaml is stale: run make generate")
+	}
+}
+
+// Without -spec the newest is taken.
+func TestDefaultSpec(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "openapi.yaml")
+	t.Chdir(root)
+	if err := run(t.Context(), []string{"-out", out}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	have, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := os.ReadFile("api/openapi.yaml"); err != nil || !bytes.Equal(have, want) {
+		t.Errorf("not made from the newest spec: %v", err)
 	}
 }
 
@@ -59,7 +87,7 @@ func TestLenient(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	for _, more := range [][]string{{"extra"}, {"-unknown"}, {"-spec", ""}, {"-spec", "nowhere"}, {"-history", "nowhere"}, {"-overlay", "nowhere"}} {
-		args, _ := arguments(t, "asterisk-22", more...)
+		args, _ := arguments(t, newest(t), more...)
 		if err := run(t.Context(), args, io.Discard); err == nil {
 			t.Errorf("%q: no error", more)
 		}

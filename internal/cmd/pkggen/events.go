@@ -39,11 +39,6 @@ func (g *generator) events(b *bytes.Buffer) error {
 			}
 		}
 	}
-	for _, v := range g.conf.Vital {
-		if s := g.api.Components.Schemas[v]; s != nil && !s.Event {
-			return fmt.Errorf("%s is not an event", v)
-		}
-	}
 	b.WriteString("// eventTypes are ARI's event types by their names on the wire.\nvar eventTypes = map[string]*eventType{\n")
 	b.Write(registry.Bytes())
 	b.WriteString("}\n")

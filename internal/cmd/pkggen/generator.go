@@ -17,9 +17,24 @@ type generator struct {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+// docWidth is how long a line of a comment may be.
+const docWidth = 108
+
+// docItem writes text as an item of a comment's list.
+func docItem(b *bytes.Buffer, text string) {
+	line := "//   -"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > docWidth {
+			b.WriteString(line + "\n")
+			line = "//    "
+		}
+		line += " " + word
+	}
+	b.WriteString(line + "\n")
+}
+
 // doc writes text as a comment, wrapped, with the given indentation.
 func doc(b *bytes.Buffer, indent, text string) {
-	const width = 108
 	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n") {
 		if strings.TrimSpace(paragraph) == "" {
 			if i > 0 {
@@ -29,7 +44,7 @@ func doc(b *bytes.Buffer, indent, text string) {
 		}
 		line := indent + "//"
 		for word := range strings.FieldsSeq(paragraph) {
-			if len(line)+1+len(word) > width && line != indent+"//" {
+			if len(line)+1+len(word) > docWidth && line != indent+"//" {
 				b.WriteString(line + "\n")
 				line = indent + "//"
 			}
@@ -201,6 +216,9 @@ func (g *generator) operations(b *bytes.Buffer) error {
 		if params != nil {
 			fmt.Fprintf(&table, ", params: []param{\n%s,\n}", strings.Join(params, ",\n"))
 		}
+		if members := g.bodyMembers(op, name); members != nil {
+			fmt.Fprintf(&table, ", body: []bodyMember{\n%s,\n}", strings.Join(members, ",\n"))
+		}
 		table.WriteString("},\n")
 	}
 
@@ -218,6 +236,30 @@ func (g *generator) operations(b *bytes.Buffer) error {
 	b.Write(vars.Bytes())
 	b.WriteString(")\n")
 	return nil
+}
+
+// bodyMembers are the table's entries for the members of an operation's body that are no query parameters.
+func (g *generator) bodyMembers(op *operation, name func(since []string) string) []string {
+	s := op.RequestBody.schema()
+	if s == nil {
+		return nil
+	}
+	var members []string
+	for _, wire := range sortedKeys(s.Properties) {
+		p := s.Properties[wire]
+		if p.QueryTwin {
+			continue
+		}
+		text := fmt.Sprintf("{name: %q", wire)
+		if slices.Contains(s.Required, wire) {
+			text += ", required: true"
+		}
+		if p.Since != nil && !slices.Equal(p.Since, op.Since) {
+			text += ", since: " + name(p.Since)
+		}
+		members = append(members, text+"}")
+	}
+	return members
 }
 
 func camelID(id string) string { return strings.ToUpper(id[:1]) + id[1:] }

@@ -40,6 +40,15 @@ type operation struct {
 	method, path string
 }
 
+// operation returns the operation with an id, or nil.
+func (g *generator) operation(id string) *operation {
+	i, ok := slices.BinarySearchFunc(g.api.operations, id, func(op *operation, id string) int { return strings.Compare(op.ID, id) })
+	if !ok {
+		return nil
+	}
+	return g.api.operations[i]
+}
+
 type parameter struct {
 	Name        string              `yaml:"name"`
 	In          string              `yaml:"in"`
@@ -261,10 +270,13 @@ type config struct {
 	Objects    map[string]map[string]string `yaml:"objects"`
 	Paths      map[string]string            `yaml:"paths"`
 	Options    map[string]optionConfig      `yaml:"options"`
+	Docs       map[string]string            `yaml:"docs"` // by Struct.Field or Receiver.Method.argument
 	Names      map[string]string            `yaml:"names"`
 	Durations  map[string]string            `yaml:"durations"`
 	Enums      map[string]string            `yaml:"enums"`
 	Vital      []string                     `yaml:"vital"`
+
+	file string
 }
 
 type methodConfig struct {
@@ -273,6 +285,11 @@ type methodConfig struct {
 	Args    []string `yaml:"args"`
 	Options string   `yaml:"options"`
 	Result  string   `yaml:"result"`
+}
+
+// isArg reports whether an input is a plain argument.
+func (c methodConfig) isArg(wire string) bool {
+	return slices.Contains(c.Args, wire) || slices.Contains(c.Args, wire+"!")
 }
 
 type optionConfig struct {
@@ -286,7 +303,7 @@ func loadConfig(file string) (*config, error) {
 		return nil, err
 	}
 	defer f.Close()
-	c := &config{}
+	c := &config{file: file}
 	dec := yaml.NewDecoder(f)
 	dec.KnownFields(true)
 	if err := dec.Decode(c); err != nil {

@@ -7,9 +7,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"go/format"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -19,27 +21,46 @@ func main() {
 	genDir := flag.String("gen", "gen", "the folder of package gen, generated from the same description")
 	methods := flag.String("methods", "api/methods.yaml", "the names of methods and options")
 	out := flag.String("out", "pkg/ari", "the folder to write into")
+	lenient := flag.Bool("lenient", false, "only tell where the names don't fit the description, which is of another Asterisk")
 	flag.Parse()
-	if err := run(*openapi, *genDir, *methods, *out); err != nil {
+	if err := run(*openapi, *genDir, *methods, *out, *lenient, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "pkggen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(openapi, genDir, methods, out string) error {
-	api, err := loadAPI(openapi)
+func run(openapi, genDir, methods, out string, lenient bool, notes io.Writer) error {
+	g, err := load(openapi, genDir, methods)
 	if err != nil {
 		return err
+	}
+	if lenient {
+		for _, p := range g.unsent() {
+			fmt.Fprintln(notes, p)
+		}
+	} else if err := errors.Join(append(g.misfits(), g.unsent()...)...); err != nil {
+		return err
+	}
+	return g.write(out)
+}
+
+func load(openapi, genDir, methods string) (*generator, error) {
+	api, err := loadAPI(openapi)
+	if err != nil {
+		return nil, err
 	}
 	names, err := loadGen(genDir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	conf, err := loadConfig(methods)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	g := &generator{api: api, gen: names, conf: conf}
+	return &generator{api: api, gen: names, conf: conf}, nil
+}
+
+func (g *generator) write(out string) error {
 	files := []struct {
 		name string
 		emit func(*bytes.Buffer) error

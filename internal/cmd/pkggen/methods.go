@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 // An input is one parameter of an operation that is neither in the path nor left out.
@@ -96,6 +99,9 @@ func (g *generator) inputType(in *input) string {
 	}
 }
 
+// unitOf are the units of times on the wire.
+var unitOf = map[string]string{"s": "time.Second", "ms": "time.Millisecond"}
+
 // convert is the expression for package gen's field, from an expression of inputType.
 func (g *generator) convert(in *input, expr string, always bool) string {
 	typ := strings.TrimPrefix(in.genType, "*")
@@ -103,8 +109,7 @@ func (g *generator) convert(in *input, expr string, always bool) string {
 	pointer := strings.HasPrefix(in.genType, "*")
 	switch {
 	case g.inputType(in) == "time.Duration":
-		unit := map[string]string{"s": "time.Second", "ms": "time.Millisecond"}[g.conf.Durations[in.wire]]
-		return fmt.Sprintf("units(%s, %s)", expr, unit)
+		return fmt.Sprintf("units(%s, %s)", expr, unitOf[g.conf.Durations[in.wire]])
 	case in.isVariables():
 		reported := "nil"
 		if strings.HasPrefix(expr, "opts.") {
@@ -149,21 +154,25 @@ func (g *generator) place(op *operation) (place, error) {
 		receiver, name, _ := strings.Cut(conf.Method, ".")
 		return place{receiver, name, conf}, nil
 	}
-	// Not named by hand: on the object with the longest path that the operation's path begins with.
+	return g.defaultPlace(op)
+}
+
+// defaultPlace is the place of an operation that isn't named by hand: on the object with the longest path that the
+// operation's path begins with.
+func (g *generator) defaultPlace(op *operation) (place, error) {
 	best := ""
 	for path := range g.conf.Paths {
 		if (op.path == path || strings.HasPrefix(op.path, path+"/")) && len(path) > len(best) {
 			best = path
 		}
 	}
-	name := camel(op.Nickname)
 	if best == "" {
 		if len(op.Tags) != 1 {
 			return place{}, fmt.Errorf("%s has %d tags, want one", op.ID, len(op.Tags))
 		}
-		return place{"Controller", camelID(op.ID), conf}, nil
+		return place{"Controller", camelID(op.ID), methodConfig{}}, nil
 	}
-	return place{g.conf.Paths[best], name, conf}, nil
+	return place{g.conf.Paths[best], camel(op.Nickname), methodConfig{}}, nil
 }
 
 // methods writes the methods that wrap one operation each.
@@ -187,11 +196,7 @@ func (g *generator) methods(b *bytes.Buffer) error {
 			return fmt.Errorf("%s: %w", op.ID, err)
 		}
 	}
-	if !bytes.Contains(b.Bytes(), []byte("time.")) {
-		out := bytes.Replace(b.Bytes(), []byte("\"time\"\n"), nil, 1)
-		b.Reset()
-		b.Write(out)
-	}
+	dropUnusedImport(b, "time", "\"time\"\n")
 	return nil
 }
 
@@ -204,41 +209,36 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	if p.receiver != "Controller" {
 		recv, ctrl = "o", "o.ctrl"
 	}
-	var args []string // of the method
-	var ids []string  // expressions for the path
+	var ids []string // expressions for the path
 	for _, q := range op.Parameters {
 		if q.In != "path" {
 			continue
 		}
+		id := argName(q.Name)
 		if field, ok := g.conf.Objects[p.receiver][q.Name]; ok {
-			ids = append(ids, "o."+field)
-			continue
+			id = "o." + field
 		}
-		args = append(args, argName(q.Name)+" string")
-		ids = append(ids, argName(q.Name))
+		ids = append(ids, id)
 	}
-
-	var optional []*input
-	var plain []*input
 	values := make(map[string]string) // wire name -> expression
+	optional := false
 	for _, in := range inputs {
-		always := slices.Contains(p.conf.Args, in.wire+"!")
-		if in.required || always || slices.Contains(p.conf.Args, in.wire) {
-			plain = append(plain, in)
-			values[in.wire] = g.convert(in, argName(in.wire), always)
+		if in.required || p.conf.isArg(in.wire) {
+			values[in.wire] = g.convert(in, argName(in.wire), slices.Contains(p.conf.Args, in.wire+"!"))
 			continue
 		}
-		optional = append(optional, in)
+		optional = true
 		values[in.wire] = g.convert(in, "opts."+g.fieldName(in), false)
 	}
-	for i, in := range plain {
-		typ := g.inputType(in)
-		if i == len(plain)-1 && len(optional) == 0 && strings.HasPrefix(typ, "[]") && !in.body {
-			typ = "..." + typ[2:]
+	arguments := g.arguments(op, p, inputs)
+	var args []string
+	for i, a := range arguments {
+		if a.list && i == len(arguments)-1 && !optional {
+			a.typ = "..." + a.typ[2:]
 		}
-		args = append(args, argName(in.wire)+" "+typ)
+		args = append(args, a.name+" "+a.typ)
 	}
-	if len(optional) > 0 {
+	if optional {
 		args = append(args, "opts "+g.optionsName(p))
 	}
 
@@ -246,7 +246,7 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	if err != nil {
 		return err
 	}
-	doc(b, "", p.name+" "+lowerFirst(op.Description))
+	g.methodDoc(b, op, p, arguments)
 	fmt.Fprintf(b, "func (%s *%s) %s(%s) %s {\n", recv, p.receiver, p.name,
 		strings.Join(append([]string{"ctx context.Context"}, args...), ", "), result)
 	failed := "return err"
@@ -287,6 +287,86 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	}
 	fmt.Fprintf(b, "resp, err := %s.api.%s(%s)\n%s}\n\n", ctrl, client, strings.Join(callArgs, ", "), fetch(ctrl))
 	return nil
+}
+
+// An argument is one that a generated method has, apart from ctx and opts.
+type argument struct {
+	wire, name, typ, text string
+	list                  bool // of the query, so that the last may be variadic
+}
+
+// arguments returns the arguments of an operation's method, those for the path first.
+func (g *generator) arguments(op *operation, p place, inputs []*input) []argument {
+	var args []argument
+	for _, q := range op.Parameters {
+		if _, ofObject := g.conf.Objects[p.receiver][q.Name]; q.In == "path" && !ofObject {
+			args = append(args, argument{wire: q.Name, typ: "string", text: q.Description})
+		}
+	}
+	for _, in := range inputs {
+		if in.required || p.conf.isArg(in.wire) {
+			typ := g.inputType(in)
+			args = append(args, argument{wire: in.wire, typ: typ, text: in.description, list: strings.HasPrefix(typ, "[]") && !in.body})
+		}
+	}
+	for i := range args {
+		a := &args[i]
+		a.name = argName(a.wire)
+		if text, ok := g.conf.Docs[a.key(p)]; ok {
+			a.text = strings.TrimSpace(text + " " + arispec.SinceSentences(a.text))
+		}
+	}
+	return args
+}
+
+// key is the argument's name in api/methods.yaml.
+func (a *argument) key(p place) string { return p.receiver + "." + p.name + "." + a.name }
+
+// methodDoc writes what a method does, how it fails, and what its arguments are.
+func (g *generator) methodDoc(b *bytes.Buffer, op *operation, p place, args []argument) {
+	goNames := func(text string) string {
+		for _, a := range args {
+			text = strings.ReplaceAll(text, "`"+a.wire+"`", a.name)
+		}
+		return text
+	}
+	doc(b, "", goNames(p.name+" "+lowerFirst(namedErrors(op.Description))))
+	for i, a := range args {
+		if i == 0 {
+			b.WriteString("//\n")
+		}
+		docItem(b, a.name+": "+goNames(a.text))
+	}
+}
+
+// failures are the sentences that say how an operation fails.
+var failures = regexp.MustCompile(`[Ff]ails with [^.]*(\.[^ .][^.]*)*\.( |$)`)
+
+// failure is one of the reasons in such a sentence.
+var failure = regexp.MustCompile(`\b(\d{3}) ((?:only )?(?:if|on)\b[^,]*)`)
+
+// errorNames are package ari's names for statuses.
+var errorNames = map[string]string{
+	"400": "ErrInvalid", "401": "ErrUnauthorized", "403": "ErrForbidden", "404": "ErrNotFound", "409": "ErrConflict",
+	"412": "ErrPreconditionFailed", "413": "ErrTooLarge", "422": "ErrUnprocessable", "500": "ErrInternal", "501": "ErrNotImplemented",
+	"503": "ErrUnavailable",
+}
+
+// namedErrors puts the names of errors in the place of statuses, where a text says with which it fails.
+func namedErrors(text string) string {
+	return failures.ReplaceAllStringFunc(text, func(sentence string) string {
+		return failure.ReplaceAllStringFunc(sentence, func(reason string) string {
+			m := failure.FindStringSubmatch(reason)
+			name, ok := errorNames[m[1]]
+			if !ok {
+				return reason
+			}
+			if m[1] == "409" && strings.Contains(m[2], "not in a Stasis application") {
+				name = "ErrNotInStasis"
+			}
+			return name + " " + m[2]
+		})
+	})
 }
 
 func (g *generator) assign(b *bytes.Buffer, t *genType, inputs []*input, values map[string]string, body bool) {
@@ -367,108 +447,4 @@ func (g *generator) optionsName(p place) string {
 		return p.conf.Options
 	}
 	return p.name + "Options"
-}
-
-// options writes the option structs: of generated methods, and of hand-written ones as configured.
-func (g *generator) options(b *bytes.Buffer) error {
-	b.WriteString("import (\n\"time\"\n)\n\n")
-	type optionSet struct {
-		fields map[string]*input
-		order  []string
-		by     []string
-	}
-	sets := make(map[string]*optionSet)
-	add := func(name, by string, inputs []*input) error {
-		set := sets[name]
-		if set == nil {
-			set = &optionSet{fields: make(map[string]*input)}
-			sets[name] = set
-		}
-		if !slices.Contains(set.by, by) {
-			set.by = append(set.by, by)
-		}
-		for _, in := range inputs {
-			if have, ok := set.fields[in.wire]; ok {
-				if g.inputType(have) != g.inputType(in) {
-					return fmt.Errorf("%s: %s is a %s and a %s", name, in.wire, g.inputType(have), g.inputType(in))
-				}
-				continue
-			}
-			set.fields[in.wire] = in
-			set.order = append(set.order, in.wire)
-		}
-		return nil
-	}
-	byID := make(map[string]*operation)
-	for _, op := range g.api.operations {
-		byID[op.ID] = op
-		if g.conf.Operations[op.ID].By != "" {
-			continue
-		}
-		p, err := g.place(op)
-		if err != nil {
-			return err
-		}
-		inputs, err := g.inputs(op)
-		if err != nil {
-			return err
-		}
-		inputs = slices.DeleteFunc(inputs, func(in *input) bool {
-			return in.required || slices.Contains(p.conf.Args, in.wire) || slices.Contains(p.conf.Args, in.wire+"!")
-		})
-		if len(inputs) == 0 {
-			continue
-		}
-		if err := add(g.optionsName(p), "["+p.receiver+"."+p.name+"]", inputs); err != nil {
-			return err
-		}
-	}
-	for _, name := range sortedKeys(g.conf.Options) {
-		conf := g.conf.Options[name]
-		for _, id := range conf.Operations {
-			op, ok := byID[id]
-			if !ok {
-				continue // the description of an older Asterisk
-			}
-			inputs, err := g.inputs(op)
-			if err != nil {
-				return err
-			}
-			if !conf.Required {
-				inputs = slices.DeleteFunc(inputs, func(in *input) bool { return in.required })
-			}
-			if err := add(name, "["+g.conf.Operations[id].By+"]", inputs); err != nil {
-				return err
-			}
-		}
-	}
-	for _, name := range sortedKeys(sets) {
-		set := sets[name]
-		doc(b, "", name+" are the optional parameters of "+strings.Join(set.by, " and ")+". A zero value means Asterisk's default.")
-		fmt.Fprintf(b, "type %s struct {\n", name)
-		for i, wire := range set.order {
-			in := set.fields[wire]
-			if i > 0 {
-				b.WriteString("\n")
-			}
-			text := in.description
-			if g.inputType(in) == "time.Duration" {
-				text += " " + map[string]string{"s": "Sent in seconds", "ms": "Sent in milliseconds"}[g.conf.Durations[in.wire]] + ", rounded up."
-			}
-			doc(b, "\t", text)
-			fmt.Fprintf(b, "%s %s\n", g.fieldName(in), g.inputType(in))
-			if in.isVariables() {
-				b.WriteString("\n")
-				doc(b, "\t", "Variables to set that events about the object shall carry from then on. Since Asterisk 20.20, 22.10.")
-				fmt.Fprintf(b, "%s map[string]string\n", reportedField)
-			}
-		}
-		b.WriteString("}\n\n")
-	}
-	if !bytes.Contains(b.Bytes(), []byte("time.")) {
-		out := bytes.Replace(b.Bytes(), []byte("import (\n\"time\"\n)\n\n"), nil, 1)
-		b.Reset()
-		b.Write(out)
-	}
-	return nil
 }

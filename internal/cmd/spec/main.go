@@ -59,7 +59,8 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	for _, n := range imported.Notices {
 		fmt.Fprintln(log, "note:", n)
 	}
-	if *out == "" {
+	ours := *out == ""
+	if ours {
 		*out = filepath.Join("spec", "asterisk-"+strconv.Itoa(imported.Source.Version.Major))
 	}
 	files, err := imported.Files()
@@ -74,7 +75,22 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(log, "Asterisk %s: %d files in %s, %d new entries in the history\n", imported.Source.Version, len(files), *out, changed)
+	if ours {
+		tellSource(log, filepath.Dir(*out))
+	}
 	return nil
+}
+
+// tellSource says which of the imported specs the repository's code is generated from: not the one that was just
+// imported if there is a newer one.
+func tellSource(log io.Writer, dir string) {
+	folders, err := arispec.Folders(dir)
+	if err != nil {
+		fmt.Fprintln(log, "note: the import is done, but make generate will fail:", err)
+		return
+	}
+	newest := folders[len(folders)-1]
+	fmt.Fprintf(log, "make generate reads %s, Asterisk %s, which is the newest here\n", newest.Path, newest.Version)
 }
 
 // extend returns the history file's content with the imported version in it; nil without a file.

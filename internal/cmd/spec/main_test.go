@@ -129,6 +129,25 @@ func TestImportFromDebian(t *testing.T) {
 	}
 }
 
+// What is generated from is the newest Asterisk, not what was imported last.
+func TestTellsWhatIsGeneratedFrom(t *testing.T) {
+	chdir(t)
+	writeFiles(t, map[string]string{"raw/resources.json": minimalListing, "raw/sounds.json": minimalResource})
+	for _, tt := range []struct{ version, want string }{
+		{"9.1.0", "make generate reads spec/asterisk-9, Asterisk 9.1.0,"},
+		{"22.10.1", "make generate reads spec/asterisk-22, Asterisk 22.10.1,"},
+		{"9.2.0", "make generate reads spec/asterisk-22, Asterisk 22.10.1,"},
+	} {
+		var log strings.Builder
+		if err := run(t.Context(), []string{"-from", "raw", "-version", tt.version}, &log); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(filepath.ToSlash(log.String()), tt.want) {
+			t.Errorf("after the import of %s: %q, want in it %q", tt.version, &log, tt.want)
+		}
+	}
+}
+
 func TestFailedImportChangesNothing(t *testing.T) {
 	good := map[string]string{"raw/resources.json": minimalListing, "raw/sounds.json": minimalResource}
 	spec := map[string]string{"spec/asterisk-22/old.json": "{}", "spec/history.tsv": "feature\t22\n"}

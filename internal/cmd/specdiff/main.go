@@ -1,10 +1,12 @@
 // Command specdiff reports, in Markdown and for people, what changed between two specs. Both may be
-// imported ones or folders of Asterisk's own rest-api files.
+// imported ones or folders of Asterisk's own rest-api files. By default they are the oldest and the newest
+// Asterisk's in spec/.
 //
 //	go run ./internal/cmd/specdiff -old spec/asterisk-16 -new spec/asterisk-22
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -26,14 +28,21 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("specdiff", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	older := flags.String("old", "", "`folder` of the older spec")
-	newer := flags.String("new", "", "`folder` of the newer spec")
+	older := flags.String("old", "", "`folder` of the older spec (default: the oldest in spec)")
+	newer := flags.String("new", "", "`folder` of the newer spec (default: the newest in spec)")
 	out := flags.String("out", "", "`file` to write (default: standard output)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *older == "" || *newer == "" || flags.NArg() > 0 {
-		return errors.New("want -old and -new and no other arguments")
+	if flags.NArg() > 0 {
+		return errors.New("want no arguments but flags")
+	}
+	if *older == "" || *newer == "" {
+		folders, err := arispec.Folders("spec")
+		if err != nil {
+			return err
+		}
+		*older, *newer = cmp.Or(*older, folders[0].Path), cmp.Or(*newer, folders[len(folders)-1].Path)
 	}
 	was, wasName, err := read(*older)
 	if err != nil {

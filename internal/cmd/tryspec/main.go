@@ -4,9 +4,9 @@
 //	go run ./internal/cmd/tryspec -from /usr/share/asterisk/rest-api
 //
 // Run it from the module's root. The overlay is applied as far as it matches; what it has no text for
-// is listed. Package gen, the complete low-level client, must build. Package ari is written for the
-// imported Asterisk 22 and speaks with older ones by itself; whether its hand-written part also
-// compiles with what is generated from this spec is told, but is no error.
+// is listed. Package gen, the complete low-level client, must build. Packages ari and aritest are written
+// for the newest imported Asterisk, and ari speaks with older ones by itself; whether their hand-written
+// part also compiles with what is generated from this spec is told, but is no error.
 package main
 
 import (
@@ -118,12 +118,12 @@ func (t *try) run(ctx context.Context, from arispec.Location) error {
 			return err
 		}
 	}
-	for _, pattern := range []string{"api/*.yaml", "gen/*.go", "pkg/ari/*.go"} {
+	for _, pattern := range []string{"api/*.yaml", "gen/*.go", "pkg/ari/*.go", "pkg/ari/aritest/*.go", "internal/ariserver/*.go"} {
 		if err := t.copyHandWritten(pattern); err != nil {
 			return err
 		}
 	}
-	for _, config := range []string{"api/models.yaml", "api/client.yaml"} {
+	for _, config := range []string{"api/models.yaml", "api/client.yaml", "api/server.yaml"} {
 		if err := t.goCommand(ctx, t.dir, "tool", "oapi-codegen", "-config", config, "api/openapi.yaml"); err != nil {
 			return err
 		}
@@ -137,15 +137,25 @@ func (t *try) run(ctx context.Context, from arispec.Location) error {
 	}
 	t.say("gen builds")
 
-	if err := t.goCommand(ctx, t.root, "run", "./internal/cmd/pkggen",
-		"-openapi", filepath.Join(t.dir, "api", "openapi.yaml"), "-gen", filepath.Join(t.dir, "gen"), "-out", filepath.Join(t.dir, "pkg", "ari")); err != nil {
+	notes, err := t.goOutput(ctx, t.root, "run", "./internal/cmd/pkggen", "-lenient",
+		"-openapi", filepath.Join(t.dir, "api", "openapi.yaml"), "-gen", filepath.Join(t.dir, "gen"), "-out", filepath.Join(t.dir, "pkg", "ari"))
+	if err != nil {
 		return err
 	}
-	if err := t.goCommand(ctx, t.dir, "build", "./..."); err != nil {
-		t.say("pkg/ari's generated part is made; its hand-written part asks for what this Asterisk lacks:\n%s", firstLines(err, 5))
-		return nil
+	for note := range strings.Lines(notes) {
+		t.say("%s", strings.TrimSpace(note))
 	}
-	t.say("pkg/ari builds")
+	if err := t.goCommand(ctx, t.root, "run", "./internal/cmd/servergen",
+		"-openapi", filepath.Join(t.dir, "api", "openapi.yaml"), "-out", filepath.Join(t.dir, "internal", "ariserver")); err != nil {
+		return err
+	}
+	for _, pkg := range []string{"pkg/ari", "pkg/ari/aritest"} {
+		if err := t.goCommand(ctx, t.dir, "build", "./internal/...", "./"+pkg); err != nil {
+			t.say("%s's generated part is made; its hand-written part asks for what this Asterisk lacks:\n%s", pkg, firstLines(err, 5))
+			return nil
+		}
+		t.say("%s builds", pkg)
+	}
 	return nil
 }
 
@@ -249,14 +259,19 @@ func (t *try) copyHandWritten(pattern string) error {
 }
 
 func (t *try) goCommand(ctx context.Context, dir string, args ...string) error {
+	_, err := t.goOutput(ctx, dir, args...)
+	return err
+}
+
+func (t *try) goOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, output.Bytes())
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, output.Bytes())
 	}
-	return nil
+	return output.String(), nil
 }
 
 func firstLines(err error, n int) string {
