@@ -9,7 +9,8 @@ import (
 // Bridge is a place in which channels hear each other: the snapshot of when it was read or came with an event,
 // and its controller. The snapshot never changes under its reader; Refresh reads a new one.
 type Bridge struct {
-	gen.Bridge
+	gen.Bridge // ID, Name, BridgeType, Channels, VideoMode, Creator, CreationTime, ...
+
 	ctrl *Controller
 }
 

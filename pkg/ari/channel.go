@@ -16,7 +16,8 @@ import (
 // The methods with the name of an operation return when Asterisk has taken the command, which for most of
 // them doesn't mean that it is done; Answer returns when the channel has been answered.
 type Channel struct {
-	gen.Channel
+	gen.Channel // ID, Name, State, Caller, Connected, Dialplan, CreationTime, Language, ChannelVars, ...
+
 	ctrl *Controller
 	life *life // of a channel that this client made
 }

@@ -46,7 +46,8 @@ func or(a, b string) string {
 // Playback is a playback on a channel or a bridge: the snapshot of when it was read, and its controller.
 // The snapshot never changes; Refresh reads a new one.
 type Playback struct {
-	gen.Playback
+	gen.Playback // ID, MediaURI, TargetURI, State, Language, ...
+
 	ctrl *Controller
 	life *life // of a playback that this client started
 }
@@ -97,7 +98,8 @@ func (o *Playback) Wait(ctx context.Context) error {
 // LiveRecording is a recording that is being made: the snapshot of when it was read, and its controller.
 // The snapshot never changes; Refresh reads a new one.
 type LiveRecording struct {
-	gen.LiveRecording
+	gen.LiveRecording // Name, Format, TargetURI, State, Duration, Cause, ...
+
 	ctrl *Controller
 	life *life // of a recording that this client started
 }
