@@ -176,6 +176,18 @@ func (c *Client) start(ctx context.Context) error {
 	return nil
 }
 
+// WaitConnected returns when the client is connected and in step with Asterisk: at once if it is, else with the next
+// [Connected]. It fails with ctx's error when ctx ends, and with what Err says when the client ends.
+func (c *Client) WaitConnected(ctx context.Context) error {
+	sub := Subscribe[*Connected](c, c)
+	defer sub.Close()
+	if c.link.inStep.Load() {
+		return nil
+	}
+	_, err := sub.Next(ctx)
+	return err
+}
+
 // attemptError prefers the client's end to what that did to an attempt.
 func (c *Client) attemptError(err error) error {
 	if ended := c.Err(); ended != nil {

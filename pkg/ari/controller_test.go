@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -384,6 +385,20 @@ func TestErrorsShowNoCredentials(t *testing.T) {
 		assert.NotContains(t, text, "4711", "values of the query don't belong in an error")
 	}
 	assert.Contains(t, log.String(), "operation=channelsSetChannelVar")
+}
+
+func TestNoAnswer(t *testing.T) {
+	c, err := NewController("http://127.0.0.1:1/ari")
+	require.NoError(t, err)
+	err = c.Channel("c1").Answer(t.Context())
+	require.ErrorIs(t, err, ErrConnection)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = c.Channel("c1").Answer(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, ErrConnection)
+	require.NotErrorIs(t, c.Channel("").Answer(t.Context()), ErrConnection)
 }
 
 func TestContextEnds(t *testing.T) {

@@ -247,7 +247,9 @@ type link struct {
 	gen   atomic.Uint64 // counts connections made
 	begun atomic.Bool   // the first one has been made
 	up    atomic.Bool
-	ended chan struct{} // closed when run has returned
+
+	inStep atomic.Bool   // up, and Connected has told so
+	ended  chan struct{} // closed when run has returned
 
 	ready     chan struct{} // closed when the first connection has all subscriptions
 	readyOnce sync.Once

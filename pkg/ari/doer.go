@@ -387,6 +387,9 @@ func failure(req *http.Request, op *operation, err error) error {
 		// or the end of the connection is seen first is chance.
 		err = fmt.Errorf("%w: the body has %d bytes, Asterisk takes %d: %w", ErrTooLarge, req.ContentLength, maxBody, err)
 	}
+	if req.Context().Err() == nil && !errors.Is(err, ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrConnection, err)
+	}
 	e := &Error{Method: req.Method, Path: req.URL.EscapedPath(), err: err}
 	if op != nil {
 		e.Operation = op.id

@@ -45,6 +45,9 @@ var (
 	ErrNotImplemented = errors.New("not implemented")
 	// ErrUnavailable is status 503: Asterisk is starting.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrConnection: there was no answer. Asterisk can't be reached, or the connection broke, and then nobody can tell
+	// whether a command was carried out. [Client.WaitConnected] waits for better times.
+	ErrConnection = errors.New("no answer from Asterisk")
 	// ErrUnsupported means that the connected Asterisk is too old for the operation. The error's text names
 	// the version that is needed.
 	ErrUnsupported = errors.New("not supported by this version of Asterisk")

@@ -125,7 +125,10 @@ func (l *link) serve(client context.Context, conn eventConn, resumed bool, gap t
 	l.mu.Unlock()
 	l.c.counters.connections.Add(1)
 	l.up.Store(true)
-	defer l.up.Store(false)
+	defer func() {
+		l.up.Store(false)
+		l.inStep.Store(false)
+	}()
 	l.c.reports.log(slog.LevelInfo, "connected to Asterisk", "source", l.src.name(), "resumed", resumed)
 
 	giveUp := func(reason error) {
@@ -147,8 +150,7 @@ func (l *link) serve(client context.Context, conn eventConn, resumed bool, gap t
 			}
 		})
 	} else {
-		l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected")})
-		l.isReady()
+		l.isInStep(&Connected{})
 	}
 	if resumed || suspicious {
 		wg.Go(func() {

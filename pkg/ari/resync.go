@@ -246,10 +246,7 @@ func (l *link) resync(ctx context.Context, gap time.Duration) bool {
 	ended, entered := l.endedInGap, l.enteredInGap
 	l.endedInGap, l.enteredInGap = nil, nil
 	l.c.reports.log(slog.LevelInfo, "in step with Asterisk again", "gap", gap, "ended", len(ended), "entered", len(entered))
-	l.local(l.c.registry.connected, &Connected{
-		EventHeader: newLocalHeader("Connected"), Resumed: true, Gap: gap, Ended: ended, Entered: entered,
-	})
-	l.isReady()
+	l.isInStep(&Connected{Resumed: true, Gap: gap, Ended: ended, Entered: entered})
 	return false
 }
 
@@ -276,13 +273,17 @@ func (l *link) settle(ctx context.Context) bool {
 	}
 	entered := l.enteredInGap
 	l.enteredInGap = nil
-	l.local(l.c.registry.connected, &Connected{EventHeader: newLocalHeader("Connected"), Entered: entered})
-	l.isReady()
+	l.isInStep(&Connected{Entered: entered})
 	return false
 }
 
-// isReady lets Connect return.
-func (l *link) isReady() { l.readyOnce.Do(func() { close(l.ready) }) }
+// isInStep tells that the connection is as it should be.
+func (l *link) isInStep(ev *Connected) {
+	ev.EventHeader = newLocalHeader("Connected")
+	l.inStep.Store(true)
+	l.local(l.c.registry.connected, ev)
+	l.readyOnce.Do(func() { close(l.ready) }) // Connect waits for that.
+}
 
 // persist does something until it succeeds. It fails with errMute if the connection must be given up, and when ctx ends
 // with the connection.
