@@ -17,30 +17,36 @@ import (
 // undoTimeout bounds how long an abandoned request, and then what takes it back, may take.
 const undoTimeout = 10 * time.Second
 
-// undoPath returns the path whose DELETE takes back what the request makes, below the base path, or "" if there is none.
+// undoPath returns the path, below the base path, whose DELETE takes back what the request makes, or "" if there is none.
 func undoPath(req *http.Request, op *operation, basePath string) string {
-	own := strings.TrimPrefix(req.URL.EscapedPath(), basePath) // such as /channels/{id}
-	last := own[strings.LastIndexByte(own, '/')+1:]
-	query := func(path, name string) string {
-		if id := req.URL.Query().Get(name); id != "" {
-			return path + url.PathEscape(id)
-		}
-		return ""
-	}
 	switch op {
 	case opChannelsOriginateWithId, opBridgesCreateWithId:
-		return own
-	case opChannelsCreate, opChannelsExternalMedia:
-		return query("/channels/", "channelId")
+		return strings.TrimPrefix(req.URL.EscapedPath(), basePath)
 	case opChannelsSnoopChannelWithId:
-		return "/channels/" + last
+		return "/channels/" + lastID(req)
 	case opChannelsPlayWithId, opBridgesPlayWithId:
-		return "/playbacks/" + last
+		return "/playbacks/" + lastID(req)
+	case opChannelsCreate, opChannelsExternalMedia:
+		return belowPath("/channels/", req.URL.Query().Get("channelId"))
 	case opChannelsRecord, opBridgesRecord:
-		return query("/recordings/live/", "name")
+		return belowPath("/recordings/live/", req.URL.Query().Get("name"))
 	default:
 		return ""
 	}
+}
+
+// lastID returns what stands last in the path, still encoded.
+func lastID(req *http.Request) string {
+	path := req.URL.EscapedPath()
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// belowPath returns the path of an object, or "" without an id.
+func belowPath(path, id string) string {
+	if id == "" {
+		return ""
+	}
+	return path + url.PathEscape(id)
 }
 
 // sendDetached is send for a request that makes something.
