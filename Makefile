@@ -68,7 +68,7 @@ fuzz: ## Run each fuzz test for FUZZTIME (20s)
 	while read -r pkg name; do go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s "$$pkg"; done
 
 .PHONY: consumer-check
-consumer-check: ## Check that a module that imports pkg/ari inherits nothing of the generator
+consumer-check: ## Check README's quick start, as committed, and that a module that imports pkg/ari inherits nothing of the generator
 	@go run ./internal/cmd/consumercheck
 
 .PHONY: build-all
