@@ -366,7 +366,7 @@ func (ch *channel) ringing() {
 		return
 	}
 	if ch.call != nil {
-		ch.call.note(func(c *Call) { c.ringing = true })
+		ch.call.note(func(c *Call) { c.rang = true })
 	}
 	if o := ch.other; o != nil && ch.half == 2 && !o.hungup {
 		o.calleeRings()

@@ -498,11 +498,7 @@ func (o *operations) ChannelsRing(w http.ResponseWriter, _ *http.Request, id str
 
 // ChannelsRingStop ends that.
 func (o *operations) ChannelsRingStop(w http.ResponseWriter, _ *http.Request, id string) {
-	o.command(w, id, func(ch *channel) {
-		if ch.call != nil {
-			ch.call.note(func(c *Call) { c.ringing = false })
-		}
-	})
+	o.command(w, id, func(*channel) {})
 }
 
 // ChannelsProgress tells the caller that there is early media.
