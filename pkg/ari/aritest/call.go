@@ -203,10 +203,17 @@ func (c *Call) Digits() string {
 	return c.digits.String()
 }
 
-// Heard are the media that were played to this end, in the order in which they began: "sound:hello-world".
+// Heard are the media that were played to this end, in the order in which they began: "sound:hello-world" and the like, "moh:CLASS" for
+// music on hold ("moh:default" where no class was named), and "beep" where a recording begins with one.
 func (c *Call) Heard() []string {
 	defer c.lock()()
 	return append([]string(nil), c.heard...)
+}
+
+// ClearHeard forgets what has been heard, so that [Call.WaitHeard] waits for a medium that was played before to be played again.
+func (c *Call) ClearHeard() {
+	defer c.lock()()
+	c.heard = nil
 }
 
 // wait waits until a condition of the call holds. The last argument says, for people, that it never did.
@@ -258,13 +265,26 @@ func (c *Call) WaitDigits(ctx context.Context, digits string) error {
 	return nil
 }
 
-// WaitHeard waits until a medium, such as "sound:hello-world", has begun to play at this end.
+// WaitHeard waits until a medium, named as in [Call.Heard], has begun to play at this end.
 func (c *Call) WaitHeard(ctx context.Context, media string) error {
 	err := c.wait(ctx, func() bool { return slices.Contains(c.heard, media) }, "never heard "+media)
 	if err != nil {
 		return fmt.Errorf("%w; heard so far: %v", err, c.Heard())
 	}
 	return nil
+}
+
+// WaitRecording waits until what is said at this end is being recorded: the call's channel, the bridge that it is in, or a channel that
+// snoops on it.
+func (c *Call) WaitRecording(ctx context.Context) error {
+	return c.wait(ctx, func() bool {
+		for _, r := range c.p.live {
+			if r.state == "recording" && r.of(c.ch) {
+				return true
+			}
+		}
+		return false
+	}, "was never recorded")
 }
 
 // WaitBridged waits until the call's channel is in a bridge with n channels or more.

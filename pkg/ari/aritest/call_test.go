@@ -19,6 +19,7 @@ func waits(call *aritest.Call) map[string]func(context.Context) error {
 		"never had early media":        call.WaitProgress,
 		"was never sent the digits 12": func(ctx context.Context) error { return call.WaitDigits(ctx, "12") },
 		"never heard sound:beep":       func(ctx context.Context) error { return call.WaitHeard(ctx, "sound:beep") },
+		"was never recorded":           call.WaitRecording,
 		"was never in a bridge of 2":   func(ctx context.Context) error { return call.WaitBridged(ctx, 2) },
 	}
 }

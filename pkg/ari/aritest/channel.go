@@ -54,8 +54,7 @@ type channel struct {
 	call      *Call      // who is at the other end
 	snooped   *channel   // which one it listens to
 	snoops    []*channel // which ones listen to it
-	moh       string
-	origApp   string // what it is said to run when it is called: "AppDial2", or nothing
+	origApp   string     // what it is said to run when it is called: "AppDial2", or nothing
 	broadcast *broadcast
 
 	queue   []*command

@@ -132,11 +132,7 @@ func (pb *playback) start() {
 		pb.next()
 		return
 	}
-	for _, ch := range pb.listeners() {
-		if c := ch.farEnd(); c != nil {
-			c.note(func(c *Call) { c.heard = append(c.heard, media) })
-		}
-	}
+	hear(media, pb.listeners()...)
 	pb.goOn()
 }
 
@@ -154,6 +150,23 @@ func (ch *channel) farEnd() *Call {
 		return ch.call
 	}
 	return nil
+}
+
+// hear notes what begins to be heard at the far ends of channels.
+func hear(media string, channels ...*channel) {
+	for _, ch := range channels {
+		if c := ch.farEnd(); c != nil {
+			c.note(func(c *Call) { c.heard = append(c.heard, media) })
+		}
+	}
+}
+
+// music is what is heard of music on hold of a class.
+func music(class string) string {
+	if class == "" {
+		class = "default"
+	}
+	return "moh:" + class
 }
 
 // goOn arms the end of the current medium.
