@@ -1,5 +1,5 @@
-// Command consumercheck does what README tells a newcomer to do: it gets this module by README's very command, and builds
-// README's first program. It fails if that doesn't work, or if the newcomer's module or program inherits a module that
+// Command consumercheck does what README tells a newcomer to do: it gets this module by README's very commands, builds
+// README's first program, and installs what README runs from afar. It fails if that doesn't work, or if the newcomer's module or program inherits a module that
 // pkg/ari doesn't need: the generator's, the linters', the tests'.
 //
 // Run it from the module's root. What it gets is the last commit, as a version that a proxy of its own serves.
@@ -66,6 +66,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	for _, command := range append(commands, "go build -o program .") {
+		command = strings.Replace(command, "go run ", "go install ", 1) // It would run for ever.
 		if _, err := output(ctx, consumer, env, strings.Fields(command)...); err != nil {
 			return err
 		}
@@ -86,7 +87,7 @@ func run(ctx context.Context) (err error) {
 }
 
 var (
-	commandLine = regexp.MustCompile(`(?m)^    (go (?:mod init|get) \S+)$`)
+	commandLine = regexp.MustCompile(`(?m)^    (go (?:mod init|get|run) \S+)$`)
 	goProgram   = regexp.MustCompile("(?s)```go\n(package main\n.*?)```")
 )
 
@@ -139,7 +140,7 @@ func serve(ctx context.Context, dir string) (env []string, err error) {
 	cache, proxy, _ := strings.Cut(strings.TrimSpace(string(known)), "\n")
 	return append(os.Environ(),
 		"GOPROXY=file://"+filepath.ToSlash(filepath.Join(dir, "proxy"))+",file://"+filepath.ToSlash(filepath.Join(cache, "cache", "download"))+","+proxy,
-		"GOMODCACHE="+filepath.Join(dir, "cache"), "GONOSUMDB="+module, "GOFLAGS=-modcacherw", "GOWORK=off",
+		"GOMODCACHE="+filepath.Join(dir, "cache"), "GOBIN="+filepath.Join(dir, "bin"), "GONOSUMDB="+module, "GOFLAGS=-modcacherw", "GOWORK=off",
 	), nil
 }
 
