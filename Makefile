@@ -83,6 +83,10 @@ build-all: ## Build and vet everything for the other platforms
 asterisk: ## Get real Asterisks for the tests into a cache folder
 	go run ./test/asterisk/cmd/asterisk-install
 
+.PHONY: run-asterisk
+run-asterisk: ## Run a real Asterisk until Ctrl-C, to try programs on (after `make asterisk`): [VERSION=22]
+	@go run ./test/asterisk/cmd/asterisk-run $(VERSION)
+
 .PHONY: test-asterisk
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
 	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
