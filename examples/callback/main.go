@@ -94,7 +94,7 @@ func whileUp(ctx context.Context, party *ari.Channel) (context.Context, context.
 	go func() {
 		end, err := party.WaitEnd(ctx)
 		if err == nil {
-			err = end
+			err = fmt.Errorf("%s hung up: %w", party.Name, end)
 		}
 		cancel(err)
 	}()

@@ -4,6 +4,7 @@ package menu
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ari-go/ari/pkg/ari"
@@ -42,7 +43,7 @@ func (a *App) Serve(ctx context.Context, ev *ari.StasisStart) error {
 	return a.transfer(ctx, caller)
 }
 
-// digit waits for a digit, during the greeting or after it. A greeting that fails, because the sound is missing say, ends the
+// digit waits for a digit, during the greeting or after it, and returns "" if none comes. A greeting that fails, because the sound is missing say, ends the
 // waiting: the caller wouldn't know what to do.
 func digit(ctx context.Context, digits *ari.Subscription[*ari.ChannelDtmfReceived], greeting *ari.Playback) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -58,6 +59,8 @@ func digit(ctx context.Context, digits *ari.Subscription[*ari.ChannelDtmfReceive
 	switch {
 	case err == nil:
 		return ev.Digit, nil
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return "", nil
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	default:
