@@ -68,7 +68,7 @@ fuzz: ## Run each fuzz test for FUZZTIME (20s)
 	while read -r pkg name; do go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s "$$pkg"; done
 
 .PHONY: consumer-check
-consumer-check: ## Check that a module that imports pkg/ari inherits nothing of the generator
+consumer-check: ## Check README's quick start, as committed, and that a module that imports pkg/ari inherits nothing of the generator
 	@go run ./internal/cmd/consumercheck
 
 .PHONY: build-all
@@ -82,6 +82,10 @@ build-all: ## Build and vet everything for the other platforms
 .PHONY: asterisk
 asterisk: ## Get real Asterisks for the tests into a cache folder
 	go run ./test/asterisk/cmd/asterisk-install
+
+.PHONY: run-asterisk
+run-asterisk: ## Run a real Asterisk until Ctrl-C, to try programs on (after `make asterisk`): [VERSION=22]
+	@go run ./test/asterisk/cmd/asterisk-run $(VERSION)
 
 .PHONY: test-asterisk
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)

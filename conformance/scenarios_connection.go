@@ -18,6 +18,7 @@ import (
 
 var _ = register(
 	scenario{name: "connection-gap", run: connectionGap, unrecorded: true},
+	scenario{name: "program-restarts", run: programRestarts, unrecorded: true},
 	scenario{name: "connection-server-stopped", run: func(s *S) { serverGone(s, OwnEnv.Stop) }, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
 	scenario{name: "connection-server-killed", run: func(s *S) { serverGone(s, OwnEnv.Kill) }, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
 	scenario{name: "connection-server-frozen", run: serverFrozen, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
@@ -41,6 +42,28 @@ func (s *S) clientAt(baseURL, app string, opts ...ari.Option) *App {
 	p := s.listen(client, app)
 	s.ok(client.Connect(s.Ctx))
 	return p
+}
+
+// While no program is connected, the dialplan's Stasis() fails and the dialplan goes on. Channels that were in the application before
+// stay in it, and a program that is started again is told of them by no event.
+func programRestarts(s *S) {
+	app := s.AppName + "-again"
+	call := func(id string) {
+		got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local("app-" + app), ChannelID: s.id(id)}))(s)
+	}
+	call("early")
+	refused := await(s, nil, func(ev *ari.ChannelUserevent) bool { return ev.EventName == "After" })
+	require.Equal(s, "FAILED", refused.UserEvent["Status"])
+
+	first := s.connect(app)
+	call("a")
+	ch := await[*ari.StasisStart](first, nil).Channel
+	s.ok(first.Client.Close(s.Ctx))
+	second := s.connect(app)
+	require.Equal(s, []string{ch.ID}, got(second.ARI.Application("").Refresh(s.Ctx))(s).ChannelIDs)
+	s.ok(second.ARI.StopChannel(s.Ctx, ch.ID))
+	second.sequence(ch, "StasisEnd")
+	second.never(ch, "StasisStart")
 }
 
 // lasting registers a handler that lives as long as its call, and returns a function that waits for the cause of the end of one call's context.

@@ -154,11 +154,24 @@ func (c *console) follow(ctx context.Context, call *aritest.Call, what string) {
 	c.mu.Unlock()
 	c.printf("[%d] %s\n", n, what)
 	go func() {
-		if call.WaitAnswered(ctx) == nil {
-			c.printf("[%d] is answered\n", n)
-		}
-		if call.WaitEnded(ctx) == nil {
-			c.printf("[%d] is over, cause %d\n", n, call.Cause())
+		told, heard := false, 0
+		for {
+			if c.srv.Wait(ctx, func() bool { return call.Ended() || call.Answered() != told || len(call.Heard()) > heard }) != nil {
+				return
+			}
+			over := call.Ended() // Looked at first: nothing comes after it.
+			if !told && call.Answered() {
+				told = true
+				c.printf("[%d] is answered\n", n)
+			}
+			for _, media := range call.Heard()[heard:] {
+				heard++
+				c.printf("[%d] hears %s\n", n, media)
+			}
+			if over {
+				c.printf("[%d] is over, cause %d\n", n, call.Cause())
+				return
+			}
 		}
 	}()
 }

@@ -9,8 +9,9 @@
 //	keys 1 12#
 //	hangup 1
 //
-// and help for the rest. With -dialplan, extensions are read from a file written like Asterisk's extensions.conf; what it doesn't
-// have leads into the application. With -phone, telephones can be called: -phone PJSIP/alice=answer:2s -phone PJSIP/bob=busy.
+// and help for the rest. What happens to a call is told as it happens, with what the caller hears. With -dialplan, extensions are
+// read from a file written like Asterisk's extensions.conf; what it doesn't have leads into the application. With -phone, telephones
+// can be called: -phone PJSIP/alice=answer:2s -phone PJSIP/bob=busy.
 package main
 
 import (
@@ -81,7 +82,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 			return err
 		}
 	}
-	c.printf("Asterisk %s (simulated) at %s, user %s, application %s. Type help for help.\n", *version, srv.URL, *user, *app)
+	c.printf("Asterisk %s (simulated) at %s, user %s, password %s, application %s. Type help for help.\n", *version, srv.URL, *user, *password, *app)
 	return c.serve(ctx, in)
 }
 

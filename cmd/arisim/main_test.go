@@ -64,7 +64,7 @@ func (c *terminal) sees(text string) string {
 
 func TestConsole(t *testing.T) {
 	c := open(t, "-app", "ivr", "-phone", "PJSIP/carol=refuse:603")
-	url := regexp.MustCompile(`http://\S+/ari`).FindString(c.sees("simulated"))
+	url := regexp.MustCompile(`http://\S+/ari`).FindString(c.sees("user asterisk, password asterisk, application ivr"))
 	client, err := ari.NewClient(url, "ivr", ari.WithBasicAuth("asterisk", "asterisk"))
 	require.NoError(t, err)
 	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error { return ev.Channel.Answer(ctx) })
@@ -82,6 +82,9 @@ func TestConsole(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "7", digit.Digit)
 	require.Equal(t, "Alice", digit.Channel.Caller.Name)
+	_, err = digit.Channel.Play(ctx, "sound:hello-world")
+	require.NoError(t, err)
+	c.sees("[1] hears sound:hello-world")
 	c.types("channels")
 	c.sees("PJSIP/caller-00000000")
 	c.types("calls")

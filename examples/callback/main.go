@@ -46,12 +46,16 @@ func run(ctx context.Context, first, second string) error {
 		return err
 	}
 	defer hangUp(ctx, a)
+	// From here on ctx ends when the first party hangs up, also while the second one's telephone rings.
+	ctx, stop := whileUp(ctx, a)
+	defer stop()
 	b, err := call(ctx, ctrl, second)
 	if err != nil {
 		return err
 	}
 	defer hangUp(ctx, b)
-
+	ctx, stop = whileUp(ctx, b)
+	defer stop()
 	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
 	if err != nil {
 		return err
@@ -61,36 +65,40 @@ func run(ctx context.Context, first, second string) error {
 		return err
 	}
 	fmt.Println("connected")
-
-	// Whoever hangs up first ends it for both.
-	ended := make(chan string, 2)
-	for _, leg := range []*ari.Channel{a, b} {
-		go func() {
-			if end, err := leg.WaitEnd(ctx); err == nil {
-				ended <- end.Error()
-			}
-		}()
-	}
-	select {
-	case what := <-ended:
-		fmt.Println(what)
-	case <-ctx.Done():
-	}
+	<-ctx.Done()
+	fmt.Println(context.Cause(ctx))
 	return nil
 }
 
 // call calls one party and returns when it is in the application.
 func call(ctx context.Context, ctrl *ari.Controller, endpoint string) (*ari.Channel, error) {
-	ch, err := ctrl.Originate(ctx, ari.OriginateOptions{Endpoint: endpoint, Timeout: 30 * time.Second})
+	// A request that is cut off may have been carried out all the same, and the channel has to be known to be hung up.
+	ch, err := ctrl.Originate(context.WithoutCancel(ctx), ari.OriginateOptions{Endpoint: endpoint, Timeout: 30 * time.Second})
 	if err != nil {
 		return nil, err
 	}
 	if err := ch.WaitStasis(ctx); err != nil {
 		hangUp(ctx, ch)
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, fmt.Errorf("%s didn't answer: %w", endpoint, err)
 	}
 	fmt.Println(endpoint, "answered")
 	return ch, nil
+}
+
+// whileUp is a context that ends when a party hangs up, with that as its cause.
+func whileUp(ctx context.Context, party *ari.Channel) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		end, err := party.WaitEnd(ctx)
+		if err == nil {
+			err = fmt.Errorf("%s hung up: %w", party.Name, end)
+		}
+		cancel(err)
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 func hangUp(ctx context.Context, ch *ari.Channel) {

@@ -73,6 +73,7 @@ func serve(ctx context.Context, ctrl *ari.Controller, ch *ari.Channel) error {
 	if strings.HasPrefix(ch.Name, "UnicastRTP/") {
 		return nil // our own external media
 	}
+	defer ch.Stop(context.WithoutCancel(ctx)) // Nobody else hangs up if something fails, or at Ctrl-C.
 	if err := ch.Answer(ctx); err != nil {
 		return err
 	}

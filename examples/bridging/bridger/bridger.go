@@ -33,21 +33,23 @@ func (a *App) Register(client *ari.Client) (stop func()) {
 			return nil
 		}
 		err := a.serve(ctx, client.ARI(), ev.Channel)
-		if err == nil {
-			return nil
+		if err != nil {
+			// A command fails if the caller hangs up under it, and its answer may be here before the event that ends ctx.
+			// A handler that returns because its context has ended has done nothing wrong.
+			select {
+			case <-ctx.Done():
+				err = context.Cause(ctx)
+			case <-time.After(time.Second):
+				// The event may be late for longer: while the connection that brings it is down.
+				if _, gone := ev.Channel.Refresh(ctx); errors.Is(gone, ari.ErrNotFound) {
+					return nil
+				}
+			}
 		}
-		// A command fails if the caller hangs up under it, and its answer may be here before the event that ends ctx.
-		// A handler that returns because its context has ended has done nothing wrong.
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(time.Second):
+		if !errors.Is(context.Cause(ctx), ari.ErrEnded) {
+			// The call isn't over: something has failed, or the program ends. Nobody else would hang up.
+			a.cleanUp(ctx, "caller "+ev.Channel.ID, ev.Channel.Stop)
 		}
-		// The event may be late for longer: while the connection that brings it is down.
-		if _, gone := ev.Channel.Refresh(ctx); errors.Is(gone, ari.ErrNotFound) {
-			return nil
-		}
-		a.cleanUp(ctx, "caller "+ev.Channel.ID, ev.Channel.Stop) // Nobody else would hang up.
 		return err
 	})
 }

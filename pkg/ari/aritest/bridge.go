@@ -18,7 +18,7 @@ type bridge struct {
 	vars      map[string]string
 	reported  []string
 	video     string // the channel that everybody sees
-	moh       bool
+	moh       string // the music that is played
 
 	playing *playback // and those that wait for it
 	queue   []*playback
@@ -123,6 +123,9 @@ func (b *bridge) enter(ch *channel, r *role) {
 	ch.bridge, ch.role = b, r
 	b.channels = slices.Insert(b.channels, 0, ch)
 	b.emitWith("ChannelEnteredBridge", ch)
+	if b.moh != "" {
+		hear(b.moh, ch)
+	}
 	b.link()
 	b.tellPeers()
 	if b.kind == "mixing" && len(b.channels) == 2 && !r.inhibitsConnectedID {

@@ -22,15 +22,15 @@ type Call struct {
 	exten    string
 
 	// Guarded by p.mu.
-	up, ringing, over bool
-	progress          bool // early media
-	hungup            bool // at this end
-	cause, status     int
-	digits            strings.Builder // that came from Asterisk
-	onHold            bool
-	talk              *time.Timer
-	heard             []string
-	changed           chan struct{} // closed when something has changed
+	up, rang, over bool
+	progress       bool // early media
+	hungup         bool // at this end
+	cause, status  int
+	digits         strings.Builder // that came from Asterisk
+	onHold         bool
+	talk           *time.Timer
+	heard          []string
+	changed        chan struct{} // closed when something has changed
 }
 
 // A CallOption changes a call that [Server.Call] makes.
@@ -157,14 +157,14 @@ func (c *Call) signal() {
 	c.changed = make(chan struct{})
 }
 
-func (c *Call) answered() { c.note(func(c *Call) { c.up, c.ringing = true, false }) }
+func (c *Call) answered() { c.note(func(c *Call) { c.up = true }) }
 
 func (c *Call) ended(cause int) {
 	if c.talk != nil {
 		c.talk.Stop()
 	}
 	c.note(func(c *Call) {
-		c.over, c.cause, c.ringing = true, cause, false
+		c.over, c.cause = true, cause
 		if !c.outbound && !c.up && !c.hungup && c.status == 0 {
 			if c.status = c.ch.techCause; c.status == 0 {
 				c.status = 603
@@ -203,14 +203,21 @@ func (c *Call) Digits() string {
 	return c.digits.String()
 }
 
-// Heard are the media that were played to this end, in the order in which they began: "sound:hello-world".
+// Heard are the media that were played to this end, in the order in which they began: "sound:hello-world" and the like, "moh:CLASS" for
+// music on hold ("moh:default" where no class was named), and "beep" where a recording begins with one.
 func (c *Call) Heard() []string {
 	defer c.lock()()
 	return append([]string(nil), c.heard...)
 }
 
-// wait waits until a condition of the call holds.
-func (c *Call) wait(ctx context.Context, what string, condition func() bool) error {
+// ClearHeard forgets what has been heard, so that [Call.WaitHeard] waits for a medium that was played before to be played again.
+func (c *Call) ClearHeard() {
+	defer c.lock()()
+	c.heard = nil
+}
+
+// wait waits until a condition of the call holds. The last argument says, for people, that it never did.
+func (c *Call) wait(ctx context.Context, condition func() bool, never string) error {
 	for {
 		c.p.mu.Lock()
 		ok, over, changed := condition(), c.over, c.changed
@@ -219,51 +226,70 @@ func (c *Call) wait(ctx context.Context, what string, condition func() bool) err
 			return nil
 		}
 		if over {
-			return fmt.Errorf("%w: it never %s", ErrEnded, what)
+			return fmt.Errorf("%w: it %s", ErrEnded, never)
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("aritest: the call was not %s: %w", what, ctx.Err())
+			return fmt.Errorf("aritest: the call %s: %w", never, ctx.Err())
 		}
 	}
 }
 
 // WaitAnswered waits until the call is answered.
 func (c *Call) WaitAnswered(ctx context.Context) error {
-	return c.wait(ctx, "answered", func() bool { return c.up })
+	return c.wait(ctx, func() bool { return c.up }, "was never answered")
 }
 
-// WaitRinging waits until this end hears that it rings at the other, or is answered.
+// WaitRinging waits until this end hears that it rings at the other, or, where Asterisk calls, until it rings here. An answer will do too.
 func (c *Call) WaitRinging(ctx context.Context) error {
-	return c.wait(ctx, "ringing", func() bool { return c.ringing || c.up })
+	return c.wait(ctx, func() bool { return c.rang || c.up }, "never rang")
 }
 
 // WaitProgress waits until there are early media, or the call is answered.
 func (c *Call) WaitProgress(ctx context.Context) error {
-	return c.wait(ctx, "answered with early media", func() bool { return c.progress || c.up })
+	return c.wait(ctx, func() bool { return c.progress || c.up }, "never had early media")
 }
 
 // WaitEnded waits until the call is over.
 func (c *Call) WaitEnded(ctx context.Context) error {
-	return c.wait(ctx, "ended", func() bool { return c.over })
+	return c.wait(ctx, func() bool { return c.over }, "never ended")
 }
 
 // WaitDigits waits until at least these digits have come from Asterisk.
 func (c *Call) WaitDigits(ctx context.Context, digits string) error {
-	return c.wait(ctx, "sent the digits "+digits, func() bool { return strings.Contains(c.digits.String(), digits) })
+	err := c.wait(ctx, func() bool { return strings.Contains(c.digits.String(), digits) }, "was never sent the digits "+digits)
+	if err != nil {
+		return fmt.Errorf("%w; digits so far: %q", err, c.Digits())
+	}
+	return nil
 }
 
-// WaitHeard waits until a medium, such as "sound:hello-world", has begun to play at this end.
+// WaitHeard waits until a medium, named as in [Call.Heard], has begun to play at this end.
 func (c *Call) WaitHeard(ctx context.Context, media string) error {
-	return c.wait(ctx, "told "+media, func() bool {
-		return slices.Contains(c.heard, media)
-	})
+	err := c.wait(ctx, func() bool { return slices.Contains(c.heard, media) }, "never heard "+media)
+	if err != nil {
+		return fmt.Errorf("%w; heard so far: %v", err, c.Heard())
+	}
+	return nil
+}
+
+// WaitRecording waits until what is said at this end is being recorded: the call's channel, the bridge that it is in, or a channel that
+// snoops on it.
+func (c *Call) WaitRecording(ctx context.Context) error {
+	return c.wait(ctx, func() bool {
+		for _, r := range c.p.live {
+			if r.state == "recording" && r.of(c.ch) {
+				return true
+			}
+		}
+		return false
+	}, "was never recorded")
 }
 
 // WaitBridged waits until the call's channel is in a bridge with n channels or more.
 func (c *Call) WaitBridged(ctx context.Context, n int) error {
-	return c.wait(ctx, "bridged", func() bool { return c.ch.bridge != nil && len(c.ch.bridge.channels) >= n })
+	return c.wait(ctx, func() bool { return c.ch.bridge != nil && len(c.ch.bridge.channels) >= n }, fmt.Sprintf("was never in a bridge of %d", n))
 }
 
 // SendDTMF presses keys.

@@ -54,8 +54,7 @@ type channel struct {
 	call      *Call      // who is at the other end
 	snooped   *channel   // which one it listens to
 	snoops    []*channel // which ones listen to it
-	moh       string
-	origApp   string // what it is said to run when it is called: "AppDial2", or nothing
+	origApp   string     // what it is said to run when it is called: "AppDial2", or nothing
 	broadcast *broadcast
 
 	queue   []*command
@@ -366,7 +365,7 @@ func (ch *channel) ringing() {
 		return
 	}
 	if ch.call != nil {
-		ch.call.note(func(c *Call) { c.ringing = true })
+		ch.call.note(func(c *Call) { c.rang = true })
 	}
 	if o := ch.other; o != nil && ch.half == 2 && !o.hungup {
 		o.calleeRings()

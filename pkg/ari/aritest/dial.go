@@ -113,6 +113,9 @@ func (ch *channel) calleeRings() {
 		return
 	}
 	ch.setState(stateRinging)
+	if ch.call != nil {
+		ch.call.note(func(c *Call) { c.rang = true })
+	}
 	d.event("RINGING")
 }
 

@@ -347,7 +347,10 @@ func (r *run) execute(app, data string) bool {
 	case "Echo":
 		r.echoes = true
 		return false
-	case "Milliwatt", "MusicOnHold":
+	case "Milliwatt":
+		return false
+	case "MusicOnHold":
+		hear(music(before(data, ",")), ch)
 		return false
 	case "Read": // the variable, a prompt, how many digits, options, attempts, seconds
 		parts := append(strings.Split(data, ","), make([]string, 6)...)
@@ -379,6 +382,7 @@ func (r *run) execute(app, data string) bool {
 		for name := range strings.SplitSeq(before(data, ","), "&") {
 			if s := ch.p.sounds[name]; s != nil {
 				total += s.duration
+				hear("sound:"+name, ch)
 			}
 		}
 		return r.pause(total)

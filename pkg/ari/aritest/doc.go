@@ -8,8 +8,12 @@
 //	go client.Run(ctx)
 //	call := srv.Call("1000")              // a caller dials 1000
 //	call.WaitAnswered(ctx)
+//	call.WaitHeard(ctx, "sound:hello-world") // or "moh:default", or "beep"
 //	call.SendDTMF("12#")
+//	call.WaitRecording(ctx)
+//	call.Speak(3 * time.Second)
 //	call.Hangup()
+//	srv.WaitIdle(ctx)                     // nothing is left over
 //
 // The server keeps time by package time alone and starts no goroutine that spins, so with [InMemory] it works within
 // a bubble of package testing/synctest, where a call of an hour takes a microsecond.
@@ -19,7 +23,7 @@
 // All operations of the interface, with the checks, statuses and messages of Asterisk 22; what they do to channels
 // (also Local pairs, snooping, external media), bridges, playbacks, recordings, device states, mailboxes, and the events
 // that follow, in Asterisk's order; a small dialplan; REST over the websocket. There is no media: sounds last as long as
-// they are said to, and nobody hears them.
+// Asterisk's do, or as [Server.Sound] says, and [Call.Heard] names what would be heard.
 //
 // # What is different
 //

@@ -223,9 +223,10 @@ func (o *operations) BridgesRemoveChannel(w http.ResponseWriter, r *http.Request
 }
 
 // BridgesStartMoh plays music.
-func (o *operations) BridgesStartMoh(w http.ResponseWriter, _ *http.Request, id string, _ gen.BridgesStartMohParams) {
+func (o *operations) BridgesStartMoh(w http.ResponseWriter, _ *http.Request, id string, q gen.BridgesStartMohParams) {
 	o.onBridge(w, http.StatusNoContent, id, func(b *bridge) (jsonText, *apiError) {
-		b.moh = true
+		b.moh = music(deref(q.MohClass))
+		hear(b.moh, b.channels...)
 		return nil, nil
 	})
 }
@@ -233,10 +234,10 @@ func (o *operations) BridgesStartMoh(w http.ResponseWriter, _ *http.Request, id 
 // BridgesStopMoh ends that.
 func (o *operations) BridgesStopMoh(w http.ResponseWriter, _ *http.Request, id string) {
 	o.onBridge(w, http.StatusNoContent, id, func(b *bridge) (jsonText, *apiError) {
-		if !b.moh {
+		if b.moh == "" {
 			return nil, failed(http.StatusConflict, "Bridge isn't playing music")
 		}
-		b.moh = false
+		b.moh = ""
 		return nil, nil
 	})
 }
@@ -285,7 +286,7 @@ func (o *operations) BridgesRecord(w http.ResponseWriter, _ *http.Request, id st
 		if err != nil {
 			return nil, err
 		}
-		rec.bridge = b
+		rec.bridge, rec.beep = b, deref(q.Beep)
 		w.Header().Set("Location", "/ari/recordings/live/"+escape(q.Name))
 		return o.p.record(rec), nil
 	})

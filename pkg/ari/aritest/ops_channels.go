@@ -498,11 +498,7 @@ func (o *operations) ChannelsRing(w http.ResponseWriter, _ *http.Request, id str
 
 // ChannelsRingStop ends that.
 func (o *operations) ChannelsRingStop(w http.ResponseWriter, _ *http.Request, id string) {
-	o.command(w, id, func(ch *channel) {
-		if ch.call != nil {
-			ch.call.note(func(c *Call) { c.ringing = false })
-		}
-	})
+	o.command(w, id, func(*channel) {})
 }
 
 // ChannelsProgress tells the caller that there is early media.
@@ -558,7 +554,7 @@ func milliseconds(n *int) time.Duration { return time.Duration(deref(n)) * time.
 
 // ChannelsHold puts the party on hold.
 func (o *operations) ChannelsHold(w http.ResponseWriter, _ *http.Request, id string) {
-	o.command(w, id, func(*channel) {})
+	o.command(w, id, func(ch *channel) { hear(music(""), ch) })
 }
 
 // ChannelsUnhold ends that.
@@ -568,16 +564,12 @@ func (o *operations) ChannelsUnhold(w http.ResponseWriter, _ *http.Request, id s
 
 // ChannelsStartMoh plays music to the party.
 func (o *operations) ChannelsStartMoh(w http.ResponseWriter, _ *http.Request, id string, q gen.ChannelsStartMohParams) {
-	class := deref(q.MohClass)
-	if class == "" {
-		class = "default"
-	}
-	o.command(w, id, func(ch *channel) { ch.moh = class })
+	o.command(w, id, func(ch *channel) { hear(music(deref(q.MohClass)), ch) })
 }
 
 // ChannelsStopMoh ends that.
 func (o *operations) ChannelsStopMoh(w http.ResponseWriter, _ *http.Request, id string) {
-	o.command(w, id, func(ch *channel) { ch.moh = "" })
+	o.command(w, id, func(*channel) {})
 }
 
 // ChannelsStartSilence plays silence to the party.
@@ -688,7 +680,7 @@ func (o *operations) ChannelsRecord(w http.ResponseWriter, _ *http.Request, id s
 		if err != nil {
 			return nil, err
 		}
-		rec.ch = ch
+		rec.ch, rec.beep = ch, deref(q.Beep)
 		w.Header().Set("Location", "/ari/recordings/live/"+escape(q.Name))
 		return o.p.record(rec), nil
 	})

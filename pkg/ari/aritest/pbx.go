@@ -75,7 +75,7 @@ func newPBX(o options) *pbx {
 		},
 		endpoints: map[string]*Endpoint{},
 		dialplan:  newDialplan(),
-		sounds:    defaultSounds(),
+		sounds:    maps.Clone(defaultSounds()),
 		changed:   make(chan struct{}),
 	}
 	p.reset()

@@ -1,9 +1,11 @@
 package aritest
 
 import (
+	_ "embed" // the list of sounds
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -13,30 +15,27 @@ type sound struct {
 	languages []string
 }
 
-// defaultSounds are some of those that come with Asterisk, with how long they last.
-func defaultSounds() map[string]*sound {
+// The sounds that come with Asterisk, as files of Debian's package of core sounds: their names, and how many milliseconds they last.
+//
+//go:embed sounds.txt
+var coreSounds string
+
+// defaultSounds are the sounds that come with Asterisk.
+var defaultSounds = sync.OnceValue(func() map[string]*sound {
 	sounds := map[string]*sound{}
-	for name, ms := range map[string]int{
-		"agent-pass": 2600, "auth-thankyou": 1300, "beep": 300, "beeperr": 500, "conf-adminmenu": 6000, "demo-abouttotry": 8000,
-		"demo-congrats": 28000, "demo-echodone": 4000, "demo-echotest": 21000, "demo-enterkeywords": 3000, "demo-instruct": 12000,
-		"demo-moreinfo": 18000, "demo-nogo": 4000, "demo-nomatch": 3000, "demo-thanks": 6000, "hello-world": 1460, "invalid": 2000,
-		"pbx-invalid": 3000, "pbx-transfer": 1500, "please-try-again": 1800, "queue-thankyou": 2500, "transfer": 1200, "tt-monkeys": 16000,
-		"tt-weasels": 6000, "vm-goodbye": 1260, "vm-enter-num-to-call": 2400, "vm-intro": 6000, "vm-login": 1800, "vm-password": 800,
-		"digits/star": 600, "digits/pound": 600, "letters/at": 400, "ss-noservice": 7000, "privacy-thankyou": 1000, "welcome": 1500,
-	} {
+	for line := range strings.Lines(coreSounds) {
+		name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		ms, err := strconv.Atoi(text)
+		if err != nil {
+			panic("aritest: sounds.txt: " + err.Error())
+		}
 		sounds[name] = &sound{duration: time.Duration(ms) * time.Millisecond, languages: []string{"en"}}
 	}
-	for n := range 21 {
-		sounds["digits/"+strconv.Itoa(n)] = &sound{duration: 500 * time.Millisecond, languages: []string{"en"}}
-	}
-	for n := 1; n <= 10; n++ {
-		sounds["silence/"+strconv.Itoa(n)] = &sound{duration: time.Duration(n) * time.Second, languages: []string{"en"}}
-	}
 	return sounds
-}
+})
 
-// Sound adds a sound that can be played, "sound:NAME", or changes how long it lasts. Some of those that come with Asterisk are
-// there already; playing one that isn't fails, as it does with Asterisk.
+// Sound adds a sound that can be played, "sound:NAME", or changes how long it lasts. Asterisk's core sounds are there already, as long
+// as they are in English; playing one that isn't there fails, as it does with Asterisk.
 func (s *Server) Sound(name string, duration time.Duration) {
 	p := s.pbx
 	p.mu.Lock()
@@ -123,14 +122,9 @@ func (pb *playback) start() {
 	pb.offset = 0
 	pb.emit("PlaybackStarted")
 	media := pb.media[pb.at]
-	for _, ch := range pb.listeners() {
-		if c := ch.farEnd(); c != nil {
-			c.note(func(c *Call) { c.heard = append(c.heard, media) })
-		}
-	}
 	_, ok, _, ends := pb.length(media)
 	pb.failed = !ok
-	if !ok {
+	if !ok { // Nobody has heard it.
 		if !ends && pb.at == len(pb.media)-1 {
 			pb.remove() // Asterisk never tells the end of such a one.
 			return
@@ -138,6 +132,7 @@ func (pb *playback) start() {
 		pb.next()
 		return
 	}
+	hear(media, pb.listeners()...)
 	pb.goOn()
 }
 
@@ -155,6 +150,23 @@ func (ch *channel) farEnd() *Call {
 		return ch.call
 	}
 	return nil
+}
+
+// hear notes what begins to be heard at the far ends of channels.
+func hear(media string, channels ...*channel) {
+	for _, ch := range channels {
+		if c := ch.farEnd(); c != nil {
+			c.note(func(c *Call) { c.heard = append(c.heard, media) })
+		}
+	}
+}
+
+// music is what is heard of music on hold of a class.
+func music(class string) string {
+	if class == "" {
+		class = "default"
+	}
+	return "moh:" + class
 }
 
 // goOn arms the end of the current medium.

@@ -18,6 +18,7 @@ type recording struct {
 	ch          *channel
 	bridge      *bridge
 	cmd         *command
+	beep        bool
 	terminateOn string
 	maxSilence  time.Duration
 	maxDuration time.Duration
@@ -128,8 +129,34 @@ func (r *recording) start() {
 	r.state = "recording"
 	r.began = r.p.now()
 	r.emit("RecordingStarted")
+	if r.beep {
+		hear("beep", r.listeners()...)
+	}
 	r.arm()
+	r.runs()
+}
+
+// listeners are the channels that hear the beep.
+func (r *recording) listeners() []*channel {
+	if r.ch != nil {
+		return []*channel{r.ch}
+	}
+	return slices.Clone(r.bridge.channels)
+}
+
+// of reports whether what is said at the channel's far end is recorded.
+func (r *recording) of(ch *channel) bool {
+	return r.ch == ch || r.bridge != nil && r.bridge == ch.bridge || r.ch != nil && r.ch.snooped == ch
+}
+
+// runs wakes those who wait for the recording to run.
+func (r *recording) runs() {
 	r.p.signal()
+	for _, ch := range r.p.channelOrder {
+		if ch.call != nil && r.of(ch) {
+			ch.call.signal()
+		}
+	}
 }
 
 func (r *recording) arm() {
@@ -170,6 +197,7 @@ func (r *recording) unpause() {
 		r.state = "recording"
 		r.began = r.p.now()
 		r.arm()
+		r.runs()
 	}
 }
 
@@ -303,7 +331,7 @@ func keys(text string) string {
 // speak is somebody's voice at the channel's far end.
 func (ch *channel) speak(d time.Duration) {
 	for _, r := range ch.p.recordings() {
-		if r.ch == ch || r.bridge != nil && r.bridge == ch.bridge || r.ch != nil && r.ch.snooped == ch {
+		if r.of(ch) {
 			r.heard(d)
 		}
 	}

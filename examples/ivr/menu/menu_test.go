@@ -1,19 +1,21 @@
-package ivr_test
+package menu_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ari-go/ari/examples/ivr"
+	"github.com/ari-go/ari/examples/ivr/menu"
 	"github.com/ari-go/ari/pkg/ari/aritest"
 )
+
+const greeting = "sound:vm-enter-num-to-call"
 
 func start(t *testing.T) (*aritest.Server, *aritest.Endpoint) {
 	srv := aritest.NewServer(t)
 	operator := srv.Endpoint("PJSIP/operator", aritest.Answers(0))
 	client := srv.Client()
-	client.OnStasisStart((&ivr.Menu{Client: client, Operator: "PJSIP/operator"}).Serve)
+	client.OnStasisStart((&menu.App{Client: client, Operator: "PJSIP/operator"}).Serve)
 	require.NoError(t, client.Connect(t.Context()))
 	return srv, operator
 }
@@ -21,7 +23,7 @@ func start(t *testing.T) (*aritest.Server, *aritest.Endpoint) {
 func TestTransfer(t *testing.T) {
 	srv, operator := start(t)
 	caller := srv.Call("1000", aritest.From("Alice <100>"))
-	require.NoError(t, caller.WaitHeard(t.Context(), "sound:welcome"))
+	require.NoError(t, caller.WaitHeard(t.Context(), greeting))
 	caller.SendDTMF("1")
 	_, err := operator.Next(t.Context())
 	require.NoError(t, err)
@@ -33,7 +35,7 @@ func TestTransfer(t *testing.T) {
 func TestHangupInTheMiddle(t *testing.T) {
 	srv, _ := start(t)
 	caller := srv.Call("1000")
-	require.NoError(t, caller.WaitHeard(t.Context(), "sound:welcome"))
+	require.NoError(t, caller.WaitHeard(t.Context(), greeting))
 	caller.Hangup()
 	require.NoError(t, srv.WaitIdle(t.Context()))
 }

@@ -1,0 +1,86 @@
+package aritest_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ari-go/ari/pkg/ari/aritest"
+)
+
+// waits are all waits of a call for something that hasn't come, with what they say then.
+func waits(call *aritest.Call) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"was never answered":           call.WaitAnswered,
+		"never rang":                   call.WaitRinging,
+		"never had early media":        call.WaitProgress,
+		"was never sent the digits 12": func(ctx context.Context) error { return call.WaitDigits(ctx, "12") },
+		"never heard sound:beep":       func(ctx context.Context) error { return call.WaitHeard(ctx, "sound:beep") },
+		"was never recorded":           call.WaitRecording,
+		"was never in a bridge of 2":   func(ctx context.Context) error { return call.WaitBridged(ctx, 2) },
+	}
+}
+
+// A wait that is in vain says what was waited for, and ends with the call.
+func TestWaitInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory())
+		listen(t, srv, "app=hello")
+		phone := srv.Endpoint("PJSIP/alice", aritest.Silent())
+		ok(t, srv, "POST", "/channels/a?endpoint=PJSIP/alice&app=hello")
+		called, err := phone.Next(soon(t))
+		require.NoError(t, err)
+		for _, call := range []*aritest.Call{srv.Call("1000"), called} {
+			ended := map[string]chan error{}
+			for never, wait := range waits(call) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				require.ErrorContains(t, wait(ctx), "aritest: the call "+never+": context deadline exceeded")
+				result := make(chan error, 2)
+				ended[never] = result
+				go func() { result <- wait(t.Context()) }()
+			}
+			synctest.Wait() // until all of them wait
+			call.Hangup()
+			for never, wait := range waits(call) {
+				ended[never] <- wait(t.Context()) // begun too late
+				for range 2 {
+					err := <-ended[never]
+					require.ErrorIs(t, err, aritest.ErrEnded)
+					require.ErrorContains(t, err, "aritest: the call is over: it "+never)
+				}
+			}
+			require.NoError(t, call.WaitEnded(t.Context()))
+		}
+	})
+}
+
+// What has happened can be waited for when the call is over, too.
+func TestWaitAfterwards(t *testing.T) {
+	srv := aritest.NewServer(t, aritest.WithSpeed(100))
+	l := listen(t, srv, "app=hello")
+	call := srv.Call("1000", aritest.WithChannelID("c"))
+	l.await("StasisStart c")
+	ok(t, srv, "POST", "/channels/c/ring")
+	ok(t, srv, "DELETE", "/channels/c/ring")
+	ok(t, srv, "POST", "/channels/c/play/p?media=sound:hello-world")
+	l.await("PlaybackFinished sound:hello-world done")
+	call.Hangup()
+	require.NoError(t, call.WaitEnded(soon(t)))
+	require.NoError(t, call.WaitRinging(soon(t)))
+	require.NoError(t, call.WaitHeard(soon(t), "sound:hello-world"))
+	require.EqualError(t, call.WaitHeard(soon(t), "sound:beep"),
+		"aritest: the call is over: it never heard sound:beep; heard so far: [sound:hello-world]")
+
+	phone := srv.Endpoint("PJSIP/alice", aritest.Rings())
+	ok(t, srv, "POST", "/channels/a?endpoint=PJSIP/alice&app=hello")
+	called, err := phone.Next(soon(t))
+	require.NoError(t, err)
+	require.NoError(t, called.WaitRinging(soon(t)))
+	called.Refuse(486)
+	require.NoError(t, called.WaitRinging(soon(t)))
+	require.ErrorIs(t, called.WaitAnswered(soon(t)), aritest.ErrEnded)
+}
