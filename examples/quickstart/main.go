@@ -15,7 +15,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"github.com/ari-go/ari/pkg/ari"
@@ -70,9 +69,6 @@ func run(ctx context.Context, endpoint string) error {
 
 // serve handles one call. Its context ends when the channel leaves the application.
 func serve(ctx context.Context, ctrl *ari.Controller, ch *ari.Channel) error {
-	if strings.HasPrefix(ch.Name, "UnicastRTP/") {
-		return nil // our own external media
-	}
 	defer ch.Stop(context.WithoutCancel(ctx)) // Nobody else hangs up if something fails, or at Ctrl-C.
 	if err := ch.Answer(ctx); err != nil {
 		return err

@@ -106,16 +106,16 @@ func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOp
 }
 
 // Snoop makes a channel that listens to this one (Spy) or speaks into it (Whisper), and puts it into an
-// application: opts.App, or the client's. At least one direction must be given. With a connected client it returns
-// when the channel has entered the client's application. It fails with ErrNotFound if the channel is gone,
-// ErrInvalid without a direction.
+// application: opts.App, or the client's, whose handlers of OnStasisStart don't get it. At least one direction must be
+// given. With a connected client it returns when the channel has entered the client's application. It fails with
+// ErrNotFound if the channel is gone, ErrInvalid without a direction.
 func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error) {
 	id := or(opts.SnoopID, newID())
 	req, err := o.ctrl.begin(ctx, opChannelsSnoopChannelWithId, o.ID, id)
 	if err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expectChannel(id, or(opts.App, o.ctrl.application))
+	lf := toolOf(o.ctrl.expectChannel(id, or(opts.App, o.ctrl.application)))
 	params := opts.params()
 	params.App = or(opts.App, o.ctrl.application)
 	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, params)

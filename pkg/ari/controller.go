@@ -109,8 +109,8 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 }
 
 // CreateExternalMedia makes a channel that carries audio to and from a program, by RTP, AudioSocket or a websocket.
-// It enters opts.App, by default the client's application: a program that answers every channel should look at the
-// channel's name first. Format is required. If opts.ChannelID is empty it gets an id of ours.
+// It enters opts.App, by default the client's application; the client's handlers of OnStasisStart don't get it. Format is
+// required. If opts.ChannelID is empty it gets an id of ours.
 //
 // With a connected client it returns when the channel has entered the client's application, so that it can go into a
 // bridge at once; not so with transport websocket, whose channel waits for a connection first. When the connection is
@@ -128,7 +128,7 @@ func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMedia
 	}
 	params := opts.params()
 	params.ChannelID, params.App = &id, or(opts.App, c.application)
-	lf := c.expectOriginated(id, params.App)
+	lf := toolOf(c.expectOriginated(id, params.App))
 	resp, err := c.api.ChannelsExternalMedia(req, params, opts.body())
 	ch, err := made[*Channel](c, lf)(decodeObject[Channel](req, resp, err))
 	if err != nil || opts.Transport == TransportWebsocket {

@@ -35,21 +35,31 @@ import (
 // dropped, a call of it that is under way goes on. It doesn't wait for that, so
 // it may be called by the handler itself.
 func On[E Event](c *Client, h func(context.Context, E) error) (stop func()) {
+	return c.register(newHandler(c, h))
+}
+
+func newHandler[E Event](c *Client, h func(context.Context, E) error) *handler {
 	if h == nil {
-		panic("ari: On: the handler is nil")
+		panic("ari: the handler is nil")
 	}
-	return c.register(&handler{
+	return &handler{
 		c:    c,
 		sel:  selectionOf[E](),
 		call: func(ctx context.Context, ev Event) error { return h(ctx, ev.(E)) },
-	})
+	}
 }
 
-// OnStasisStart registers a handler for channels that enter the application.
+// OnStasisStart registers a handler for calls: channels that enter the application.
 // The handler may last as long as the call: its context ends when the channel
 // leaves the application. See [On].
+//
+// Channels that this client makes by CreateExternalMedia and Snoop enter it as well,
+// but they are no calls, and a handler that makes such a channel for each call would
+// go on with that for ever. It doesn't get them; a handler registered with On does.
 func (c *Client) OnStasisStart(h func(context.Context, *StasisStart) error) (stop func()) {
-	return On(c, h)
+	calls := newHandler(c, h)
+	calls.callsOnly = true
+	return c.register(calls)
 }
 
 // OnStasisEnd registers a handler for channels that leave the application. See
@@ -418,8 +428,12 @@ func (l *link) dispatch(in *inbound) {
 	// Subscriptions get the event before contexts end, so that who waits for it with such a context gets it.
 	// Handlers get it after that, so that one of StasisEnd never sees its channel's StasisStart context alive.
 	over := l.leave(in)
+	tool := false // the channel is no call
 	for _, hit := range l.hits {
 		hit.offer(in)
+		if lf, ok := hit.(*life); ok && lf.isTool() {
+			tool = true
+		}
 	}
 	clear(l.hits)
 	l.endScopes(in)
@@ -439,7 +453,9 @@ func (l *link) dispatch(in *inbound) {
 			t.ctx = entered.ctx
 		}
 		for _, h := range handlers {
-			h.offer(in, t)
+			if !h.callsOnly || !tool {
+				h.offer(in, t)
+			}
 		}
 	}
 	if in.kind.role == roleReplaced && l.ours(string(in.app)) {

@@ -18,6 +18,8 @@ type handler struct {
 	sel  *selection
 	call func(context.Context, Event) error
 
+	callsOnly bool // it doesn't get the client's own tools
+
 	mu      sync.Mutex // never held while user code runs
 	stopped bool
 	lanes   map[entityKey]*lane

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // A stage is something that happens once in an entity's life.
@@ -63,6 +64,7 @@ type life struct {
 	originated bool
 
 	mu      sync.Mutex // never held while user code runs
+	tool    bool       // a channel that is no call: external media, or a snoop
 	pending bool       // the request that makes the entity is under way
 	doubt   bool       // a resync came while it was pending
 	reached stage
@@ -128,6 +130,36 @@ func (c *Controller) watch(ctx context.Context, kind entityKind, id string) (*li
 		return nil, err
 	}
 	return lf, nil
+}
+
+// toolOf marks the life of a channel that the client makes for its own purposes.
+func toolOf(lf *life) *life {
+	if lf != nil {
+		lf.mu.Lock()
+		defer lf.mu.Unlock()
+		lf.tool = true
+	}
+	return lf
+}
+
+// failed drops the life of what a request has failed to make. Without an answer it may come to be nevertheless, for as
+// long as it takes to take it back, and then it must be known for what it is.
+func (lf *life) failed(err error) {
+	if e, ok := errors.AsType[*Error](err); ok && e.StatusCode == 0 && lf.isTool() {
+		time.AfterFunc(2*undoTimeout, lf.drop)
+		return
+	}
+	lf.drop()
+}
+
+func (lf *life) isTool() bool {
+	if lf == nil {
+		return false
+	}
+
+	lf.mu.Lock()
+	defer lf.mu.Unlock()
+	return lf.tool
 }
 
 // hear subscribes the client's application to an object, unless it hears of it anyway, so that whoever waits for the

@@ -62,7 +62,7 @@ func (o *LiveRecording) follow(lf *life) { o.life = lf }
 func made[T liver](c *Controller, lf *life) func(T, error) (T, error) {
 	return func(v T, err error) (T, error) {
 		if err != nil {
-			lf.drop()
+			lf.failed(err)
 			var none T
 			return none, err
 		}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/ari-go/ari/pkg/ari"
@@ -28,10 +27,6 @@ type App struct {
 // Register makes the client's incoming calls the application's. The returned function takes that back.
 func (a *App) Register(client *ari.Client) (stop func()) {
 	return client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
-		// External media enters the application like any other channel. It isn't a caller.
-		if strings.HasPrefix(ev.Channel.Name, "UnicastRTP/") {
-			return nil
-		}
 		err := a.serve(ctx, client.ARI(), ev.Channel)
 		if err != nil {
 			// A command fails if the caller hangs up under it, and its answer may be here before the event that ends ctx.
