@@ -318,8 +318,17 @@ func flood(ctx context.Context, length time.Duration) error {
 		srv.Faults().SendEvent("hello", "StasisEnd", map[string]any{"channel": map[string]any{"id": fmt.Sprintf("flood-%d", vital%10)}})
 		vital++
 		// At the client's pace: what is in flight is the server's memory, not the client's.
-		if err := until(ctx, func() bool { return client.Stats().Frames >= sent }); err != nil {
+		lost := false
+		err := until(ctx, func() bool {
+			s := client.Stats()
+			lost = s.Connections > 1 || !s.Connected
+			return lost || s.Frames >= sent
+		})
+		if err != nil {
 			return err
+		}
+		if lost {
+			return fmt.Errorf("the connection was lost after %d events: the reader was too slow for the server", sent)
 		}
 		peak = max(peak, use().heap)
 	}
