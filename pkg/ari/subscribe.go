@@ -256,6 +256,20 @@ func (s *Subscription[E]) Next(ctx context.Context) (E, error) {
 	return ev.(E), nil
 }
 
+// TryNext returns the next event if one is there already, and true. It doesn't wait. Without an event, Err tells whether
+// one can still come.
+func (s *Subscription[E]) TryNext() (E, bool) {
+	ev, lost := s.s.take()
+	if lost > 0 {
+		s.s.reportCaughtUp(lost)
+	}
+	if ev == nil {
+		var none E
+		return none, false
+	}
+	return ev.(E), true
+}
+
 // All returns the events as they come. The loop ends with the subscription.
 // A regular end ([ErrEnded]) just ends it; any other reason, ctx's end among
 // them, is handed to the loop's body as its last turn's error.
@@ -355,7 +369,7 @@ func (s *subscription) next(ctx context.Context) (Event, error) {
 	for {
 		ev, lost, wake, err := s.poll()
 		if lost > 0 {
-			s.c.reportCaughtUp("subscription to "+s.sel.name, s.at.own, lost)
+			s.reportCaughtUp(lost)
 		}
 		if wake == nil {
 			return ev, err
@@ -377,14 +391,7 @@ func (s *subscription) next(ctx context.Context) (Event, error) {
 func (s *subscription) poll() (ev Event, lost uint64, wake chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.queue.len() > 0 {
-		ev = s.queue.pop()
-		if s.err == nil {
-			s.c.waiting.Add(-1)
-		}
-		if s.queue.len() == 0 {
-			lost, s.lost = s.lost, 0
-		}
+	if ev, lost = s.pop(); ev != nil {
 		return ev, lost, nil, nil
 	}
 	if s.err != nil {
@@ -394,6 +401,33 @@ func (s *subscription) poll() (ev Event, lost uint64, wake chan struct{}, err er
 		s.wake = make(chan struct{})
 	}
 	return nil, 0, s.wake, nil
+}
+
+// take is pop for those who don't wait.
+func (s *subscription) take() (ev Event, lost uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pop()
+}
+
+// pop takes the next event; nil if there is none. It also returns the count of an episode of loss that ends here. Call it
+// with mu held.
+func (s *subscription) pop() (ev Event, lost uint64) {
+	if s.queue.len() == 0 {
+		return nil, 0
+	}
+	ev = s.queue.pop()
+	if s.err == nil {
+		s.c.waiting.Add(-1)
+	}
+	if s.queue.len() == 0 {
+		lost, s.lost = s.lost, 0
+	}
+	return ev, lost
+}
+
+func (s *subscription) reportCaughtUp(lost uint64) {
+	s.c.reportCaughtUp("subscription to "+s.sel.name, s.at.own, lost)
 }
 
 // over reports whether err says that what the subscription is about has come to a regular end; the end of

@@ -54,6 +54,34 @@ func TestSubscriptionNextEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestSubscriptionTryNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported bag[error]
+		c := offline(t, WithEventBuffer(2), WithErrorHandler(func(_ context.Context, err error) { reported.add(err) }))
+		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
+		_, ok := sub.TryNext()
+		assert.False(t, ok)
+		c.receive(dtmfFrame("c1", "1"), dtmfFrame("c1", "2"), dtmfFrame("c1", "3")) // one too many
+		for _, want := range []string{"1", "2"} {
+			ev, ok := sub.TryNext()
+			require.True(t, ok)
+			assert.Equal(t, want, ev.Digit)
+		}
+		_, ok = sub.TryNext()
+		assert.False(t, ok)
+		assert.Zero(t, c.waiting.Load())
+		synctest.Wait()
+		assert.Len(t, reported.all(), 1)
+		c.receive(dtmfFrame("c1", "4"), destroyedFrame("c1"))
+		require.ErrorIs(t, sub.Err(), ErrChannelDestroyed)
+		ev, ok := sub.TryNext() // what is left
+		require.True(t, ok)
+		assert.Equal(t, "4", ev.Digit)
+		_, ok = sub.TryNext()
+		assert.False(t, ok)
+	})
+}
+
 // scopeAt is a scope that names its places itself.
 type scopeAt places
 
