@@ -153,13 +153,15 @@ func playbackQueued(s *S) {
 	s.sequence(third, "PlaybackStarted", "PlaybackFinished done")
 }
 
-// To Asterisk, a playback that a hangup has cut off has failed.
+// To Asterisk, a playback that a hangup has cut off has failed. To who waits for it, the channel has ended.
 func playbackCutByHangup(s *S) {
 	ch := s.up("a", extSilent)
 	p := got(ch.Play(s.Ctx, s.Server().Tone))(s)
 	await[*ari.PlaybackStarted](s, p)
 	s.ok(ch.Stop(s.Ctx))
-	require.Error(s, p.Wait(s.Ctx))
+	err := p.Wait(s.Ctx)
+	require.ErrorIs(s, err, ari.ErrEnded)
+	require.NotErrorIs(s, err, ari.ErrPlaybackFailed)
 	s.sequence(p, "PlaybackStarted", "PlaybackFinished failed")
 	s.sequence(ch, "PlaybackStarted", "PlaybackFinished", "StasisEnd", "ChannelDestroyed")
 	require.ErrorIs(s, s.ARI.Playback(p.ID).Wait(s.Ctx), ari.ErrNotFound)

@@ -228,6 +228,7 @@ type call struct {
 	last    *Channel // as StasisStart showed it; nil if nobody listened
 	ctx     context.Context
 	cancel  context.CancelCauseFunc // nil if no handler needed ctx
+	hangup  bool                    // it is being hung up
 }
 
 func (k *call) end(err error) {
@@ -394,6 +395,10 @@ func (l *link) dispatch(in *inbound) {
 	case roleStasisEnd:
 		if l.exorcise(in) {
 			return
+		}
+	case roleHangupRequest:
+		for _, k := range l.calls[string(in.id(kindChannel))] {
+			k.hangup = true
 		}
 	default:
 	}
@@ -574,6 +579,18 @@ func (in *inbound) endError(kind entityKind, reason error) *EndError {
 		e.CauseText = string(in.scan.text(in.scan.causeText))
 	}
 	return e
+}
+
+// cutOff says that what runs on a channel has failed since the channel is being hung up; nil if it isn't. Asterisk tells
+// of such a failure before it tells of the channel's end. Call it with mu held.
+func (l *link) cutOff(in *inbound) error {
+	id := string(in.id(kindChannel))
+	for _, k := range l.calls[id] {
+		if k.hangup {
+			return &EndError{Entity: entityKey{l.id, kindChannel, id}.String(), Reason: ErrEnded}
+		}
+	}
+	return nil
 }
 
 // endMissed ends a call whose StasisEnd was lost in a gap, and makes one in its

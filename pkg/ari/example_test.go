@@ -191,7 +191,7 @@ func ExamplePlayback_Wait() {
 		}
 		switch err := playback.Wait(ctx); {
 		case errors.Is(err, ari.ErrPlaybackFailed):
-			fmt.Println("a file is missing, or the caller hung up")
+			fmt.Println("a file is missing")
 		case err != nil:
 			return err
 		}

@@ -27,6 +27,9 @@ type outcome struct {
 	// "failed", "canceled".
 	State string
 
+	// CutOff is why a playback or recording has failed, if that is the hangup of its channel.
+	CutOff error
+
 	// Cause and CauseText are the hangup cause of a destroyed channel.
 	Cause     int
 	CauseText string
@@ -268,6 +271,9 @@ func (lf *life) offer(in *inbound) {
 		lf.reach(stageLeft)
 	case rolePlaybackFinished, roleRecordingFinished:
 		lf.out.State = state
+		if state == "failed" { // of both
+			lf.out.CutOff = lf.l.cutOff(in)
+		}
 	case roleChannelDestroyed:
 		if end := in.endError(kindChannel, ErrChannelDestroyed); !in.gap {
 			lf.out.Cause, lf.out.CauseText = end.Cause, end.CauseText

@@ -67,8 +67,8 @@ func (o *Playback) scope() places {
 }
 
 // Wait returns when the playback is over: nil if everything was played, or it was stopped; an error that
-// is ErrPlaybackFailed if a medium could not be played; an [*EndError] if the channel or bridge ended
-// first or the connection was down when it ended; ctx's error when ctx ends.
+// is ErrPlaybackFailed if a medium could not be played; an [*EndError] if the channel was hung up meanwhile, the
+// channel or bridge ended first or the connection was down when it ended; ctx's error when ctx ends.
 //
 // For a playback that was started by this client nothing is missed, however late Wait is called. For a
 // handle made from an id it fails with ErrNotFound if the playback is over already.
@@ -87,6 +87,9 @@ func (o *Playback) Wait(ctx context.Context) error {
 	}
 	if out.Event == nil {
 		return lf.ending()
+	}
+	if out.CutOff != nil {
+		return out.CutOff
 	}
 	if out.State == string(PlaybackStateFailed) {
 		return &playbackError{id: o.ID, event: out.Event}
@@ -118,8 +121,9 @@ func (o *LiveRecording) scope() places {
 }
 
 // Wait returns when the recording is over, with its last snapshot, which has the durations. The error is
-// ErrRecordingFailed if Asterisk reports a failure; an [*EndError] if the channel or bridge, or the
-// connection, ended without a word about the recording; ctx's error when ctx ends.
+// ErrRecordingFailed if Asterisk reports a failure; an [*EndError] if that is due to a hangup, or if the channel or
+// bridge, or the connection, ended without a word about the recording; ctx's error when ctx ends. What was recorded
+// until a hangup is no failure.
 //
 // For a recording that was started by this client nothing is missed, however late Wait is called. For a
 // handle made from a name it fails with ErrNotFound if the recording is over already.
@@ -140,6 +144,9 @@ func (o *LiveRecording) Wait(ctx context.Context) (*LiveRecording, error) {
 	case *RecordingFinished:
 		return ev.Recording, nil
 	case *RecordingFailed:
+		if out.CutOff != nil {
+			return ev.Recording, out.CutOff
+		}
 		return ev.Recording, &recordingError{recording: ev.Recording}
 	default:
 		return nil, lf.ending()

@@ -76,6 +76,7 @@ const (
 	roleStasisEnd
 	roleChannelDestroyed
 	roleChannelStateChange
+	roleHangupRequest
 	roleBridgeDestroyed
 	rolePlaybackFinished
 	roleRecordingFinished // or failed
@@ -84,16 +85,17 @@ const (
 )
 
 var eventRoles = map[string]eventRole{
-	"StasisStart":         roleStasisStart,
-	"StasisEnd":           roleStasisEnd,
-	"ChannelDestroyed":    roleChannelDestroyed,
-	"ChannelStateChange":  roleChannelStateChange,
-	"BridgeDestroyed":     roleBridgeDestroyed,
-	"PlaybackFinished":    rolePlaybackFinished,
-	"RecordingFinished":   roleRecordingFinished,
-	"RecordingFailed":     roleRecordingFinished,
-	"ApplicationReplaced": roleReplaced,
-	"ChannelUserevent":    roleUserEvent,
+	"StasisStart":          roleStasisStart,
+	"StasisEnd":            roleStasisEnd,
+	"ChannelDestroyed":     roleChannelDestroyed,
+	"ChannelStateChange":   roleChannelStateChange,
+	"ChannelHangupRequest": roleHangupRequest,
+	"BridgeDestroyed":      roleBridgeDestroyed,
+	"PlaybackFinished":     rolePlaybackFinished,
+	"RecordingFinished":    roleRecordingFinished,
+	"RecordingFailed":      roleRecordingFinished,
+	"ApplicationReplaced":  roleReplaced,
+	"ChannelUserevent":     roleUserEvent,
 }
 
 // An eventKind is an entry of the registry: an ARI event type, or one of the
