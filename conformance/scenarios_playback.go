@@ -131,6 +131,13 @@ func playbackMissing(s *S) {
 	s.ok(p.Wait(s.Ctx))
 	p = got(ch.PlayWith(s.Ctx, ari.PlayOptions{PlaybackID: s.id("r")}, "sound:beep", "sound:no-such-sound"))(s)
 	require.ErrorIs(s, p.Wait(s.Ctx), ari.ErrPlaybackFailed)
+	// The end of these is never told.
+	for _, media := range []string{"recording:no-such-recording", "no-such-kind:1"} {
+		p = got(ch.Play(s.Ctx, media))(s)
+		require.ErrorIs(s, p.Wait(s.Ctx), ari.ErrPlaybackFailed)
+		s.sequence(p, "PlaybackStarted")
+		s.never(p, "PlaybackFinished")
+	}
 	_, err := s.ARI.Channel("nobody").Play(s.Ctx, "sound:beep")
 	s.refused(err, 404, ari.ErrNotFound)
 	require.Equal(s, ari.ChannelStateUp, got(ch.Refresh(s.Ctx))(s).State)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // A stage is something that happens once in an entity's life.
@@ -187,6 +188,17 @@ func (lf *life) drop() {
 	lf.end(ErrClosed)
 }
 
+// fail ends the life of a playback that Asterisk has given up without a word.
+func (lf *life) fail() {
+	lf.l.c.index.remove(lf)
+	lf.mu.Lock()
+	if lf.err == nil {
+		lf.out.State = string(PlaybackStateFailed)
+	}
+	lf.mu.Unlock()
+	lf.end(&EndError{Entity: lf.at.own.String(), Reason: ErrEnded})
+}
+
 // wait returns when any of the stages has been reached. If the entity ends
 // without, or if nobody can know, the error says so: an [*EndError], or the
 // client's own end. Only what a regular end left behind, when stageEnded was
@@ -216,6 +228,15 @@ func (lf *life) wait(ctx context.Context, stages stage) (outcome, error) {
 			return out, ctxError(ctx)
 		}
 	}
+}
+
+var errTooLong = errors.New("too long")
+
+// waitAtMost is wait, and fails with errTooLong after some time.
+func (lf *life) waitAtMost(ctx context.Context, d time.Duration, stages stage) (outcome, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d, errTooLong)
+	defer cancel()
+	return lf.wait(ctx, stages)
 }
 
 func (lf *life) places() places { return lf.at }

@@ -3,6 +3,9 @@ package ari
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"strings"
+	"time"
 
 	"github.com/ari-go/ari/gen"
 )
@@ -67,7 +70,7 @@ func (o *Playback) scope() places {
 }
 
 // Wait returns when the playback is over: nil if everything was played, or it was stopped; an error that
-// is ErrPlaybackFailed if a medium could not be played; an [*EndError] if the channel was hung up meanwhile, the
+// is ErrPlaybackFailed if the last medium could not be played; an [*EndError] if the channel was hung up meanwhile, the
 // channel or bridge ended first or the connection was down when it ended; ctx's error when ctx ends.
 //
 // For a playback that was started by this client nothing is missed, however late Wait is called. For a
@@ -81,21 +84,61 @@ func (o *Playback) Wait(ctx context.Context) error {
 		}
 		defer lf.drop()
 	}
-	out, err := lf.wait(ctx, stageEnded)
+	out, err := o.waitEnd(ctx, lf)
 	if err != nil {
 		return err
 	}
-	if out.Event == nil {
-		return lf.ending()
-	}
-	if out.CutOff != nil {
+	switch {
+	case out.CutOff != nil:
 		return out.CutOff
-	}
-	if out.State == string(PlaybackStateFailed) {
-		return &playbackError{id: o.ID, event: out.Event}
+	case out.State == string(PlaybackStateFailed):
+		failed := &playbackError{id: o.ID, media: o.MediaURI}
+		if ev, ok := out.Event.(*PlaybackFinished); ok && ev.Playback != nil {
+			failed.media = ev.Playback.MediaURI // the last one of several
+		}
+		return failed
+	case out.Event == nil:
+		return lf.ending()
 	}
 	return nil
 }
+
+// told reports whether Asterisk tells the end of a playback of this medium whatever happens. It gives one up without a
+// word if the medium is a recording that doesn't exist, or of a kind that it doesn't know.
+func told(media string) bool {
+	kind, _, _ := strings.Cut(media, ":")
+	switch kind {
+	case "sound", "number", "digits", "characters", "tone", "": // The last is a handle's, of which nothing is known.
+		return true
+	default:
+		return false
+	}
+}
+
+// waitEnd waits for the playback's end, and asks for it now and then where it may never be told.
+func (o *Playback) waitEnd(ctx context.Context, lf *life) (outcome, error) {
+	if told(o.MediaURI) || o.NextMediaURI != "" {
+		return lf.wait(ctx, stageEnded)
+	}
+	for pause := firstAsked; ; pause *= 2 {
+		if out, err := lf.waitAtMost(ctx, pause, stageEnded); !errors.Is(err, errTooLong) {
+			return out, err
+		}
+		if _, err := o.Refresh(ctx); !errors.Is(err, ErrNotFound) {
+			continue
+		}
+		// It is over. If that is told, the event may still be under way, or be lost with the connection.
+		if out, err := lf.waitAtMost(ctx, firstAsked, stageEnded); !errors.Is(err, errTooLong) {
+			return out, err
+		}
+		if lf.l.up.Load() {
+			lf.fail()
+		}
+	}
+}
+
+// firstAsked is after which time a playback whose end may never be told is asked for first.
+const firstAsked = 500 * time.Millisecond
 
 // LiveRecording is a recording that is being made: the snapshot of when it was read, and its controller.
 // The snapshot never changes; Refresh reads a new one.

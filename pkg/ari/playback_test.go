@@ -1,0 +1,91 @@
+package ari_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ari-go/ari/pkg/ari"
+	"github.com/ari-go/ari/pkg/ari/aritest"
+)
+
+// A rig is a simulated Asterisk, a client, and a call that is in the client's application and answered.
+type rig struct {
+	srv    *aritest.Server
+	client *ari.Client
+	call   *aritest.Call
+	ch     *ari.Channel
+}
+
+// newRig makes a rig within a bubble.
+func newRig(t *testing.T, opts ...aritest.Option) *rig {
+	t.Helper()
+	srv := aritest.NewServer(t, append([]aritest.Option{aritest.InMemory()}, opts...)...)
+	client := srv.Client(ari.WithLogger(slog.New(slog.DiscardHandler)))
+	require.NoError(t, client.Connect(t.Context()))
+	starts := ari.Subscribe[*ari.StasisStart](client, client)
+	defer starts.Close()
+	call := srv.Call("1000", aritest.Answered())
+	ev, err := starts.Next(t.Context())
+	require.NoError(t, err)
+	return &rig{srv, client, call, ev.Channel}
+}
+
+// over ends the call and makes sure that nothing of it is left.
+func (r *rig) over(t *testing.T) {
+	t.Helper()
+	r.call.Hangup()
+	require.NoError(t, r.srv.WaitIdle(t.Context()))
+	synctest.Wait()
+	assert.Zero(t, r.client.Stats().Listeners)
+}
+
+// Asterisk gives some media up without a word.
+func TestPlaybackWhoseEndIsNotTold(t *testing.T) {
+	for _, media := range []string{"recording:none", "nonsense:1"} {
+		t.Run(media, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				began := time.Now()
+				playback, err := r.ch.Play(t.Context(), media)
+				require.NoError(t, err)
+				err = playback.Wait(t.Context())
+				require.ErrorIs(t, err, ari.ErrPlaybackFailed)
+				assert.Contains(t, err.Error(), media)
+				assert.Equal(t, time.Second, time.Since(began))
+				require.ErrorIs(t, playback.Wait(t.Context()), ari.ErrPlaybackFailed) // However late.
+				assert.Equal(t, time.Second, time.Since(began))
+				assert.Zero(t, r.client.Stats().Listeners)
+				r.over(t)
+			})
+		})
+	}
+}
+
+// While it waits behind others or plays, it isn't over.
+func TestPlaybackOfARecording(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		recording, err := r.ch.Record(t.Context(), "message", "wav", ari.RecordOptions{MaxDuration: 20 * time.Second})
+		require.NoError(t, err)
+		_, err = recording.Wait(t.Context())
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = r.ch.Play(t.Context(), "sound:demo-moreinfo") // 18 s
+		require.NoError(t, err)
+		playback, err := r.ch.Play(t.Context(), "recording:message")
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		require.ErrorIs(t, playback.Wait(ctx), context.DeadlineExceeded)
+		assert.Equal(t, 10*time.Second, time.Since(began))
+		require.NoError(t, playback.Wait(t.Context()))
+		assert.Equal(t, 38*time.Second, time.Since(began))
+		r.over(t)
+	})
+}
