@@ -51,6 +51,9 @@
 // [Playback.Wait], [LiveRecording.Wait], [Channel.WaitAnswered] and the like can't miss anything, however late they are
 // called, and return an error when the call or the connection ends first.
 //
+// [Channel.Keypad] asks a caller: its Prompt plays media and returns the digits that are typed, those included that were
+// typed ahead.
+//
 // # Errors
 //
 // A command that fails returns an [*Error] with the operation, the path and Asterisk's own text. [errors.Is] tells the

@@ -109,6 +109,58 @@ func ExampleSubscribe() {
 	})
 }
 
+// Who knows the menu types on: what is typed before a question counts for it.
+func ExampleKeypad() {
+	client, err := ari.NewClientFromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		caller := ev.Channel
+		defer caller.Stop(context.WithoutCancel(ctx))
+		keypad := caller.Keypad()
+		defer keypad.Close()
+		if err := caller.Answer(ctx); err != nil {
+			return err
+		}
+		account, err := keypad.Prompt(ctx, ari.PromptOptions{Terminators: "#"}, "sound:vm-login")
+		if err != nil {
+			return err // the caller has hung up, most likely
+		}
+		pin, err := keypad.Prompt(ctx, ari.PromptOptions{MinDigits: 4, MaxDigits: 4}, "sound:vm-password")
+		if errors.Is(err, ari.ErrTooFewDigits) {
+			keypad.Flush()
+			pin, err = keypad.Prompt(ctx, ari.PromptOptions{MaxDigits: 4}, "sound:please-try-again", "sound:vm-password")
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Println("account", account, "with a pin of", len(pin), "digits")
+		return nil
+	})
+}
+
+func ExampleChannel_Prompt() {
+	client, err := ari.NewClientFromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		if err := ev.Channel.Answer(ctx); err != nil {
+			return err
+		}
+		switch digit, err := ev.Channel.Prompt(ctx, ari.PromptOptions{MaxDigits: 1}, "sound:press-1"); {
+		case err != nil:
+			return err
+		case digit == "":
+			fmt.Println("nothing pressed")
+		default:
+			fmt.Println("pressed", digit)
+		}
+		return ev.Channel.Stop(ctx)
+	})
+}
+
 func ExampleSubscription_All() {
 	client, err := ari.NewClientFromEnv()
 	if err != nil {

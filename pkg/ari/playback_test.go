@@ -14,6 +14,8 @@ import (
 	"github.com/ari-go/ari/pkg/ari/aritest"
 )
 
+var quietly = ari.WithLogger(slog.New(slog.DiscardHandler))
+
 // A rig is a simulated Asterisk, a client, and a call that is in the client's application and answered.
 type rig struct {
 	srv    *aritest.Server
@@ -23,10 +25,10 @@ type rig struct {
 }
 
 // newRig makes a rig within a bubble.
-func newRig(t *testing.T, opts ...aritest.Option) *rig {
+func newRig(t *testing.T) *rig {
 	t.Helper()
-	srv := aritest.NewServer(t, append([]aritest.Option{aritest.InMemory()}, opts...)...)
-	client := srv.Client(ari.WithLogger(slog.New(slog.DiscardHandler)))
+	srv := aritest.NewServer(t, aritest.InMemory())
+	client := srv.Client(quietly)
 	require.NoError(t, client.Connect(t.Context()))
 	starts := ari.Subscribe[*ari.StasisStart](client, client)
 	defer starts.Close()

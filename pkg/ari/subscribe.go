@@ -430,6 +430,27 @@ func (s *subscription) reportCaughtUp(lost uint64) {
 	s.c.reportCaughtUp("subscription to "+s.sel.name, s.at.own, lost)
 }
 
+// awaitEnd waits until the subscription has ended, and returns why, or ctx's error. It takes nothing of what it holds.
+func (s *subscription) awaitEnd(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		err := s.err
+		if err == nil && s.wake == nil {
+			s.wake = make(chan struct{})
+		}
+		wake := s.wake
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctxError(ctx)
+		}
+	}
+}
+
 // over reports whether err says that what the subscription is about has come to a regular end; the end of
 // something else may have ended the caller's context.
 func (s *subscription) over(err error) bool {
