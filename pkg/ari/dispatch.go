@@ -29,7 +29,10 @@ import (
 // when the channel leaves the application; [context.Cause] then gives an [*EndError].
 //
 // An error that the handler returns, or its panic, is logged and passed to the
-// client's error handler, unless it only says that the context has ended.
+// client's error handler, unless it only says that the context has ended. When a
+// call ends, its handler's command or wait may fail before the end itself has come:
+// an error of this package's, returned by a handler of StasisStart, is reported only
+// if the context has not ended within a second.
 //
 // The returned function unregisters the handler: events that wait for it are
 // dropped, a call of it that is under way goes on. It doesn't wait for that, so

@@ -42,7 +42,7 @@
 //
 // The context of a StasisStart handler ends when its channel leaves the application; [context.Cause] says why, as an
 // [*EndError]. Contexts of other handlers end with the client. A handler's error or panic is logged, and given to
-// [WithErrorHandler]; it harms nobody else. Clean up with [context.WithoutCancel].
+// [WithErrorHandler], unless it only comes of the call's end; it harms nobody else. Clean up with [context.WithoutCancel].
 //
 // # Waiting
 //

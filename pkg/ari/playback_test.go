@@ -91,3 +91,34 @@ func TestPlaybackOfARecording(t *testing.T) {
 		r.over(t)
 	})
 }
+
+// Callers hang up whenever they like. To a program that is no failure, whatever its handler was at.
+func TestHangupIsNoFailure(t *testing.T) {
+	for name, after := range map[string]time.Duration{"before the answer": 0, "during the greeting": time.Second, "at its end": 1460 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := aritest.NewServer(t, aritest.InMemory())
+				client := srv.Client(quietly, ari.WithErrorHandler(func(_ context.Context, err error) { t.Error(err) }))
+				client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+					if err := ev.Channel.Answer(ctx); err != nil {
+						return err
+					}
+					greeting, err := ev.Channel.Play(ctx, "sound:hello-world")
+					if err != nil {
+						return err
+					}
+					if err := greeting.Wait(ctx); err != nil {
+						return err
+					}
+					return ev.Channel.Stop(ctx)
+				})
+				require.NoError(t, client.Connect(t.Context()))
+				call := srv.Call("1000")
+				time.Sleep(after)
+				call.Hangup()
+				require.NoError(t, srv.WaitIdle(t.Context()))
+				time.Sleep(time.Minute)
+			})
+		})
+	}
+}

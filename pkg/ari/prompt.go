@@ -272,13 +272,10 @@ func (k *Keypad) next(ctx context.Context, limit time.Duration) (*ChannelDtmfRec
 	return k.keys.Next(ctx)
 }
 
-// How long the end of a channel may be on its way behind what it has brought about.
-const (
-	endLag = time.Second
-	// Most hangups that make a playback fail are told before that. A channel that has used its time up is not, but its
-	// end follows at once; and who waits is a caller who hears nothing, since a sound is missing.
-	failureLag = 100 * time.Millisecond
-)
+// failureLag is endLag for a playback that has failed. Most hangups that make one fail are told before that. That of a
+// channel that has used its time up is not, but its end follows at once; and if a medium is missing, the caller hears
+// nothing meanwhile.
+const failureLag = 100 * time.Millisecond
 
 // reason returns why a prompt has failed: err, or what is behind it. It is nil if nothing has failed.
 func (k *Keypad) reason(ctx context.Context, err error) error {
