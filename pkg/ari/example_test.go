@@ -194,6 +194,8 @@ func ExampleController_Originate() {
 	switch err := ch.WaitAnswered(ctx); {
 	case err == nil:
 		fmt.Println("answered")
+	case errors.As(err, &end) && end.Cause == ari.CauseBusy:
+		fmt.Println("busy")
 	case errors.As(err, &end):
 		fmt.Println("not answered:", end.Cause, end.CauseText)
 	default:
