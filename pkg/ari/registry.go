@@ -3,6 +3,7 @@ package ari
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 )
 
@@ -59,6 +60,18 @@ func (k entityKey) String() string {
 		return k.kind.String()
 	}
 	return k.kind.String() + " " + k.id
+}
+
+// nameless reports whether the key is an entity's and lacks its id, or a part of it. No event is about such a one.
+func (k entityKey) nameless() bool {
+	switch k.kind {
+	case kindNone:
+		return false
+	case kindEndpoint:
+		return strings.HasPrefix(k.id, "/") || strings.HasSuffix(k.id, "/")
+	default:
+		return k.id == ""
+	}
 }
 
 // An entityRef says that a member of an event, an object, names an entity.

@@ -3,7 +3,9 @@ package ari
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"sync"
 )
@@ -224,7 +226,9 @@ type Subscription[E Event] struct {
 
 // Subscribe starts a subscription to the events of type E that concern scope. E
 // is a pointer to an event struct, or an interface for all events that satisfy
-// it; [Event] takes them all. Subscribe panics when no event can be an E.
+// it; [Event] takes them all. Subscribe panics when no event can be an E, and when
+// c or scope is nil. The subscription to an object whose id is empty has ended
+// with [ErrInvalid].
 //
 // The subscription is alive from this call on: subscribe first, then do what will
 // make the event happen. It holds up to the client's event buffer; beyond that,
@@ -240,9 +244,25 @@ type Subscription[E Event] struct {
 // Asterisk tells an application of a bridge while one of its channels is in the
 // application, and after [Application.Subscribe].
 func Subscribe[E Event](c *Client, scope Scope) *Subscription[E] {
+	if c == nil {
+		panic("ari: Subscribe: the client is nil")
+	}
+	if isNil(scope) {
+		panic(fmt.Sprintf("ari: Subscribe: the scope is nil (%T)", scope))
+	}
 	s := &subscription{c: c, sel: selectionOf[E](), at: c.link.places(scope.scope()), gen: c.link.gen.Load()}
-	c.index.add(s)
+	if s.at.own.nameless() {
+		s.err = fmt.Errorf("ari: Subscribe: %w: the %s has no id", ErrInvalid, s.at.own.kind)
+	} else {
+		c.index.add(s)
+	}
 	return &Subscription[E]{s: s}
+}
+
+// isNil reports whether a scope is nil, or a pointer that is.
+func isNil(scope Scope) bool {
+	v := reflect.ValueOf(scope)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Next returns the next event, and waits for it as long as ctx allows. When the

@@ -82,6 +82,36 @@ func TestSubscriptionTryNext(t *testing.T) {
 	})
 }
 
+// What can't be meant is told at once, instead of never giving an event: a mistake in the program by a panic, one in its
+// data by an error.
+func TestSubscribeToNothing(t *testing.T) {
+	c := offline(t)
+	var none *Channel
+	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (<nil>)", func() { Subscribe[Event](c, nil) })
+	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (*ari.Channel)", func() { Subscribe[Event](c, none) })
+	assert.PanicsWithValue(t, "ari: Subscribe: the client is nil", func() { Subscribe[Event](nil, none) })
+
+	ctrl := c.ARI()
+	for want, scope := range map[string]Scope{
+		"channel":      ctrl.Channel(""),
+		"bridge":       ctrl.Bridge(""),
+		"playback":     ctrl.Playback(""),
+		"recording":    ctrl.LiveRecording(""),
+		"endpoint":     ctrl.Endpoint("PJSIP", ""),
+		"device state": ctrl.DeviceState(""),
+	} {
+		sub := Subscribe[Event](c, scope)
+		_, err := sub.Next(t.Context())
+		require.ErrorIs(t, err, ErrInvalid)
+		require.EqualError(t, err, "ari: Subscribe: invalid request: the "+want+" has no id")
+		require.Equal(t, err, sub.Err())
+		_, ok := sub.TryNext()
+		assert.False(t, ok)
+		sub.Close()
+	}
+	assert.Zero(t, c.Stats().Listeners)
+}
+
 // scopeAt is a scope that names its places itself.
 type scopeAt places
 
