@@ -78,7 +78,7 @@ func (o *Channel) Keypad() *Keypad {
 	return k
 }
 
-// Close ends the keypad. It may be called more than once.
+// Close ends the keypad, and a prompt that is under way. It may be called more than once.
 func (k *Keypad) Close() {
 	if k.keys != nil {
 		k.keys.Close()
@@ -91,8 +91,10 @@ func (k *Keypad) Flush() {
 	if k.keys == nil {
 		return
 	}
-	for _, ok := k.keys.TryNext(); ok; _, ok = k.keys.TryNext() {
-		continue
+	for {
+		if _, ok := k.keys.TryNext(); !ok {
+			return
+		}
 	}
 }
 
@@ -165,6 +167,9 @@ func (k *Keypad) play(ctx context.Context, in *input, media []string) error {
 				return nil
 			}
 		}
+		if err := k.over(ctx); err != nil {
+			return err
+		}
 		id := newID()
 		playback, err := k.ch.PlayWith(ctx, PlayOptions{PlaybackID: id, Lang: in.Lang}, medium)
 		if err == nil {
@@ -172,7 +177,7 @@ func (k *Keypad) play(ctx context.Context, in *input, media []string) error {
 		} else {
 			playback = k.ch.ctrl.Playback(id) // It may have begun when ctx ended.
 		}
-		if in.begun || ctx.Err() != nil {
+		if in.begun || k.over(ctx) != nil {
 			k.silence(ctx, playback)
 		}
 		if err != nil {
@@ -181,6 +186,17 @@ func (k *Keypad) play(ctx context.Context, in *input, media []string) error {
 		if err != nil || in.begun {
 			return err
 		}
+	}
+	return nil
+}
+
+// over returns why no prompt can go on; nil if one can.
+func (k *Keypad) over(ctx context.Context) error {
+	if err := k.keys.Err(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctxError(ctx)
 	}
 	return nil
 }
@@ -212,7 +228,7 @@ func (k *Keypad) listen(ctx context.Context, in *input, playback *Playback) erro
 
 // silence stops a playback, as far as that is possible.
 func (k *Keypad) silence(ctx context.Context, playback *Playback) {
-	if k.keys.Err() != nil {
+	if _, ended := errors.AsType[*EndError](k.keys.Err()); ended {
 		return // The channel is gone, and the playback with it.
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)

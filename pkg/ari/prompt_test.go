@@ -383,6 +383,29 @@ func TestPromptEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// Nothing is played where nobody can listen any more.
+func TestPromptEndsWithItsKeypad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		keypad := r.ch.Keypad()
+		time.AfterFunc(time.Second, keypad.Close)
+		began := time.Now()
+		_, err := keypad.Prompt(t.Context(), ari.PromptOptions{}, "sound:tt-monkeys")
+		require.ErrorIs(t, err, ari.ErrClosed)
+		_, err = keypad.Prompt(t.Context(), ari.PromptOptions{}, "sound:tt-weasels")
+		require.ErrorIs(t, err, ari.ErrClosed)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = r.ch.Prompt(ended, ari.PromptOptions{}, "sound:tt-weasels")
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = r.ch.Prompt(t.Context(), ari.PromptOptions{FirstTimeout: -1}, "sound:beep")
+		require.NoError(t, err)
+		assert.Equal(t, 1300*time.Millisecond, time.Since(began))
+		assert.Equal(t, []string{"sound:tt-monkeys", "sound:beep"}, r.call.Heard())
+		r.over(t)
+	})
+}
+
 // The request to play may be on its way when the context ends.
 func TestPromptEndsBeforeItPlays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
