@@ -244,8 +244,10 @@ func bridgeErrors(s *S) {
 	s.refused(nobody.AddChannel(s.Ctx, ch.ID), 404, ari.ErrNotFound)
 	s.refused(nobody.RemoveChannel(s.Ctx, ch.ID), 404, ari.ErrNotFound)
 	s.refused(nobody.Stop(s.Ctx), 404, ari.ErrNotFound)
-	s.refused(b.AddChannel(s.Ctx, "nobody"), 400, ari.ErrInvalid)
-	s.refused(b.RemoveChannel(s.Ctx, "nobody"), 400, ari.ErrInvalid)
+	for _, err := range []error{b.AddChannel(s.Ctx, "nobody"), b.RemoveChannel(s.Ctx, "nobody")} {
+		s.refused(err, 400, ari.ErrInvalid)
+		s.refused(err, 400, ari.ErrNotFound)
+	}
 	s.refused(b.RemoveChannel(s.Ctx, ch.ID), 422, ari.ErrUnprocessable)
 	s.unsent(b.AddChannel(s.Ctx), ari.ErrInvalid)
 	s.unsent(b.RemoveChannel(s.Ctx), ari.ErrInvalid)

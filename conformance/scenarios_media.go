@@ -10,6 +10,7 @@ import (
 
 var _ = register(
 	scenario{name: "dtmf-by-rtp", run: dtmfByRTP, needs: []Feature{SIP}},
+	scenario{name: "prompt", run: prompt, needs: []Feature{SIP}},
 	scenario{name: "dtmf-by-info", run: dtmfByInfo, needs: []Feature{SIP}},
 	scenario{name: "dtmf-to-dialplan", run: dtmfToDialplan},
 	scenario{name: "dtmf-from-dialplan", run: dtmfFromDialplan},
@@ -31,6 +32,54 @@ func dtmfByRTP(s *S) {
 	s.ok(ch.SendDTMF(s.Ctx, "42#", ari.SendDTMFOptions{Before: 10 * time.Millisecond, Between: 50 * time.Millisecond, Duration: 100 * time.Millisecond, After: 10 * time.Millisecond}))
 	s.ok(party.HearDigits(s.Ctx, "42#"))
 	s.ok(party.Hangup(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+}
+
+// Digits end a prompt, also those that were typed before it, and a hangup does.
+func prompt(s *S) {
+	line, party, ch := s.talking(Call{Sound: true})
+	keypad := ch.Keypad()
+	defer keypad.Close()
+	type answer struct {
+		digits string
+		err    error
+	}
+	answers := make(chan answer, 1)
+	ask := func(opts ari.PromptOptions, media ...string) {
+		go func() {
+			digits, err := keypad.Prompt(s.Ctx, opts, media...)
+			answers <- answer{digits, err}
+		}()
+	}
+
+	s.ok(party.Dial(s.Ctx, "15#"))
+	await(s, ch, func(ev *ari.ChannelDtmfReceived) bool { return ev.Digit == "#" })
+	ask(ari.PromptOptions{Terminators: "#"}, s.Server().Tone)
+	require.Equal(s, answer{"15", nil}, <-answers)
+	s.never(ch, "PlaybackStarted")
+
+	ask(ari.PromptOptions{MaxDigits: 1}, "sound:beep", s.Server().Tone)
+	await(s, ch, func(ev *ari.PlaybackStarted) bool { return ev.Playback.MediaURI == s.Server().Tone })
+	s.ok(party.Dial(s.Ctx, "7"))
+	require.Equal(s, answer{"7", nil}, <-answers)
+	s.sequence(ch, "ChannelDtmfReceived 1", "ChannelDtmfReceived 5", "ChannelDtmfReceived #", "PlaybackStarted", "PlaybackFinished done",
+		"PlaybackStarted", "ChannelDtmfReceived 7", "PlaybackFinished done")
+
+	// This one can't be stopped. The next waits for it.
+	ask(ari.PromptOptions{MaxDigits: 1}, "digits:1234", "sound:beep")
+	await[*ari.PlaybackStarted](s, ch)
+	s.ok(party.Dial(s.Ctx, "8"))
+	require.Equal(s, answer{"8", nil}, <-answers)
+
+	ask(ari.PromptOptions{}, "sound:no-such-sound", "sound:beep")
+	missing := <-answers
+	require.ErrorIs(s, missing.err, ari.ErrPlaybackFailed)
+
+	ask(ari.PromptOptions{}, s.Server().Tone)
+	await(s, ch, func(ev *ari.PlaybackStarted) bool { return ev.Playback.MediaURI == s.Server().Tone })
+	s.ok(party.Hangup(s.Ctx))
+	over := <-answers
+	require.ErrorIs(s, over.err, ari.ErrEnded)
 	s.ok(line.Wait(s.Ctx))
 }
 

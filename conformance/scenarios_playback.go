@@ -132,6 +132,13 @@ func playbackMissing(s *S) {
 	s.ok(p.Wait(s.Ctx))
 	p = got(ch.PlayWith(s.Ctx, ari.PlayOptions{PlaybackID: s.id("r")}, "sound:beep", "sound:no-such-sound"))(s)
 	require.ErrorIs(s, p.Wait(s.Ctx), ari.ErrPlaybackFailed)
+	// The end of these is never told.
+	for _, media := range []string{"recording:no-such-recording", "no-such-kind:1"} {
+		p = got(ch.Play(s.Ctx, media))(s)
+		require.ErrorIs(s, p.Wait(s.Ctx), ari.ErrPlaybackFailed)
+		s.sequence(p, "PlaybackStarted")
+		s.never(p, "PlaybackFinished")
+	}
 	_, err := s.ARI.Channel("nobody").Play(s.Ctx, "sound:beep")
 	s.refused(err, 404, ari.ErrNotFound)
 	require.Equal(s, ari.ChannelStateUp, got(ch.Refresh(s.Ctx))(s).State)
@@ -154,13 +161,15 @@ func playbackQueued(s *S) {
 	s.sequence(third, "PlaybackStarted", "PlaybackFinished done")
 }
 
-// To Asterisk, a playback that a hangup has cut off has failed.
+// To Asterisk, a playback that a hangup has cut off has failed. To who waits for it, the channel has ended.
 func playbackCutByHangup(s *S) {
 	ch := s.up("a", extSilent)
 	p := got(ch.Play(s.Ctx, s.Server().Tone))(s)
 	await[*ari.PlaybackStarted](s, p)
 	s.ok(ch.Stop(s.Ctx))
-	require.Error(s, p.Wait(s.Ctx))
+	err := p.Wait(s.Ctx)
+	require.ErrorIs(s, err, ari.ErrEnded)
+	require.NotErrorIs(s, err, ari.ErrPlaybackFailed)
 	s.sequence(p, "PlaybackStarted", "PlaybackFinished failed")
 	s.sequence(ch, "PlaybackStarted", "PlaybackFinished", "StasisEnd", "ChannelDestroyed")
 	require.ErrorIs(s, s.ARI.Playback(p.ID).Wait(s.Ctx), ari.ErrNotFound)

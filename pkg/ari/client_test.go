@@ -72,7 +72,7 @@ func TestConnectErrors(t *testing.T) {
 		"wrong password":      {refuse: respond(401, "application/json", `{"message":"Authentication required"}`), is: ErrUnauthorized, want: "Authentication required"},
 		"forbidden":           {refuse: respond(403, "text/html", page("not you")), is: ErrForbidden, want: "403"},
 		"starting":            {refuse: respond(503, "text/html", page("Asterisk not ready")), want: "503"},
-		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNotFound, want: "not an Asterisk at http://asterisk:8088/ari"},
+		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNotFound, want: "no ARI at http://asterisk:8088/ari (/ari may be missing from the base URL, or ARI be disabled)"},
 		"another server":      {refuse: respond(200, "text/html", page("welcome")), want: "not an Asterisk at http://asterisk:8088/ari"},
 		"asterisk's own page": {refuse: respond(500, "text/html", page("Stasis app registration failed")), want: "Stasis app registration failed"},
 		"asterisk's message":  {refuse: respond(400, "application/json", `{"message":"HTTP request is missing param: [app]"}`), want: "HTTP request is missing param: [app]"},
@@ -447,7 +447,7 @@ func TestNewClientRefuses(t *testing.T) {
 		want string
 	}{
 		"no URL":               {"", "hello", nil, "ari: the base URL is empty"},
-		"no scheme":            {"127.0.0.1:8088/ari", "hello", nil, `ari: base URL "127.0.0.1:8088/ari": first path segment in URL cannot contain colon`},
+		"no scheme":            {"127.0.0.1:8088/ari", "hello", nil, `ari: base URL "127.0.0.1:8088/ari": it must begin with http:// or https://`},
 		"another scheme":       {"ws://127.0.0.1:8088/ari", "hello", nil, `ari: base URL "ws://127.0.0.1:8088/ari": it must begin with http:// or https://`},
 		"no host":              {"http:///ari", "hello", nil, `ari: base URL "http:///ari": it has no host`},
 		"query":                {"http://h/ari?api_key=u:p", "hello", nil, `it must end with the path`},

@@ -29,7 +29,10 @@ import (
 // when the channel leaves the application; [context.Cause] then gives an [*EndError].
 //
 // An error that the handler returns, or its panic, is logged and passed to the
-// client's error handler, unless it only says that the context has ended.
+// client's error handler, unless it only says that the context has ended. When a
+// call ends, its handler's command or wait may fail before the end itself has come:
+// an error of this package's, returned by a handler of StasisStart, is reported only
+// if the context has not ended within a second.
 //
 // The returned function unregisters the handler: events that wait for it are
 // dropped, a call of it that is under way goes on. It doesn't wait for that, so
@@ -238,6 +241,7 @@ type call struct {
 	last    *Channel // as StasisStart showed it; nil if nobody listened
 	ctx     context.Context
 	cancel  context.CancelCauseFunc // nil if no handler needed ctx
+	hangup  bool                    // it is being hung up
 }
 
 func (k *call) end(err error) {
@@ -409,6 +413,10 @@ func (l *link) dispatch(in *inbound) {
 	case roleStasisEnd:
 		if l.exorcise(in) {
 			return
+		}
+	case roleHangupRequest:
+		for _, k := range l.calls[string(in.id(kindChannel))] {
+			k.hangup = true
 		}
 	default:
 	}
@@ -595,6 +603,18 @@ func (in *inbound) endError(kind entityKind, reason error) *EndError {
 		e.CauseText = string(in.scan.text(in.scan.causeText))
 	}
 	return e
+}
+
+// cutOff says that what runs on a channel has failed since the channel is being hung up; nil if it isn't. Asterisk tells
+// of such a failure before it tells of the channel's end. Call it with mu held.
+func (l *link) cutOff(in *inbound) error {
+	id := string(in.id(kindChannel))
+	for _, k := range l.calls[id] {
+		if k.hangup {
+			return &EndError{Entity: entityKey{l.id, kindChannel, id}.String(), Reason: ErrEnded}
+		}
+	}
+	return nil
 }
 
 // endMissed ends a call whose StasisEnd was lost in a gap, and makes one in its

@@ -749,3 +749,99 @@ func TestMoveIntoTheSameApplication(t *testing.T) {
 		assert.Zero(t, c.Stats().Calls)
 	})
 }
+
+// A command that fails since the call has ended is no failure of the handler, even if the end is read only then.
+func TestHandlerFailsShortlyBeforeTheCallEnds(t *testing.T) {
+	gone := &Error{Operation: "channelsAnswer", StatusCode: 404, Message: "Channel not found"}
+	const never = time.Hour
+	for name, tt := range map[string]struct {
+		err   error
+		panic any
+		after time.Duration // when the call's end is read
+		want  time.Duration // when the failure is reported; 0: never
+	}{
+		"command":                  {err: gone, after: endLag / 2},
+		"command, wrapped":         {err: fmt.Errorf("greet: %w", gone), after: endLag / 2},
+		"wait":                     {err: &EndError{Reason: ErrEnded}, after: endLag / 2},
+		"playback":                 {err: &playbackError{}, after: endLag / 2},
+		"recording":                {err: &recordingError{}, after: endLag / 2},
+		"no such thing":            {err: ErrNotFound, after: endLag / 2},
+		"at the same time":         {err: gone, after: time.Nanosecond},
+		"the call goes on":         {err: gone, after: never, want: endLag},
+		"the call ends later":      {err: gone, after: 2 * endLag, want: endLag},
+		"not of this package":      {err: errTest, after: endLag / 2, want: time.Nanosecond},
+		"panic with such an error": {panic: gone, after: endLag / 2, want: time.Nanosecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var (
+					book     logBook
+					reported bag[time.Duration]
+					began    = time.Now()
+				)
+				c := offline(t, WithLogger(book.logger()), WithErrorHandler(func(_ context.Context, err error) {
+					assert.ErrorContains(t, err, "*ari.StasisStart")
+					reported.add(max(time.Since(began), time.Nanosecond))
+				}))
+				c.OnStasisStart(func(context.Context, *StasisStart) error {
+					if tt.panic != nil {
+						panic(tt.panic)
+					}
+					return tt.err
+				})
+				c.receive(startFrame("c1"))
+				time.Sleep(tt.after)
+				c.receive(endFrame("c1"))
+				synctest.Wait()
+				if tt.want > 0 {
+					assert.Equal(t, []time.Duration{tt.want}, reported.all())
+					assert.Len(t, book.with("handler failed"), 1)
+					assert.EqualValues(t, 1, c.Stats().Failed)
+					return
+				}
+				assert.Empty(t, reported.all())
+				assert.Empty(t, book.with("level=ERROR"))
+				assert.Len(t, book.with("handler ended with its context"), 1)
+				assert.Zero(t, c.Stats().Failed)
+			})
+		})
+	}
+}
+
+// Nothing waits for the end of a call whose handler has failed: no event, no other handler, not the client's end.
+func TestFailedHandlerHoldsNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			seen     bag[string]
+			reported bag[error]
+			began    = time.Now()
+		)
+		c := offline(t, WithErrorHandler(func(_ context.Context, err error) { reported.add(err) }))
+		On(c, func(_ context.Context, ev Event) error {
+			seen.add(ev.Header().Type)
+			return ErrNotFound
+		})
+		c.receive(startFrame("c1"), dtmfFrame("c1", "1"), startFrame("c2"))
+		synctest.Wait()
+		assert.ElementsMatch(t, []string{"StasisStart", "ChannelDtmfReceived", "StasisStart"}, seen.all())
+		assert.Len(t, reported.all(), 1) // Handlers of other events don't live with a call.
+		assert.Zero(t, time.Since(began))
+		require.NoError(t, c.Close(t.Context()))
+		assert.Zero(t, time.Since(began))
+		assert.Len(t, reported.all(), 1)
+	})
+}
+
+// The error handler may close the client, from wherever it is called.
+func TestErrorHandlerClosesTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c *Client
+		closed := make(chan error, 1)
+		c = offline(t, WithErrorHandler(func(ctx context.Context, _ error) { closed <- c.Close(ctx) }))
+		c.OnStasisStart(func(context.Context, *StasisStart) error { return ErrNotFound })
+		began := time.Now()
+		c.receive(startFrame("c1"))
+		require.NoError(t, <-closed)
+		assert.Equal(t, endLag, time.Since(began))
+	})
+}

@@ -42,7 +42,7 @@
 //
 // The context of a StasisStart handler ends when its channel leaves the application; [context.Cause] says why, as an
 // [*EndError]. Contexts of other handlers end with the client. A handler's error or panic is logged, and given to
-// [WithErrorHandler]; it harms nobody else. Clean up with [context.WithoutCancel].
+// [WithErrorHandler], unless it only comes of the call's end; it harms nobody else. Clean up with [context.WithoutCancel].
 //
 // # Waiting
 //
@@ -50,6 +50,9 @@
 // Next or a range over All. What a command makes gets its id here, and is followed from before its request leaves; so
 // [Playback.Wait], [LiveRecording.Wait], [Channel.WaitAnswered] and the like can't miss anything, however late they are
 // called, and return an error when the call or the connection ends first.
+//
+// [Channel.Keypad] asks a caller: its Prompt plays media and returns the digits that are typed, those included that were
+// typed ahead.
 //
 // # Errors
 //

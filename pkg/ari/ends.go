@@ -49,7 +49,7 @@ type EndError struct {
 	// Reason is why.
 	Reason error
 
-	// Cause is the hangup cause (ITU-T Q.850) of a destroyed channel, or 0.
+	// Cause is the hangup cause (ITU-T Q.850) of a destroyed channel, such as [CauseBusy], or 0.
 	Cause int
 
 	// CauseText is Asterisk's name for Cause.

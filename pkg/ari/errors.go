@@ -22,7 +22,8 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrForbidden is status 403: the user may only read, or the thing may not be touched.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound is status 404: there is no such object.
+	// ErrNotFound is status 404: there is no such object. A channel that can't be added to a bridge, or removed from it,
+	// since it is gone is ErrNotFound too, besides ErrInvalid: there Asterisk answers 400.
 	ErrNotFound = errors.New("not found")
 	// ErrNotInStasis is status 409: the object exists but isn't where the operation needs it, most often a
 	// channel that isn't in a Stasis application (any more).
@@ -82,7 +83,8 @@ type Error struct {
 	// Message is Asterisk's own text, or what can be told of an answer without one.
 	Message string
 
-	err error // the cause beyond the status: ErrUnsupported, ErrProtocol, a failure of the network
+	hint string // what is usually behind a message that doesn't say much
+	err  error  // the cause beyond the status: ErrUnsupported, ErrProtocol, a failure of the network
 }
 
 // Error tells the operation, the path with its ids, the status and the message.
@@ -111,6 +113,11 @@ func (e *Error) Error() string {
 		b.WriteString(": ")
 		b.WriteString(e.Message)
 	}
+	if e.hint != "" {
+		b.WriteString(" (")
+		b.WriteString(e.hint)
+		b.WriteByte(')')
+	}
 	if e.err != nil {
 		b.WriteString(": ")
 		b.WriteString(e.err.Error())
@@ -118,11 +125,22 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is reports whether target is the Err variable that the status stands for.
+// Is reports whether target is the Err variable that the status stands for. What a bridge answers about a channel that
+// doesn't exist, which is 400, is ErrNotFound too.
 func (e *Error) Is(target error) bool {
 	want, ok := statusErrors[e.StatusCode]
+	if target == ErrNotFound && e.noChannel() {
+		return true
+	}
 	// Where Asterisk is too old, its "not found" is about the operation, not about the object.
 	return ok && target == want && !errors.Is(e.err, ErrUnsupported)
+}
+
+// noChannel reports whether a channel that was to be added to a bridge, or removed from it, is gone: an everyday result,
+// as 404 is elsewhere.
+func (e *Error) noChannel() bool {
+	return e.StatusCode == http.StatusBadRequest && e.Message == "Channel not found" &&
+		(e.Operation == "bridgesAddChannel" || e.Operation == "bridgesRemoveChannel")
 }
 
 // Unwrap returns the cause beyond the status, or nil.
@@ -140,6 +158,9 @@ func (e *Error) LogValue() slog.Value {
 	if e.Message != "" {
 		attrs = append(attrs, slog.String("message", e.Message))
 	}
+	if e.hint != "" {
+		attrs = append(attrs, slog.String("hint", e.hint))
+	}
 	if e.err != nil {
 		attrs = append(attrs, slog.String("cause", e.err.Error()))
 	}
@@ -148,19 +169,43 @@ func (e *Error) LogValue() slog.Value {
 
 // newError makes the error of an answer whose status isn't a success. Every transport's errors are made here.
 func newError(operation, method, path string, status int, header http.Header, body []byte) *Error {
+	contentType := header.Get("Content-Type")
 	e := &Error{
 		Operation:  operation,
 		Method:     method,
 		Path:       path,
 		StatusCode: status,
-		Message:    message(header.Get("Content-Type"), body),
+		Message:    message(contentType, body),
 	}
+	e.hint = hint(operation, status, isPage(contentType), e.Message)
 	if to, err := url.Parse(header.Get("Location")); err == nil && isRedirect(status) {
 		// A proxy's: the base URL should be what it points to.
 		e.Message = "redirected to " + to.Redacted()
 	}
 	return e
 }
+
+// What is usually behind an answer that doesn't say much.
+const (
+	hintNoARI        = "/ari may be missing from the base URL, or ARI be disabled"
+	hintNoAllocation = "the technology is unknown, or the endpoint doesn't exist or isn't registered"
+)
+
+// hint is what is usually behind an answer, or "". ARI itself answers in JSON, so that a page comes from elsewhere.
+func hint(operation string, status int, page bool, message string) string {
+	switch {
+	case status == http.StatusNotFound && page:
+		return hintNoARI
+	case status == http.StatusInternalServerError && message == "Allocation failed":
+		switch operation {
+		case "channelsOriginate", "channelsOriginateWithId", "channelsCreate":
+			return hintNoAllocation
+		}
+	}
+	return ""
+}
+
+func isPage(contentType string) bool { return strings.HasPrefix(contentType, "text/html") }
 
 func isRedirect(status int) bool { return status/100 == 3 }
 
@@ -178,7 +223,7 @@ func message(contentType string, body []byte) string {
 			return known.Error
 		}
 	}
-	if strings.HasPrefix(contentType, "text/html") {
+	if isPage(contentType) {
 		return pageText(body)
 	}
 	return excerpt(body)

@@ -109,6 +109,58 @@ func ExampleSubscribe() {
 	})
 }
 
+// Who knows the menu types on: what is typed before a question counts for it.
+func ExampleKeypad() {
+	client, err := ari.NewClientFromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		caller := ev.Channel
+		defer caller.Stop(context.WithoutCancel(ctx))
+		keypad := caller.Keypad()
+		defer keypad.Close()
+		if err := caller.Answer(ctx); err != nil {
+			return err
+		}
+		account, err := keypad.Prompt(ctx, ari.PromptOptions{Terminators: "#"}, "sound:vm-login")
+		if err != nil {
+			return err // the caller has hung up, most likely
+		}
+		pin, err := keypad.Prompt(ctx, ari.PromptOptions{MinDigits: 4, MaxDigits: 4}, "sound:vm-password")
+		if errors.Is(err, ari.ErrTooFewDigits) {
+			keypad.Flush()
+			pin, err = keypad.Prompt(ctx, ari.PromptOptions{MaxDigits: 4}, "sound:please-try-again", "sound:vm-password")
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Println("account", account, "with a pin of", len(pin), "digits")
+		return nil
+	})
+}
+
+func ExampleChannel_Prompt() {
+	client, err := ari.NewClientFromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		if err := ev.Channel.Answer(ctx); err != nil {
+			return err
+		}
+		switch digit, err := ev.Channel.Prompt(ctx, ari.PromptOptions{MaxDigits: 1}, "sound:press-1"); {
+		case err != nil:
+			return err
+		case digit == "":
+			fmt.Println("nothing pressed")
+		default:
+			fmt.Println("pressed", digit)
+		}
+		return ev.Channel.Stop(ctx)
+	})
+}
+
 func ExampleSubscription_All() {
 	client, err := ari.NewClientFromEnv()
 	if err != nil {
@@ -142,6 +194,8 @@ func ExampleController_Originate() {
 	switch err := ch.WaitAnswered(ctx); {
 	case err == nil:
 		fmt.Println("answered")
+	case errors.As(err, &end) && end.Cause == ari.CauseBusy:
+		fmt.Println("busy")
 	case errors.As(err, &end):
 		fmt.Println("not answered:", end.Cause, end.CauseText)
 	default:
@@ -191,7 +245,7 @@ func ExamplePlayback_Wait() {
 		}
 		switch err := playback.Wait(ctx); {
 		case errors.Is(err, ari.ErrPlaybackFailed):
-			fmt.Println("a file is missing, or the caller hung up")
+			fmt.Println("a file is missing")
 		case err != nil:
 			return err
 		}

@@ -134,16 +134,46 @@ func (ln *lane) next() (task, bool) {
 // handle runs the handler on one event, and sees to its error or panic.
 func (ln *lane) handle(ctx context.Context, ev Event) {
 	err := ln.try(ctx, ev)
-	if err == nil {
-		return
+	_, lives := ev.(*StasisStart) // with a call
+	switch {
+	case err == nil:
+	case endOf(ctx, err):
+		ln.ended(ctx, ev, err)
+	case lives && foretellsEnd(err):
+		ln.h.c.workers.start()
+		go ln.awaitEnd(ctx, ev, err)
+	default:
+		ln.failed(ctx, ev, err)
 	}
+}
+
+// awaitEnd sees to an error that comes of the call's end, most likely, which hasn't been read yet. It runs beside the
+// lane, where other events may wait.
+func (ln *lane) awaitEnd(ctx context.Context, ev Event, err error) {
 	c := ln.h.c
-	if endOf(ctx, err) {
-		c.protect(ctx, func() {
-			c.log.Debug("handler ended with its context", "event", describe(ev, ln.key), "error", err)
-		})
-		return
+	defer c.workers.done()
+	ctx = c.withWorker(ctx, new(worker)) // The lane's own is elsewhere by now.
+	timer := time.NewTimer(endLag)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		ln.ended(ctx, ev, err)
+	case <-timer.C:
+		ln.failed(ctx, ev, err)
 	}
+}
+
+// ended notes that a handler has returned since its context has ended, as it should.
+func (ln *lane) ended(ctx context.Context, ev Event, err error) {
+	c := ln.h.c
+	c.protect(ctx, func() {
+		c.log.DebugContext(ctx, "handler ended with its context", "event", describe(ev, ln.key), "error", err)
+	})
+}
+
+// failed reports a handler's error or panic.
+func (ln *lane) failed(ctx context.Context, ev Event, err error) {
+	c := ln.h.c
 	c.counters.failed.Add(1)
 	c.protect(ctx, func() {
 		attrs := []any{
@@ -172,6 +202,21 @@ func (ln *lane) try(ctx context.Context, ev Event) (err error) {
 // because its call is over has done what it should.
 func endOf(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
+}
+
+// endLag is how long the end of a call may be on its way behind what it has brought about, such as commands that fail.
+const endLag = time.Second
+
+// foretellsEnd reports whether err may come of the end of a call that hasn't been read yet: whether a command or a wait of
+// this package has failed.
+func foretellsEnd(err error) bool {
+	if _, panicked := errors.AsType[*PanicError](err); panicked {
+		return false
+	}
+	_, command := errors.AsType[*Error](err)
+	_, wait := errors.AsType[*EndError](err)
+	return command || wait ||
+		errors.Is(err, ErrNotFound) || errors.Is(err, ErrPlaybackFailed) || errors.Is(err, ErrRecordingFailed)
 }
 
 // protect runs user code whose panic has nowhere else to go.

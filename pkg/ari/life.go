@@ -28,6 +28,9 @@ type outcome struct {
 	// "failed", "canceled".
 	State string
 
+	// CutOff is why a playback or recording has failed, if that is the hangup of its channel.
+	CutOff error
+
 	// Cause and CauseText are the hangup cause of a destroyed channel.
 	Cause     int
 	CauseText string
@@ -216,6 +219,17 @@ func (lf *life) drop() {
 	lf.end(ErrClosed)
 }
 
+// fail ends the life of a playback that Asterisk has given up without a word.
+func (lf *life) fail() {
+	lf.l.c.index.remove(lf)
+	lf.mu.Lock()
+	if lf.err == nil {
+		lf.out.State = string(PlaybackStateFailed)
+	}
+	lf.mu.Unlock()
+	lf.end(&EndError{Entity: lf.at.own.String(), Reason: ErrEnded})
+}
+
 // wait returns when any of the stages has been reached. If the entity ends
 // without, or if nobody can know, the error says so: an [*EndError], or the
 // client's own end. Only what a regular end left behind, when stageEnded was
@@ -245,6 +259,15 @@ func (lf *life) wait(ctx context.Context, stages stage) (outcome, error) {
 			return out, ctxError(ctx)
 		}
 	}
+}
+
+var errTooLong = errors.New("too long")
+
+// waitAtMost is wait, and fails with errTooLong after some time.
+func (lf *life) waitAtMost(ctx context.Context, d time.Duration, stages stage) (outcome, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d, errTooLong)
+	defer cancel()
+	return lf.wait(ctx, stages)
 }
 
 func (lf *life) places() places { return lf.at }
@@ -300,6 +323,9 @@ func (lf *life) offer(in *inbound) {
 		lf.reach(stageLeft)
 	case rolePlaybackFinished, roleRecordingFinished:
 		lf.out.State = state
+		if state == "failed" { // of both
+			lf.out.CutOff = lf.l.cutOff(in)
+		}
 	case roleChannelDestroyed:
 		if end := in.endError(kindChannel, ErrChannelDestroyed); !in.gap {
 			lf.out.Cause, lf.out.CauseText = end.Cause, end.CauseText

@@ -62,6 +62,45 @@ func TestLifeOfARecording(t *testing.T) {
 	})
 }
 
+// A hangup makes what runs on the channel fail, which Asterisk tells before the channel's end.
+func TestCutOffByAHangup(t *testing.T) {
+	hangup := channelFrame("ChannelHangupRequest", "c1")
+	playbackFailed := playbackFrame("PlaybackFinished", "p1", "channel:c1", "failed")
+	recordingFailed := recordingFrame("RecordingFailed", "r1", "channel:c1", "failed")
+	for name, tt := range map[string]struct {
+		frames []string
+		cutOff bool
+	}{
+		"hung up":             {[]string{startFrame("c1"), hangup, playbackFailed, recordingFailed}, true},
+		"not hung up":         {[]string{startFrame("c1"), playbackFailed, recordingFailed}, false},
+		"another is hung up":  {[]string{startFrame("c1"), startFrame("c2"), channelFrame("ChannelHangupRequest", "c2"), playbackFailed, recordingFailed}, false},
+		"not of our channels": {[]string{hangup, playbackFailed, recordingFailed}, false},
+		"back again":          {[]string{startFrame("c1"), hangup, endFrame("c1"), startFrame("c1"), playbackFailed, recordingFailed}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := offline(t)
+				playback, recording := c.ARI().Playback("p1"), c.ARI().LiveRecording("r1")
+				playback.life = c.ARI().expect(kindPlayback, "p1", entityKey{})
+				recording.life = c.ARI().expect(kindRecording, "r1", entityKey{})
+				c.receive(tt.frames...)
+				_, recordingErr := recording.Wait(t.Context())
+				for err, failure := range map[error]error{playback.Wait(t.Context()): ErrPlaybackFailed, recordingErr: ErrRecordingFailed} {
+					if !tt.cutOff {
+						require.ErrorIs(t, err, failure)
+						continue
+					}
+					var end *EndError
+					require.ErrorAs(t, err, &end)
+					require.ErrorIs(t, err, ErrEnded)
+					require.NotErrorIs(t, err, failure)
+					assert.Equal(t, "channel c1", end.Entity)
+				}
+			})
+		})
+	}
+}
+
 func TestLifeOfAChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t, WithSubscribeAll())

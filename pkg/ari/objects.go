@@ -3,6 +3,9 @@ package ari
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"strings"
+	"time"
 
 	"github.com/ari-go/ari/gen"
 )
@@ -68,8 +71,8 @@ func (o *Playback) scope() places {
 }
 
 // Wait returns when the playback is over: nil if everything was played, or it was stopped; an error that
-// is ErrPlaybackFailed if a medium could not be played; an [*EndError] if the channel or bridge ended
-// first or the connection was down when it ended; ctx's error when ctx ends.
+// is ErrPlaybackFailed if the last medium could not be played; an [*EndError] if the channel was hung up meanwhile, the
+// channel or bridge ended first or the connection was down when it ended; ctx's error when ctx ends.
 //
 // For a playback that was started by this client nothing is missed, however late Wait is called. For a
 // handle made from an id it fails with ErrNotFound if the playback is over already.
@@ -82,18 +85,61 @@ func (o *Playback) Wait(ctx context.Context) error {
 		}
 		defer lf.drop()
 	}
-	out, err := lf.wait(ctx, stageEnded)
+	out, err := o.waitEnd(ctx, lf)
 	if err != nil {
 		return err
 	}
-	if out.Event == nil {
+	switch {
+	case out.CutOff != nil:
+		return out.CutOff
+	case out.State == string(PlaybackStateFailed):
+		failed := &playbackError{id: o.ID, media: o.MediaURI}
+		if ev, ok := out.Event.(*PlaybackFinished); ok && ev.Playback != nil {
+			failed.media = ev.Playback.MediaURI // the last one of several
+		}
+		return failed
+	case out.Event == nil:
 		return lf.ending()
-	}
-	if out.State == string(PlaybackStateFailed) {
-		return &playbackError{id: o.ID, event: out.Event}
 	}
 	return nil
 }
+
+// told reports whether Asterisk tells the end of a playback of this medium whatever happens. It gives one up without a
+// word if the medium is a recording that doesn't exist, or of a kind that it doesn't know.
+func told(media string) bool {
+	kind, _, _ := strings.Cut(media, ":")
+	switch kind {
+	case "sound", "number", "digits", "characters", "tone", "": // The last is a handle's, of which nothing is known.
+		return true
+	default:
+		return false
+	}
+}
+
+// waitEnd waits for the playback's end, and asks for it now and then where it may never be told.
+func (o *Playback) waitEnd(ctx context.Context, lf *life) (outcome, error) {
+	if told(o.MediaURI) || o.NextMediaURI != "" {
+		return lf.wait(ctx, stageEnded)
+	}
+	for pause := firstAsked; ; pause *= 2 {
+		if out, err := lf.waitAtMost(ctx, pause, stageEnded); !errors.Is(err, errTooLong) {
+			return out, err
+		}
+		if _, err := o.Refresh(ctx); !errors.Is(err, ErrNotFound) {
+			continue
+		}
+		// It is over. If that is told, the event may still be under way, or be lost with the connection.
+		if out, err := lf.waitAtMost(ctx, firstAsked, stageEnded); !errors.Is(err, errTooLong) {
+			return out, err
+		}
+		if lf.l.up.Load() {
+			lf.fail()
+		}
+	}
+}
+
+// firstAsked is after which time a playback whose end may never be told is asked for first.
+const firstAsked = 500 * time.Millisecond
 
 // LiveRecording is a recording that is being made: the snapshot of when it was read, and its controller.
 // The snapshot never changes; Refresh reads a new one.
@@ -120,8 +166,9 @@ func (o *LiveRecording) scope() places {
 }
 
 // Wait returns when the recording is over, with its last snapshot, which has the durations. The error is
-// ErrRecordingFailed if Asterisk reports a failure; an [*EndError] if the channel or bridge, or the
-// connection, ended without a word about the recording; ctx's error when ctx ends.
+// ErrRecordingFailed if Asterisk reports a failure; an [*EndError] if that is due to a hangup, or if the channel or
+// bridge, or the connection, ended without a word about the recording; ctx's error when ctx ends. What was recorded
+// until a hangup is no failure.
 //
 // For a recording that was started by this client nothing is missed, however late Wait is called. For a
 // handle made from a name it fails with ErrNotFound if the recording is over already.
@@ -142,6 +189,9 @@ func (o *LiveRecording) Wait(ctx context.Context) (*LiveRecording, error) {
 	case *RecordingFinished:
 		return ev.Recording, nil
 	case *RecordingFailed:
+		if out.CutOff != nil {
+			return ev.Recording, out.CutOff
+		}
 		return ev.Recording, &recordingError{recording: ev.Recording}
 	default:
 		return nil, lf.ending()

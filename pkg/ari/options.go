@@ -305,7 +305,9 @@ func parseBase(raw string) (*url.URL, *url.Userinfo, error) {
 	if err != nil {
 		why := "it is malformed"
 		var parseErr *url.Error
-		if errors.As(err, &parseErr) && !strings.Contains(raw, "@") {
+		if !strings.Contains(raw, "://") {
+			why = "it must begin with http:// or https://"
+		} else if errors.As(err, &parseErr) && !strings.Contains(raw, "@") {
 			why = parseErr.Err.Error()
 		}
 		return nil, nil, bad(why)

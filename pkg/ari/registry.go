@@ -3,6 +3,7 @@ package ari
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 )
 
@@ -61,6 +62,18 @@ func (k entityKey) String() string {
 	return k.kind.String() + " " + k.id
 }
 
+// nameless reports whether the key is an entity's and lacks its id, or a part of it. No event is about such a one.
+func (k entityKey) nameless() bool {
+	switch k.kind {
+	case kindNone:
+		return false
+	case kindEndpoint:
+		return strings.HasPrefix(k.id, "/") || strings.HasSuffix(k.id, "/")
+	default:
+		return k.id == ""
+	}
+}
+
 // An entityRef says that a member of an event, an object, names an entity.
 type entityRef struct {
 	field string
@@ -76,6 +89,7 @@ const (
 	roleStasisEnd
 	roleChannelDestroyed
 	roleChannelStateChange
+	roleHangupRequest
 	roleBridgeDestroyed
 	rolePlaybackFinished
 	roleRecordingFinished // or failed
@@ -84,16 +98,17 @@ const (
 )
 
 var eventRoles = map[string]eventRole{
-	"StasisStart":         roleStasisStart,
-	"StasisEnd":           roleStasisEnd,
-	"ChannelDestroyed":    roleChannelDestroyed,
-	"ChannelStateChange":  roleChannelStateChange,
-	"BridgeDestroyed":     roleBridgeDestroyed,
-	"PlaybackFinished":    rolePlaybackFinished,
-	"RecordingFinished":   roleRecordingFinished,
-	"RecordingFailed":     roleRecordingFinished,
-	"ApplicationReplaced": roleReplaced,
-	"ChannelUserevent":    roleUserEvent,
+	"StasisStart":          roleStasisStart,
+	"StasisEnd":            roleStasisEnd,
+	"ChannelDestroyed":     roleChannelDestroyed,
+	"ChannelStateChange":   roleChannelStateChange,
+	"ChannelHangupRequest": roleHangupRequest,
+	"BridgeDestroyed":      roleBridgeDestroyed,
+	"PlaybackFinished":     rolePlaybackFinished,
+	"RecordingFinished":    roleRecordingFinished,
+	"RecordingFailed":      roleRecordingFinished,
+	"ApplicationReplaced":  roleReplaced,
+	"ChannelUserevent":     roleUserEvent,
 }
 
 // An eventKind is an entry of the registry: an ARI event type, or one of the

@@ -3,7 +3,9 @@ package ari
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"sync"
 )
@@ -224,7 +226,9 @@ type Subscription[E Event] struct {
 
 // Subscribe starts a subscription to the events of type E that concern scope. E
 // is a pointer to an event struct, or an interface for all events that satisfy
-// it; [Event] takes them all. Subscribe panics when no event can be an E.
+// it; [Event] takes them all. Subscribe panics when no event can be an E, and when
+// c or scope is nil. The subscription to an object whose id is empty has ended
+// with [ErrInvalid].
 //
 // The subscription is alive from this call on: subscribe first, then do what will
 // make the event happen. It holds up to the client's event buffer; beyond that,
@@ -240,9 +244,25 @@ type Subscription[E Event] struct {
 // Asterisk tells an application of a bridge while one of its channels is in the
 // application, and after [Application.Subscribe].
 func Subscribe[E Event](c *Client, scope Scope) *Subscription[E] {
+	if c == nil {
+		panic("ari: Subscribe: the client is nil")
+	}
+	if isNil(scope) {
+		panic(fmt.Sprintf("ari: Subscribe: the scope is nil (%T)", scope))
+	}
 	s := &subscription{c: c, sel: selectionOf[E](), at: c.link.places(scope.scope()), gen: c.link.gen.Load()}
-	c.index.add(s)
+	if s.at.own.nameless() {
+		s.err = fmt.Errorf("ari: Subscribe: %w: the %s has no id", ErrInvalid, s.at.own.kind)
+	} else {
+		c.index.add(s)
+	}
 	return &Subscription[E]{s: s}
+}
+
+// isNil reports whether a scope is nil, or a pointer that is.
+func isNil(scope Scope) bool {
+	v := reflect.ValueOf(scope)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Next returns the next event, and waits for it as long as ctx allows. When the
@@ -254,6 +274,20 @@ func (s *Subscription[E]) Next(ctx context.Context) (E, error) {
 		return none, err
 	}
 	return ev.(E), nil
+}
+
+// TryNext returns the next event if one is there already, and true. It doesn't wait. Without an event, Err tells whether
+// one can still come.
+func (s *Subscription[E]) TryNext() (E, bool) {
+	ev, lost := s.s.take()
+	if lost > 0 {
+		s.s.reportCaughtUp(lost)
+	}
+	if ev == nil {
+		var none E
+		return none, false
+	}
+	return ev.(E), true
 }
 
 // All returns the events as they come. The loop ends with the subscription.
@@ -355,7 +389,7 @@ func (s *subscription) next(ctx context.Context) (Event, error) {
 	for {
 		ev, lost, wake, err := s.poll()
 		if lost > 0 {
-			s.c.reportCaughtUp("subscription to "+s.sel.name, s.at.own, lost)
+			s.reportCaughtUp(lost)
 		}
 		if wake == nil {
 			return ev, err
@@ -377,14 +411,7 @@ func (s *subscription) next(ctx context.Context) (Event, error) {
 func (s *subscription) poll() (ev Event, lost uint64, wake chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.queue.len() > 0 {
-		ev = s.queue.pop()
-		if s.err == nil {
-			s.c.waiting.Add(-1)
-		}
-		if s.queue.len() == 0 {
-			lost, s.lost = s.lost, 0
-		}
+	if ev, lost = s.pop(); ev != nil {
 		return ev, lost, nil, nil
 	}
 	if s.err != nil {
@@ -394,6 +421,54 @@ func (s *subscription) poll() (ev Event, lost uint64, wake chan struct{}, err er
 		s.wake = make(chan struct{})
 	}
 	return nil, 0, s.wake, nil
+}
+
+// take is pop for those who don't wait.
+func (s *subscription) take() (ev Event, lost uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pop()
+}
+
+// pop takes the next event; nil if there is none. It also returns the count of an episode of loss that ends here. Call it
+// with mu held.
+func (s *subscription) pop() (ev Event, lost uint64) {
+	if s.queue.len() == 0 {
+		return nil, 0
+	}
+	ev = s.queue.pop()
+	if s.err == nil {
+		s.c.waiting.Add(-1)
+	}
+	if s.queue.len() == 0 {
+		lost, s.lost = s.lost, 0
+	}
+	return ev, lost
+}
+
+func (s *subscription) reportCaughtUp(lost uint64) {
+	s.c.reportCaughtUp("subscription to "+s.sel.name, s.at.own, lost)
+}
+
+// awaitEnd waits until the subscription has ended, and returns why, or ctx's error. It takes nothing of what it holds.
+func (s *subscription) awaitEnd(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		err := s.err
+		if err == nil && s.wake == nil {
+			s.wake = make(chan struct{})
+		}
+		wake := s.wake
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctxError(ctx)
+		}
+	}
 }
 
 // over reports whether err says that what the subscription is about has come to a regular end; the end of

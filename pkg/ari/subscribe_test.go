@@ -54,6 +54,64 @@ func TestSubscriptionNextEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestSubscriptionTryNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reported bag[error]
+		c := offline(t, WithEventBuffer(2), WithErrorHandler(func(_ context.Context, err error) { reported.add(err) }))
+		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
+		_, ok := sub.TryNext()
+		assert.False(t, ok)
+		c.receive(dtmfFrame("c1", "1"), dtmfFrame("c1", "2"), dtmfFrame("c1", "3")) // one too many
+		for _, want := range []string{"1", "2"} {
+			ev, ok := sub.TryNext()
+			require.True(t, ok)
+			assert.Equal(t, want, ev.Digit)
+		}
+		_, ok = sub.TryNext()
+		assert.False(t, ok)
+		assert.Zero(t, c.waiting.Load())
+		synctest.Wait()
+		assert.Len(t, reported.all(), 1)
+		c.receive(dtmfFrame("c1", "4"), destroyedFrame("c1"))
+		require.ErrorIs(t, sub.Err(), ErrChannelDestroyed)
+		ev, ok := sub.TryNext() // what is left
+		require.True(t, ok)
+		assert.Equal(t, "4", ev.Digit)
+		_, ok = sub.TryNext()
+		assert.False(t, ok)
+	})
+}
+
+// What can't be meant is told at once, instead of never giving an event: a mistake in the program by a panic, one in its
+// data by an error.
+func TestSubscribeToNothing(t *testing.T) {
+	c := offline(t)
+	var none *Channel
+	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (<nil>)", func() { Subscribe[Event](c, nil) })
+	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (*ari.Channel)", func() { Subscribe[Event](c, none) })
+	assert.PanicsWithValue(t, "ari: Subscribe: the client is nil", func() { Subscribe[Event](nil, none) })
+
+	ctrl := c.ARI()
+	for want, scope := range map[string]Scope{
+		"channel":      ctrl.Channel(""),
+		"bridge":       ctrl.Bridge(""),
+		"playback":     ctrl.Playback(""),
+		"recording":    ctrl.LiveRecording(""),
+		"endpoint":     ctrl.Endpoint("PJSIP", ""),
+		"device state": ctrl.DeviceState(""),
+	} {
+		sub := Subscribe[Event](c, scope)
+		_, err := sub.Next(t.Context())
+		require.ErrorIs(t, err, ErrInvalid)
+		require.EqualError(t, err, "ari: Subscribe: invalid request: the "+want+" has no id")
+		require.Equal(t, err, sub.Err())
+		_, ok := sub.TryNext()
+		assert.False(t, ok)
+		sub.Close()
+	}
+	assert.Zero(t, c.Stats().Listeners)
+}
+
 // scopeAt is a scope that names its places itself.
 type scopeAt places
 

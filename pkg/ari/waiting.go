@@ -15,12 +15,12 @@ var (
 
 type playbackError struct {
 	id    string
-	event Event
+	media string
 }
 
 func (e *playbackError) Error() string {
-	if ev, ok := e.event.(*PlaybackFinished); ok && ev.Playback != nil {
-		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, ev.Playback.MediaURI)
+	if e.media != "" {
+		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
 	}
 	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
 }

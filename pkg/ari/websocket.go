@@ -99,7 +99,9 @@ func (s *websocketSource) dialError(ctx, dialCtx context.Context, resp *http.Res
 	if isRedirect(resp.StatusCode) {
 		return refusal
 	}
-	if !looksLikeAsterisk(resp) {
+	if resp.StatusCode == http.StatusNotFound {
+		refusal.Message, refusal.hint = "no ARI at "+where, hintNoARI
+	} else if !looksLikeAsterisk(resp) {
 		refusal.Message = "not an Asterisk at " + where
 	} else if reason := paragraph(body); reason != "" {
 		refusal.Message = reason
@@ -119,15 +121,15 @@ func paragraph(page []byte) string {
 }
 
 // looksLikeAsterisk judges the answer to a refused handshake. ARI answers in JSON,
-// Asterisk's HTTP server in HTML, with 404 where ARI isn't.
+// Asterisk's HTTP server in HTML.
 func looksLikeAsterisk(resp *http.Response) bool {
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusServiceUnavailable:
 		return true // It may be a proxy's, but says what to do about it.
-	case code < 400 || code == http.StatusNotFound:
+	case code < 400:
 		return false
 	}
-	return !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") ||
+	return !isPage(resp.Header.Get("Content-Type")) ||
 		strings.HasPrefix(resp.Header.Get("Server"), "Asterisk")
 }
 
