@@ -255,8 +255,8 @@ type EventFilter struct {
 
 // ownEvents are the types that the client lives by. A filter set through it lets them pass.
 var ownEvents = []string{
-	"ApplicationMoveFailed", "ApplicationReplaced", "BridgeDestroyed", "ChannelDestroyed", "ChannelStateChange", "PlaybackFinished",
-	"RESTResponse", "RecordingFailed", "RecordingFinished", "StasisEnd", "StasisStart",
+	"ApplicationMoveFailed", "ApplicationReplaced", "BridgeDestroyed", "ChannelDestroyed", "ChannelHangupRequest", "ChannelStateChange",
+	"PlaybackFinished", "RESTResponse", "RecordingFailed", "RecordingFinished", "StasisEnd", "StasisStart",
 }
 
 // Filter sets which events the application gets. For an application of a client, the events that the client itself

@@ -28,6 +28,9 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	srv := aritest.NewServer(t, aritest.InMemory())
+	srv.Sound("welcome", 1500*time.Millisecond)
+	srv.Sound("beep", 300*time.Millisecond)
+	srv.Sound("tt-monkeys", 16*time.Second)
 	client := srv.Client(quietly)
 	require.NoError(t, client.Connect(t.Context()))
 	starts := ari.Subscribe[*ari.StasisStart](client, client)
@@ -78,7 +81,8 @@ func TestPlaybackOfARecording(t *testing.T) {
 		_, err = recording.Wait(t.Context())
 		require.NoError(t, err)
 		began := time.Now()
-		_, err = r.ch.Play(t.Context(), "sound:demo-moreinfo") // 18 s
+		r.srv.Sound("news", 18*time.Second)
+		_, err = r.ch.Play(t.Context(), "sound:news")
 		require.NoError(t, err)
 		playback, err := r.ch.Play(t.Context(), "recording:message")
 		require.NoError(t, err)
