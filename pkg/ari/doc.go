@@ -14,6 +14,7 @@
 //	...
 //	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
 //		ch := ev.Channel
+//		defer ch.Stop(context.WithoutCancel(ctx)) // also after an error
 //		if err := ch.Answer(ctx); err != nil {
 //			return err
 //		}
@@ -21,10 +22,7 @@
 //		if err != nil {
 //			return err
 //		}
-//		if err := greeting.Wait(ctx); err != nil {
-//			return err
-//		}
-//		return ch.Stop(ctx)
+//		return greeting.Wait(ctx)
 //	})
 //	err = client.Run(ctx)
 //
@@ -50,6 +48,8 @@
 // Next or a range over All. What a command makes gets its id here, and is followed from before its request leaves; so
 // [Playback.Wait], [LiveRecording.Wait], [Channel.WaitAnswered] and the like can't miss anything, however late they are
 // called, and return an error when the call or the connection ends first.
+//
+// [Channel.Keypad] collects the keys that a caller presses, and [Keypad.Prompt] plays a question and returns the answer.
 //
 // [Channel.Keypad] asks a caller: its Prompt plays media and returns the digits that are typed, those included that were
 // typed ahead.

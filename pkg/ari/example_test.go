@@ -34,6 +34,7 @@ func ExampleClient_OnStasisStart() {
 	}
 	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
 		caller := ev.Channel
+		defer caller.Stop(context.WithoutCancel(ctx)) // Nobody else hangs up if something fails.
 		if err := caller.Answer(ctx); err != nil {
 			return err
 		}

@@ -4,13 +4,11 @@ package menu
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/ari-go/ari/pkg/ari"
 )
 
-// App greets callers, waits for a digit, and connects those who press 1 with the operator.
+// App greets callers, asks them for a digit up to three times, and connects those who press 1 with the operator.
 type App struct {
 	Client   *ari.Client
 	Operator string // the operator's endpoint, such as PJSIP/alice
@@ -23,49 +21,21 @@ func (a *App) Serve(ctx context.Context, ev *ari.StasisStart) error {
 	}
 	caller := ev.Channel
 	defer caller.Stop(context.WithoutCancel(ctx))
-	// Subscribed before the greeting begins, so that a digit that comes early counts.
-	digits := ari.Subscribe[*ari.ChannelDtmfReceived](a.Client, caller)
-	defer digits.Close()
+	keypad := caller.Keypad() // made before the greeting begins, so that a digit that comes early counts
+	defer keypad.Close()
 	if err := caller.Answer(ctx); err != nil {
 		return err
 	}
-	greeting, err := caller.Play(ctx, "sound:vm-enter-num-to-call")
-	if err != nil {
-		return err
-	}
-	pressed, err := digit(ctx, digits, greeting)
-	if err != nil || pressed != "1" {
-		return err
-	}
-	if err := greeting.Stop(ctx); err != nil && ctx.Err() != nil {
-		return err
-	}
-	return a.transfer(ctx, caller)
-}
-
-// digit waits for a digit, during the greeting or after it, and returns "" if none comes. A greeting that fails, because the sound is missing say, ends the
-// waiting: the caller wouldn't know what to do.
-func digit(ctx context.Context, digits *ari.Subscription[*ari.ChannelDtmfReceived], greeting *ari.Playback) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	go func() {
-		if err := greeting.Wait(ctx); err != nil {
-			fail(err)
+	for range 3 {
+		digit, err := keypad.Prompt(ctx, ari.PromptOptions{MaxDigits: 1}, "sound:vm-enter-num-to-call")
+		if err != nil {
+			return err
 		}
-	}()
-	ev, err := digits.Next(ctx)
-	switch {
-	case err == nil:
-		return ev.Digit, nil
-	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return "", nil
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
-	default:
-		return "", err
+		if digit == "1" {
+			return a.transfer(ctx, caller)
+		}
 	}
+	return nil
 }
 
 // transfer connects the caller with the operator until one of them hangs up.

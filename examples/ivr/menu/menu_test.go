@@ -39,3 +39,14 @@ func TestHangupInTheMiddle(t *testing.T) {
 	caller.Hangup()
 	require.NoError(t, srv.WaitIdle(t.Context()))
 }
+
+func TestWrongDigitsThenTheRightOne(t *testing.T) {
+	srv, operator := start(t)
+	caller := srv.Call("1000")
+	require.NoError(t, caller.WaitHeard(t.Context(), greeting))
+	caller.SendDTMF("91") // Callers who know the menu don't wait for it.
+	_, err := operator.Next(t.Context())
+	require.NoError(t, err)
+	caller.Hangup()
+	require.NoError(t, srv.WaitIdle(t.Context()))
+}
