@@ -36,6 +36,7 @@ type doer struct {
 	basePath  string // the path of the base URL without a slash at its end, such as /ari
 	auth      string // the Authorization header, or ""
 	version   atomic.Pointer[Version]
+	server    atomic.Pointer[string]                     // what the last answer called its server
 	untold    atomic.Bool                                // Asterisk was asked for its version, and didn't tell
 	ask       func(ctx context.Context) (Version, error) // asks Asterisk for its version
 	gate      *gate
@@ -399,14 +400,11 @@ func failure(req *http.Request, op *operation, err error) error {
 
 func (d *doer) noteVersion(h http.Header) {
 	server := h.Get("Server")
-	if !strings.HasPrefix(server, "Asterisk/") {
+	if last := d.server.Load(); last != nil && *last == server || !strings.HasPrefix(server, "Asterisk/") {
 		return
 	}
-	v, err := ParseVersion(server)
-	if err != nil {
-		return
-	}
-	if known := d.version.Load(); known == nil || *known != v {
+	d.server.Store(&server)
+	if v, err := ParseVersion(server); err == nil {
 		d.version.Store(&v)
 	}
 }

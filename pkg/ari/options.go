@@ -256,6 +256,7 @@ func newTransport(tlsConfig *tls.Config) *http.Transport {
 		MaxConnsPerHost:     maxConns,
 		MaxIdleConnsPerHost: maxConns,
 		IdleConnTimeout:     idleTimeout,
+		DisableCompression:  true, // Asterisk doesn't compress.
 		Protocols:           new(http.Protocols),
 	}
 	t.Protocols.SetHTTP1(true) // Asterisk has nothing else, and a websocket needs it.
