@@ -14,12 +14,15 @@ type Contender struct {
 	Run  func(n int) // does it n times
 }
 
-// benchTurns is how often each contender has its turn.
-const benchTurns = 20
+// ManyTurns and FewTurns are how often each contender has its turn: few times where a turn has a beginning that costs.
+const (
+	ManyTurns = 100
+	FewTurns  = 20
+)
 
 // Compare measures contenders side by side: they take turns, so that what else the machine does meanwhile slows down
 // each of them. It reports time and allocations of each.
-func Compare(b *testing.B, contenders ...Contender) {
+func Compare(b *testing.B, turns int, contenders ...Contender) {
 	b.Helper()
 	type cost struct {
 		n      int
@@ -31,8 +34,8 @@ func Compare(b *testing.B, contenders ...Contender) {
 		c.Run(1) // What is made once doesn't count.
 	}
 	b.ResetTimer()
-	for turn := range benchTurns {
-		n := b.N*(turn+1)/benchTurns - b.N*turn/benchTurns
+	for turn := range turns {
+		n := b.N*(turn+1)/turns - b.N*turn/turns
 		if n == 0 {
 			continue
 		}
@@ -94,7 +97,7 @@ func BenchmarkRecorded(b *testing.B) {
 	}
 	all := offline(b)
 	sub := Subscribe[Event](all, all)
-	Compare(b,
+	Compare(b, ManyTurns,
 		decoder("reflection", byReflection),
 		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeEvent(t, data, nil) }),
 		each("dispatch", recorded, func(data []byte) {
@@ -162,7 +165,7 @@ func BenchmarkDispatch(b *testing.B) {
 		On(c, func(context.Context, Event) error { done <- struct{}{}; return nil })
 		return func() { <-done }
 	})
-	Compare(b, contenders...)
+	Compare(b, ManyTurns, contenders...)
 }
 
 func BenchmarkScan(b *testing.B) {

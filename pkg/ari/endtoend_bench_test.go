@@ -107,7 +107,7 @@ func startFrameServer(b *testing.B) string {
 // BenchmarkEndToEnd compares a loop that does nothing but read frames with a client that hands each to a handler.
 func BenchmarkEndToEnd(b *testing.B) {
 	addr := startFrameServer(b)
-	ari.Compare(b,
+	ari.Compare(b, ari.FewTurns,
 		ari.Contender{Name: "read-only", Run: func(n int) {
 			conn, _, err := websocket.Dial(b.Context(), fmt.Sprintf("ws://%s/ari/events?app=%d", addr, n), nil)
 			if err != nil {
@@ -184,7 +184,7 @@ func BenchmarkCommand(b *testing.B) {
 	}
 	for _, atOnce := range []int{1, 32, 256} {
 		b.Run(strconv.Itoa(atOnce), func(b *testing.B) {
-			ari.Compare(b,
+			ari.Compare(b, ari.ManyTurns,
 				ari.Contender{Name: "bare", Run: func(n int) { atATime(b, atOnce, n, bare) }},
 				ari.Contender{Name: "answer", Run: func(n int) { atATime(b, atOnce, n, ch.Answer) }},
 			)

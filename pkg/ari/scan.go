@@ -300,7 +300,7 @@ func (p *parser) name(key span) []byte {
 
 func (p *parser) space() {
 	b, i := p.b, p.i
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	p.i = i

@@ -55,7 +55,7 @@ var groups = []struct{ pattern, time string }{
 	{"^BenchmarkRecorded$", "100000x"},
 	{"^BenchmarkDispatch$", "100000x"},
 	{"^BenchmarkEndToEnd$", "400000x"},
-	{"^BenchmarkCommand$", "20000x"},
+	{"^BenchmarkCommand$", "40000x"},
 	{"^BenchmarkMemory$", "1x"},
 }
 
