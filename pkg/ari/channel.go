@@ -61,7 +61,11 @@ func (o *Channel) hangup(ctx context.Context, params *gen.ChannelsHangupParams) 
 	if err != nil {
 		return err
 	}
+	o.ctrl.link.hangingUp(o.ID, true)
 	resp, err := o.ctrl.api.ChannelsHangup(req, o.ID, params)
+	if err != nil {
+		o.ctrl.link.hangingUp(o.ID, false)
+	}
 	return req.done(resp, err)
 }
 

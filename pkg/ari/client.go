@@ -123,7 +123,8 @@ func (c *Client) ARI() *Controller { return c.ctrl }
 // included. From then on the client keeps the connection until [Client.Close]; ctx
 // bounds only the attempt. The first attempt's failure is returned at once: a
 // refusal as an [*Error], which may be [ErrUnauthorized] or [ErrForbidden]. Connect
-// may then be called again.
+// may then be called again. When ctx ends while the client is already subscribing,
+// it goes on with that: call Connect again, or Close.
 //
 // When the client has connected before, Connect does nothing. After its end it
 // returns what Err does.
@@ -154,6 +155,9 @@ func (c *Client) Connect(ctx context.Context) error {
 	case <-c.link.ready:
 		return nil
 	case <-ctx.Done():
+		if trouble := c.link.trouble.Load(); trouble != nil {
+			return c.attemptError(fmt.Errorf("%w: %w", ctxError(ctx), *trouble))
+		}
 		return c.attemptError(ctxError(ctx))
 	}
 }

@@ -642,6 +642,21 @@ func TestVersionThatCannotBeTold(t *testing.T) {
 	}
 }
 
+// An Asterisk that starts fails to tell its version, and may tell it later.
+func TestVersionIsAskedForAgainAfterAFailure(t *testing.T) {
+	asked := 0
+	d := &doer{ask: func(context.Context) (Version, error) {
+		if asked++; asked == 1 {
+			return Version{}, &Error{StatusCode: http.StatusServiceUnavailable}
+		}
+		return Version{16, 28, 0}, nil
+	}}
+	_, known := d.knownVersion(t.Context())
+	assert.False(t, known)
+	_, known = d.knownVersion(t.Context())
+	assert.True(t, known)
+}
+
 func TestTooNewParameters(t *testing.T) {
 	ctx := t.Context()
 	w := newRecorder(t, serverVersion("16.28.0", func(rw http.ResponseWriter, _ *http.Request) {

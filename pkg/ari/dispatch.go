@@ -32,7 +32,7 @@ import (
 // client's error handler, unless it only says that the context has ended. When a
 // call ends, its handler's command or wait may fail before the end itself has come:
 // an error of this package's, returned by a handler of StasisStart, is reported only
-// if the context has not ended within a second.
+// if the context has not ended within a second, or this client itself has hung up.
 //
 // The returned function unregisters the handler: events that wait for it are
 // dropped, a call of it that is under way goes on. It doesn't wait for that, so
@@ -131,6 +131,7 @@ type inbound struct {
 	lane     entity // the one of entities that decides about the lane, or none
 	app      []byte
 	ev       Event // nil as long as nobody needs it, or it cannot be decoded
+	tool     bool  // a StasisStart made up for a channel that is no call
 	gap      bool  // made after a gap, to end what ended in it
 	stays    bool  // a StasisEnd, but the channel is in another of our applications
 }
@@ -242,6 +243,7 @@ type call struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc // nil if no handler needed ctx
 	hangup  bool                    // it is being hung up
+	ours    bool                    // by this client
 }
 
 func (k *call) end(err error) {
@@ -267,6 +269,7 @@ type link struct {
 
 	ready     chan struct{} // closed when the first connection has all subscriptions
 	readyOnce sync.Once
+	trouble   atomic.Pointer[error] // what last kept it from being closed
 
 	ghostly atomic.Bool // Asterisk may hold a connection for alive that is none any more
 
@@ -299,7 +302,7 @@ type link struct {
 	// left has, while a resync is under way, the channels whose end has been read since it began; twins has the
 	// channels whose StasisStart was made up for, as long as Asterisk's own may still come.
 	left  map[string]bool
-	twins map[ghost]struct{}
+	twins map[ghost]time.Time
 
 	// departed has the channels that have left an application, by a move perhaps, and whose end will be heard of.
 	departed map[ghost]struct{}
@@ -436,7 +439,7 @@ func (l *link) dispatch(in *inbound) {
 	// Subscriptions get the event before contexts end, so that who waits for it with such a context gets it.
 	// Handlers get it after that, so that one of StasisEnd never sees its channel's StasisStart context alive.
 	over := l.leave(in)
-	tool := false // the channel is no call
+	tool := in.tool // the channel is no call
 	for _, hit := range l.hits {
 		hit.offer(in)
 		if lf, ok := hit.(*life); ok && lf.isTool() {
@@ -537,7 +540,7 @@ func (l *link) leave(in *inbound) (over []ended) {
 	case roleStasisEnd:
 		id := string(in.id(kindChannel))
 		if k := l.takeCall(id, string(in.app)); k != nil {
-			over = append(over, ended{k, in.endError(kindChannel, ErrLeftStasis)})
+			over = append(over, ended{k, in.endOfCall(k, ErrLeftStasis)})
 		}
 		// When a channel is moved between applications, the one's StasisStart comes
 		// before the other's StasisEnd.
@@ -553,7 +556,7 @@ func (l *link) leave(in *inbound) (over []ended) {
 		list := l.calls[id]
 		delete(l.calls, id)
 		for _, k := range list {
-			over = append(over, ended{k, in.endError(kindChannel, ErrChannelDestroyed)})
+			over = append(over, ended{k, in.endOfCall(k, ErrChannelDestroyed)})
 		}
 	default:
 	}
@@ -605,6 +608,24 @@ func (in *inbound) endError(kind entityKind, reason error) *EndError {
 	return e
 }
 
+func (in *inbound) endOfCall(k *call, reason error) error {
+	e := in.endError(kindChannel, reason)
+	e.ours = k.ours
+	return e
+}
+
+// hangingUp notes that the client itself hangs a channel up, or, since that has failed, doesn't.
+func (l *link) hangingUp(channel string, ours bool) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range l.calls[channel] {
+		k.ours = ours && !k.hangup // Somebody else may have been first.
+	}
+}
+
 // cutOff says that what runs on a channel has failed since the channel is being hung up; nil if it isn't. Asterisk tells
 // of such a failure before it tells of the channel's end. Call it with mu held.
 func (l *link) cutOff(in *inbound) error {
@@ -646,15 +667,18 @@ func (l *link) exorcise(in *inbound) bool {
 	return was
 }
 
+// twinLag is how long a StasisStart that has been made up for may be on its way.
+const twinLag = 10 * time.Second
+
 // isTwin reports whether this StasisStart has been made up for already.
 func (l *link) isTwin(in *inbound) bool {
 	if in.scan == nil || len(l.twins) == 0 {
 		return false
 	}
 	twin := ghost{string(in.app), string(in.id(kindChannel))}
-	_, was := l.twins[twin]
+	made, was := l.twins[twin]
 	delete(l.twins, twin)
-	return was
+	return was && time.Since(made) < twinLag // Later, it is being moved to where it is already.
 }
 
 // ours reports whether app is one of the client's applications.

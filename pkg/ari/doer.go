@@ -169,7 +169,7 @@ func (d *doer) knownVersion(ctx context.Context) (Version, bool) {
 	if err == nil {
 		return v, true
 	}
-	if e, ok := errors.AsType[*Error](err); !ok || e.StatusCode != 0 {
+	if e, ok := errors.AsType[*Error](err); !ok || e.StatusCode != 0 && e.StatusCode < 500 {
 		d.untold.Store(true) // There was an answer; another would be the same.
 	}
 	return Version{}, false

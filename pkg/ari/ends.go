@@ -54,6 +54,8 @@ type EndError struct {
 
 	// CauseText is Asterisk's name for Cause.
 	CauseText string
+
+	ours bool // the client itself has hung up
 }
 
 func (e *EndError) Error() string {

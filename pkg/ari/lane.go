@@ -157,6 +157,11 @@ func (ln *lane) awaitEnd(ctx context.Context, ev Event, err error) {
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
+		// A handler that hangs up since something has failed hasn't failed because of the hangup.
+		if end, ok := errors.AsType[*EndError](context.Cause(ctx)); ok && end.ours {
+			ln.failed(ctx, ev, err)
+			return
+		}
 		ln.ended(ctx, ev, err)
 	case <-timer.C:
 		ln.failed(ctx, ev, err)

@@ -96,8 +96,12 @@ func (c *Controller) expectChannel(id, app string) *life {
 func (c *Controller) expectOriginated(id, app string) *life {
 	lf := c.expectChannel(id, app)
 	if lf != nil && c.link.ours(app) {
-		lf.originated = true
-		c.link.memory.originate(id)
+		lf.mu.Lock()
+		defer lf.mu.Unlock()
+		if lf.err == nil {
+			lf.originated = true
+			c.link.memory.originate(id)
+		}
 	}
 	return lf
 }
@@ -186,7 +190,14 @@ func (l *link) bridgeStopped(id string) {
 		return
 	}
 	key := entityKey{l.id, kindBridge, id}
-	l.c.index.endAll(key, &EndError{Entity: key.String(), Reason: ErrEnded})
+	old := l.c.index.at(key)
+	l.background(func(ctx context.Context) {
+		sleep(ctx, endLag) // for the events that are on their way
+		for _, x := range old {
+			l.c.index.remove(x)
+			x.end(&EndError{Entity: key.String(), Reason: ErrEnded})
+		}
+	})
 }
 
 // inApplication reports whether the client knows a channel as one that is in its application.

@@ -125,7 +125,14 @@ func (k *Keypad) Prompt(ctx context.Context, opts PromptOptions, media ...string
 	}
 	in := input{PromptOptions: opts}
 	err := k.play(ctx, &in, media)
-	if err == nil {
+	for err != nil && !in.ended { // What was typed meanwhile counts.
+		ev, ok := k.keys.TryNext()
+		if !ok {
+			break
+		}
+		in.press(ev.Digit)
+	}
+	if _, hungUp := errors.AsType[*EndError](err); err == nil || hungUp && in.ended {
 		err = k.collect(ctx, &in)
 	}
 	return in.digits, err

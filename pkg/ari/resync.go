@@ -297,6 +297,7 @@ func (l *link) persist(ctx context.Context, do func() error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		l.trouble.Store(&err)
 		if errors.Is(err, errMute) && l.mayRenew() {
 			return errMute
 		}
@@ -407,6 +408,9 @@ func (l *link) startMissed(channels []channelState, subscribed map[string]map[st
 	}
 }
 
+// toolNames are how the names of channels begin that CreateExternalMedia and Snoop make, by an earlier process perhaps.
+var toolNames = []string{"UnicastRTP/", "AudioSocket/", "WebSocket/", "Snoop/"}
+
 func (l *link) startMissedIn(app string, ch channelState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -422,13 +426,14 @@ func (l *link) startMissedIn(app string, ch channelState) {
 	start.EventHeader = newLocalHeader("StasisStart")
 	start.Application, start.synthetic = app, true
 	in := inbound{conn: l.id, kind: l.c.registry.byName["StasisStart"], ev: start, app: []byte(app)}
+	in.tool = slices.ContainsFunc(toolNames, func(prefix string) bool { return strings.HasPrefix(ch.channel.Name, prefix) })
 	in.addEntity(kindChannel, []byte(ch.id))
 	l.dispatch(&in)
 	// Its own may still come.
 	if l.twins == nil {
-		l.twins = make(map[ghost]struct{})
+		l.twins = make(map[ghost]time.Time)
 	}
-	l.twins[ghost{app, ch.id}] = struct{}{}
+	l.twins[ghost{app, ch.id}] = time.Now()
 	l.enteredInGap = append(l.enteredInGap, ch.id)
 }
 
@@ -498,10 +503,17 @@ func (l *link) subscribe(ctx context.Context, app string, sources []string) erro
 			if !l.refused(err, "subscription of "+app+" to "+source) {
 				return fmt.Errorf("ari: resync: subscribe %s to %s: %w", app, source, err)
 			}
-			l.memory.forget(app, source)
+			if !comesBack(source) {
+				l.memory.forget(app, source)
+			}
 		}
 	}
 	return nil
+}
+
+// comesBack reports whether a source that isn't there may be there later: while Asterisk starts, its endpoints aren't yet.
+func comesBack(source string) bool {
+	return strings.HasPrefix(source, "endpoint:") || strings.HasPrefix(source, "deviceState:")
 }
 
 // isRefusal reports whether Asterisk has understood a request and won't do it, so

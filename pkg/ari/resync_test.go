@@ -527,24 +527,38 @@ func TestHearing(t *testing.T) {
 	})
 }
 
-// Asterisk doesn't tell of the end of a bridge whose channels have left it.
+// Asterisk doesn't tell of the end of a bridge whose channels have left it. What it tells before may come after the answer.
 func TestStoppedBridgeEndsItsSubscriptions(t *testing.T) {
-	w := newRecorder(t, noContent)
-	client, err := NewClient(w.URL+"/ari", "hello")
-	require.NoError(t, err)
-	sub := Subscribe[Event](client, client.ARI().Bridge("b1"))
-	other := Subscribe[Event](client, client.ARI().Bridge("b2"))
-	require.NoError(t, client.ARI().StopBridge(t.Context(), "b1"))
-	require.ErrorIs(t, sub.Err(), ErrEnded)
-	require.NoError(t, other.Err())
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.set(func() {
+			a.fail = func(method, _ string) int {
+				if method == http.MethodDelete {
+					return http.StatusNoContent
+				}
+				return 0
+			}
+		})
+		c := a.connected()
+		sub := Subscribe[*ChannelEnteredBridge](c, c.ARI().Bridge("b1"))
+		other := Subscribe[Event](c, c.ARI().Bridge("b2"))
+		require.NoError(t, c.ARI().StopBridge(t.Context(), "b1"))
+		require.NoError(t, a.send(enteredBridgeFrame("b1", "c1")))
+		_, err := sub.Next(t.Context())
+		require.NoError(t, err)
+		_, err = sub.Next(t.Context())
+		require.ErrorIs(t, err, ErrEnded)
+		require.NoError(t, other.Err())
 
-	// Where it does, the event ends them.
-	client.ARI().rememberSubscribed("hello", "bridge:b2")
-	require.NoError(t, client.ARI().StopBridge(t.Context(), "b2"))
-	require.NoError(t, other.Err())
-	client.receive(bridgeFrame("BridgeDestroyed", "b2"))
-	require.ErrorIs(t, other.Err(), ErrEnded)
-	require.NoError(t, client.Close(t.Context()))
+		// Where Asterisk does tell, the event ends them.
+		c.ARI().rememberSubscribed("hello", "bridge:b2")
+		require.NoError(t, c.ARI().StopBridge(t.Context(), "b2"))
+		time.Sleep(time.Minute)
+		require.NoError(t, other.Err())
+		require.NoError(t, a.send(bridgeFrame("BridgeDestroyed", "b2")))
+		synctest.Wait()
+		require.ErrorIs(t, other.Err(), ErrEnded)
+	})
 }
 
 func TestRecordingErrorWithoutARecording(t *testing.T) {
@@ -676,4 +690,67 @@ func TestWaitConnected(t *testing.T) {
 		require.ErrorIs(t, waited.all()[3], ErrClosed)
 		assert.Zero(t, c.Stats().Listeners)
 	})
+}
+
+// An adopted channel that is moved into its own application much later enters it once more.
+func TestAdoptedChannelMovesIntoItsOwnApplication(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.set(func() {
+			a.channels["c1"] = inStasis("hello")
+			a.sources["hello"] = []string{"channel:c1"}
+		})
+		c := a.connected(WithAdoption())
+		var entered bag[string]
+		c.OnStasisStart(func(_ context.Context, ev *StasisStart) error { entered.add(ev.Channel.ID); return nil })
+		time.Sleep(time.Minute)
+		require.NoError(t, a.send(startFrame("c1"), endFrame("c1")))
+		synctest.Wait()
+		assert.Equal(t, []string{"c1"}, entered.all())
+		assert.Equal(t, 1, c.Stats().Calls)
+	})
+}
+
+// While Asterisk starts, its endpoints aren't there yet.
+func TestSubscriptionToAnEndpointIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.set(func() { a.unknown = "endpoint:PJSIP/1" })
+		a.connected(WithSubscriptions("endpoint:PJSIP/1"))
+		assert.Empty(t, a.sources["hello"])
+		a.set(func() { a.unknown = "" })
+		a.reconnect()
+		assert.Equal(t, []string{"endpoint:PJSIP/1"}, a.sources["hello"])
+	})
+}
+
+func TestConnectTellsWhatKeepsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.set(func() { a.fail = func(string, string) int { return http.StatusForbidden } })
+		c := a.client(WithSubscriptions("endpoint:"))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		err := c.Connect(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, ErrForbidden)
+		require.NoError(t, c.Close(t.Context()))
+	})
+}
+
+func TestOriginateWhileTheClientCloses(t *testing.T) {
+	for range 100 {
+		c, err := NewClient("http://asterisk:8088/ari", "hello", WithLogger(quiet))
+		require.NoError(t, err)
+		c.link.begun.Store(true)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for range 20 {
+				c.ARI().expectOriginated(newID(), "hello")
+			}
+		})
+		wg.Go(func() { assert.NoError(t, c.Close(context.Background())) })
+		wg.Wait()
+		assert.Empty(t, c.link.memory.originated)
+	}
 }

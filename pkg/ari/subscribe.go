@@ -190,6 +190,13 @@ func (x *index) endAll(key entityKey, err error) {
 	}
 }
 
+// at returns the listeners of an entity, and those that end with it.
+func (x *index) at(key entityKey) []listener {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Concat(x.byEntity[key], x.children[key])
+}
+
 // close ends all listeners, and all that will come.
 func (x *index) close(err error) {
 	x.mu.Lock()

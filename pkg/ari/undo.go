@@ -55,18 +55,23 @@ func (d *doer) sendDetached(req *http.Request, undo string) (*http.Response, err
 	if ctx.Done() == nil {
 		return d.send(req)
 	}
+	if ctx.Err() != nil {
+		return nil, ctxError(ctx)
+	}
 	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	type answer struct {
 		resp *http.Response
+		made bool // something new: an older Asterisk answers with nothing where a bridge with the id exists
 		err  error
 	}
 	answered := make(chan answer, 1)
 	go func() {
 		resp, err := d.send(req.WithContext(free))
+		made := false
 		if err == nil {
-			err = readWhole(resp)
+			made, err = readWhole(resp)
 		}
-		answered <- answer{resp, err}
+		answered <- answer{resp, made, err}
 	}()
 	select {
 	case a := <-answered:
@@ -78,7 +83,7 @@ func (d *doer) sendDetached(req *http.Request, undo string) (*http.Response, err
 		defer cancel()
 		stop := time.AfterFunc(undoTimeout, cancel)
 		defer stop.Stop()
-		if a := <-answered; a.err == nil && a.resp.StatusCode/100 == 2 {
+		if a := <-answered; a.err == nil && a.made && a.resp.StatusCode/100 == 2 {
 			d.takeBack(req, undo)
 		}
 	})
@@ -86,11 +91,11 @@ func (d *doer) sendDetached(req *http.Request, undo string) (*http.Response, err
 }
 
 // readWhole replaces the answer's body by a copy that needs no connection.
-func readWhole(resp *http.Response) error {
+func readWhole(resp *http.Response) (something bool, err error) {
 	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return err
+	return len(bytes.TrimSpace(body)) > 0, err
 }
 
 func (d *doer) takeBack(made *http.Request, undo string) {
@@ -106,7 +111,15 @@ func (d *doer) takeBack(made *http.Request, undo string) {
 	if err := d.prepare(req, nil); err != nil {
 		return
 	}
-	if resp, err := d.send(req); err == nil {
+	for pause := 10 * time.Millisecond; ; pause *= 2 {
+		resp, err := d.send(req)
+		if err != nil {
+			return
+		}
 		drain(resp)
+		// For a moment after it has begun, no playback can be stopped.
+		if resp.StatusCode != http.StatusInternalServerError || !sleep(ctx, pause) {
+			return
+		}
 	}
 }
