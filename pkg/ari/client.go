@@ -103,13 +103,7 @@ func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
 	}
 	c.link.memory.all = cfg.subscribeAll
 	ctrl.link = c.link
-	ctrl.doer.background = func(f func()) {
-		c.workers.start() // so that Close waits for it
-		go func() {
-			defer c.workers.done()
-			f()
-		}()
-	}
+	ctrl.doer.background = func(f func()) { c.link.background(func(context.Context) { f() }) }
 	if len(cfg.subscriptions) > 0 {
 		ctrl.rememberSubscribed(ctrl.application, cfg.subscriptions...)
 	}
@@ -298,7 +292,7 @@ func (c *Client) Err() error {
 	return c.err
 }
 
-// background runs f on a goroutine of the client's.
+// background runs f on a goroutine of the client's, for which Close waits.
 func (l *link) background(f func(context.Context)) {
 	l.c.workers.start()
 	go func() {

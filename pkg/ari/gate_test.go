@@ -41,12 +41,11 @@ func TestFilterIsSetAlone(t *testing.T) {
 }
 
 func TestApplicationsAreReadSideBySide(t *testing.T) {
-	both := make(chan struct{}, 2)
+	var both sync.WaitGroup
+	both.Add(2)
 	w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
-		both <- struct{}{}
-		for len(both) < 2 && r.Context().Err() == nil { // until the other one is here too
-			time.Sleep(time.Millisecond)
-		}
+		both.Done()
+		both.Wait() // for the other one
 		answerJSON(http.StatusOK, `{"name":"hello"}`)(rw, r)
 	})
 	app := w.controller(t).Application("hello")
