@@ -33,6 +33,9 @@ func (o *Channel) bind(c *Controller) {
 	}
 }
 
+// Controller returns the controller of the Asterisk that the channel is on.
+func (o *Channel) Controller() *Controller { return o.ctrl }
+
 func (o *Channel) scope() places { return places{own: entityKey{kind: kindChannel, id: o.ID}} }
 
 // Stop hangs the channel up with the normal cause. It fails with ErrNotFound if the channel is gone.
