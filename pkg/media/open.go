@@ -198,3 +198,16 @@ func Open(ctx context.Context, ch *ari.Channel, opts Options) (*Stream, error) {
 	}
 	return s, nil
 }
+
+// Bridge is the bridge that the stream is in, to put others into it, or to record it.
+func (s *Stream) Bridge() *ari.Bridge {
+	if s.wiring.opts.Bridge != nil {
+		return s.wiring.opts.Bridge
+	}
+	s.wiring.mu.Lock()
+	defer s.wiring.mu.Unlock()
+	return s.wiring.bridge
+}
+
+// MediaChannelID is the id of the external media channel, of which events tell.
+func (s *Stream) MediaChannelID() string { return s.wiring.id }
