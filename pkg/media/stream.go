@@ -145,8 +145,13 @@ func newStream(ctx context.Context, l leg, cfg streamConfig) (*Stream, error) {
 func (s *Stream) live(pacer any) {
 	<-s.ctx.Done()
 	cause := context.Cause(s.ctx)
+	if _, ok := s.leg.(*audioSocketLeg); ok {
+		// First, since nobody speaks any more: Asterisk could wait for the next packet, with the channel's lock, and
+		// hang up neither that nor any other.
+		_ = s.leg.close()
+	}
 	s.cleanE = s.clean()
-	_ = s.leg.close() //nolint:errcheck // It may be closed already.
+	_ = s.leg.close()
 	stopPulse(pacer, s.pulse)
 	s.heard.end(cause)
 	s.player.mu.Lock()
@@ -203,6 +208,10 @@ func (s *Stream) kickOff() {
 
 // speakLoop sends what is due, whenever the pacer or something new wakes it.
 func (s *Stream) speakLoop() {
+	if err := s.send(time.Now()); err != nil { // An Asterisk that hears nothing can come to a standstill.
+		s.lost(err)
+		return
+	}
 	for {
 		kicked := false
 		select {

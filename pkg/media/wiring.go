@@ -346,11 +346,26 @@ func (w *wiring) clean() error {
 	b := w.bridge
 	w.bridge = nil
 	w.mu.Unlock()
-	if b == nil {
-		return err
-	}
-	if berr := b.Stop(ctx); berr != nil && !errors.Is(berr, ari.ErrNotFound) {
-		err = errors.Join(err, berr)
+	if b != nil {
+		err = errors.Join(err, destroy(ctx, b))
 	}
 	return err
+}
+
+// destroy destroys a bridge, or sees that it is being destroyed: a second request meanwhile is refused.
+func destroy(ctx context.Context, b *ari.Bridge) error {
+	for {
+		err := b.Stop(ctx)
+		if err == nil || errors.Is(err, ari.ErrNotFound) {
+			return nil
+		}
+		if !errors.Is(err, ari.ErrConflict) {
+			return err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
