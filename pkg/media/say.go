@@ -111,26 +111,14 @@ func (u *Utterance) read(ctx context.Context, src Source, r *resample.Resampler)
 	}
 }
 
-// Stop stops all that is being said or waits to be, at once. Live audio and the background go on.
-func (s *Stream) Stop() {
-	p := s.player
-	for {
-		p.mu.Lock()
-		i := slices.IndexFunc(p.queue, func(u *Utterance) bool { return !u.stopped })
-		if i < 0 {
-			p.mu.Unlock()
-			return
-		}
-		// From behind, so that what waits isn't begun.
-		var last *Utterance
-		for _, u := range p.queue {
-			if !u.stopped {
-				last = u
-			}
-		}
-		p.mu.Unlock()
-		last.Stop()
+// Stop stops all that is being said or waits to be, at once, and tells how much was heard of what was being said. Live
+// audio and the background go on.
+func (s *Stream) Stop() Heard {
+	saying := s.Saying()
+	if len(saying) == 0 {
+		return Heard{By: s.player.by}
 	}
+	return s.haltAll(saying, thenStop)[0]
 }
 
 // Saying returns what is being said or waits to be, in order.

@@ -34,6 +34,10 @@ type Stats struct {
 	// the stream missed because it was still writing.
 	Stalls, Skipped int64
 
+	// Interruptions is how often BargeIn stopped what was being said, Reaction the longest time that this took.
+	Interruptions int64
+	Reaction      time.Duration
+
 	Digits int64 // keys that were told by the transport
 	Errors int64 // error messages of Asterisk's
 }
@@ -46,6 +50,8 @@ type counters struct {
 	first     time.Duration
 	underruns int64
 	dryAt     time.Time
+	barges    int64
+	reaction  time.Duration
 }
 
 // asked takes note that something is to be said.
@@ -75,6 +81,13 @@ func (c *counters) underran(now time.Time) {
 	c.dryAt = now
 }
 
+func (c *counters) interrupted(reaction time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.barges++
+	c.reaction = max(c.reaction, reaction)
+}
+
 // Stats returns the figures.
 func (s *Stream) Stats() Stats {
 	c := &s.stats
@@ -84,6 +97,7 @@ func (s *Stream) Stats() Stats {
 	}
 	c.mu.Lock()
 	st.FirstAudio, st.Underruns = c.first, c.underruns
+	st.Interruptions, st.Reaction = c.barges, c.reaction
 	c.mu.Unlock()
 	s.player.mu.Lock()
 	st.LiveDropped = s.player.live.dropped

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ari-go/ari/pkg/media/internal/resample"
@@ -80,6 +81,7 @@ type Stream struct {
 	// Listening: of the goroutine that reads.
 	resampler *resample.Resampler
 	resampled []int16
+	turns     atomic.Pointer[turnKeeper]
 
 	calls callQueue
 	on    callbacks
@@ -352,46 +354,58 @@ func (s *Stream) took(f filling, now time.Time, dry bool) {
 }
 
 // halt stops or pauses an utterance.
-func (s *Stream) halt(u *Utterance, then rampEnd) Heard {
-	s.speak.Lock()
+func (s *Stream) halt(u *Utterance, then rampEnd) Heard { return s.haltAll([]*Utterance{u}, then)[0] }
+
+// haltAll stops or pauses utterances, all at the same moment.
+func (s *Stream) haltAll(all []*Utterance, then rampEnd) []Heard {
 	p := s.player
+	heard := make([]Heard, len(all))
+	at := make([]int64, len(all))
+	var live []int // of all, those that can still be halted
+	s.speak.Lock()
 	p.mu.Lock()
-	if u.over() || then == thenPause && (u.paused || u.ramp.then != thenGoOn) {
-		defer p.mu.Unlock()
-		s.speak.Unlock()
-		return u.heardAt(u.base, u.by)
+	for i, u := range all {
+		if u.over() || then == thenPause && (u.paused || u.ramp.then != thenGoOn) {
+			heard[i] = u.heardAt(u.base, u.by)
+			continue
+		}
+		live = append(live, i)
+		u.stopped = then == thenStop
 	}
-	if then == thenStop {
-		u.stopped = true
-	}
-	var at int64
 	fade := func() {
-		at = u.fadeOut(then)
-		if u.said && u.base == u.next {
-			p.complete(u)
+		for _, i := range live {
+			u := all[i]
+			at[i] = u.fadeOut(then)
+			if u.said && u.base == u.next {
+				p.complete(u)
+			}
 		}
 	}
-	if s.queued == nil || p.sent == p.heard {
+	by := p.by
+	if s.queued == nil || p.sent == p.heard || len(live) == 0 {
 		fade()
-		h := u.heardAt(at, p.by)
 		p.unlock()
 		s.speak.Unlock()
 		s.kickOff()
-		return h
+	} else {
+		p.unlock()
+		f := s.flushQueue(fade)
+		s.speak.Unlock()
+		select {
+		case <-f.done:
+			by = f.by
+		case <-s.ctx.Done(): // What was heard for certain.
+			p.mu.Lock()
+			for _, i := range live {
+				at[i] = all[i].base
+			}
+			p.mu.Unlock()
+		}
 	}
-	p.unlock()
-	f := s.flushQueue(fade)
-	s.speak.Unlock()
-	select {
-	case <-f.done:
-	case <-s.ctx.Done():
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return u.heardAt(u.base, u.by)
+	for _, i := range live {
+		heard[i] = all[i].heardAt(at[i], by)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return u.heardAt(at, f.by)
+	return heard
 }
 
 // flushQueue empties Asterisk's queue and calls then, with the player's lock, when it is known what was in it and all
@@ -529,7 +543,9 @@ func (s *Stream) hear(pcm []int16, now time.Time) {
 
 func (s *Stream) heardFrame(f Frame) {
 	s.stats.framesIn.Add(1)
-	_ = f
+	if k := s.turns.Load(); k != nil {
+		k.frame(f, s.calls.add)
+	}
 }
 
 // ReadFrame waits for the next 20 ms of what the caller says. The frame is valid until the next call. Frames that aren't
