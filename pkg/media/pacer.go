@@ -18,6 +18,7 @@ type pacer struct {
 	mu      sync.Mutex
 	slots   [pacerSlots][]*pulse
 	streams int
+	over    chan struct{} // closed when the last stream has gone
 
 	late latencies
 }
@@ -43,7 +44,7 @@ func startPulse(key any, stalled func()) *pulse {
 	pacers.Lock()
 	p := pacers.of[key]
 	if p == nil {
-		p = new(pacer)
+		p = &pacer{over: make(chan struct{})}
 		pacers.of[key] = p
 	}
 	pl := &pulse{tick: make(chan struct{}, 1), stalled: stalled}
@@ -80,7 +81,8 @@ func stopPulse(key any, pl *pulse) {
 		}
 	}
 	if p.streams--; p.streams == 0 {
-		delete(pacers.of, key) // Its goroutine ends at the next beat.
+		delete(pacers.of, key)
+		close(p.over)
 	}
 }
 
@@ -96,12 +98,12 @@ func (p *pacer) run() {
 			next = time.Now() // The process, or the machine, stood still.
 		}
 		timer.Reset(max(wait, 0))
-		<-timer.C
-		p.mu.Lock()
-		if p.streams == 0 {
-			p.mu.Unlock()
+		select {
+		case <-timer.C:
+		case <-p.over:
 			return
 		}
+		p.mu.Lock()
 		p.late.add(time.Since(next))
 		for _, pl := range p.slots[slot] {
 			pl.wake()

@@ -101,7 +101,7 @@ func (p *player) next(out []int16, always bool) filling {
 		}
 		at += n
 		if state == mixStarved {
-			f.starved = true
+			f.starved = u.next > 0
 			break
 		}
 		if state == mixPaused {

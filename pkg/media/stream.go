@@ -366,7 +366,7 @@ func (s *Stream) haltAll(all []*Utterance, then rampEnd) []Heard {
 	p.mu.Lock()
 	for i, u := range all {
 		if u.over() || then == thenPause && (u.paused || u.ramp.then != thenGoOn) {
-			heard[i] = u.heardAt(u.base, u.by)
+			heard[i] = u.heardSoFar()
 			continue
 		}
 		live = append(live, i)
@@ -376,8 +376,11 @@ func (s *Stream) haltAll(all []*Utterance, then rampEnd) []Heard {
 		for _, i := range live {
 			u := all[i]
 			at[i] = u.fadeOut(then)
-			if u.said && u.base == u.next {
+			switch {
+			case u.said && u.base == u.next:
 				p.complete(u)
+			case u.said:
+				p.markWanted = true // The last of it is on its way.
 			}
 		}
 	}
@@ -402,8 +405,14 @@ func (s *Stream) haltAll(all []*Utterance, then rampEnd) []Heard {
 			p.mu.Unlock()
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, i := range live {
-		heard[i] = all[i].heardAt(at[i], by)
+		h := all[i].heardAt(at[i], by)
+		heard[i] = h
+		if then == thenStop {
+			all[i].final = &h
+		}
 	}
 	return heard
 }

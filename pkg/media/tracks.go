@@ -5,7 +5,7 @@ const (
 	liveFrames = 8
 
 	// liveWindow is for how many frames there must have been more than enough before some of it goes.
-	liveWindow = 100
+	liveWindow = 50
 )
 
 // A liveTrack is audio that comes at its own pace and must not get late: another call's, say. What comes is played as

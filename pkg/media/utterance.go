@@ -56,6 +56,7 @@ type Utterance struct {
 	marks   []userMark
 	err     error
 	by      Evidence
+	final   *Heard // what Stop has found
 }
 
 // A ramp changes the loudness bit by bit, so that nothing clicks.
@@ -148,16 +149,20 @@ func (u *Utterance) mix(out []float32) (int, mixState) {
 // fade it happens at once.
 func (u *Utterance) fadeOut(then rampEnd) int64 {
 	n := min(int64(u.fade), u.end-u.next)
-	if u.next == 0 || n <= 0 {
+	if u.next == 0 || n <= 0 || u.paused {
 		u.ramp = ramp{}
 		if then == thenPause {
 			u.paused = true
 		} else {
-			u.said, u.end = true, u.next
+			u.said, u.paused, u.end = true, false, u.next
 		}
 		return u.next
 	}
-	u.ramp = ramp{gain: 1, step: -1 / float32(n), left: int(n), then: then}
+	gain := float32(1)
+	if u.ramp.left > 0 {
+		gain = u.ramp.gain
+	}
+	u.ramp = ramp{gain: gain, step: -gain / float32(n), left: int(n), then: then}
 	return u.next + n
 }
 
@@ -306,6 +311,13 @@ func (u *Utterance) Wait(ctx context.Context) error {
 func (u *Utterance) Heard() Heard {
 	u.s.player.mu.Lock()
 	defer u.s.player.mu.Unlock()
+	return u.heardSoFar()
+}
+
+func (u *Utterance) heardSoFar() Heard {
+	if u.final != nil {
+		return *u.final
+	}
 	return u.heardAt(u.base, u.by)
 }
 
