@@ -95,6 +95,9 @@ func websocketError(err error) error {
 	if websocket.CloseStatus(err) == websocket.StatusNormalClosure {
 		return io.EOF // The channel was hung up.
 	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
 	return fmt.Errorf("media: websocket: %w", err)
 }
 
