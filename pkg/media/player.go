@@ -38,6 +38,9 @@ type player struct {
 	by      Evidence     // how it is known what was heard
 	mixing  []float32
 
+	kept    []int16 // the last frames, where somebody wants to know them when they have been heard
+	onHeard func(pcm []int16, ago int)
+
 	ended      bool // the stream is over
 	markWanted bool // a mark behind the last frame is due, since there may be no further frame to wait for
 }
@@ -129,6 +132,9 @@ func (p *player) next(out []int16, always bool) filling {
 		out[i] = toSample(x)
 	}
 	p.records[p.sent%frameRecords] = rec
+	if p.kept != nil {
+		copy(p.keptFrame(p.sent), out)
+	}
 	p.sent++
 	return f
 }
@@ -157,7 +163,22 @@ func (p *player) confirm(n int64) {
 			p.reached(piece.u, piece.end)
 		}
 		*rec = frameRecord{}
+		if p.kept != nil {
+			p.onHeard(p.keptFrame(p.heard), int(n-p.heard))
+		}
 	}
+}
+
+// keepFrames begins to keep that many frames for onHeard, which is called with each, and how many frames ago it began.
+func (p *player) keepFrames(n int) {
+	if p.kept == nil {
+		p.kept = make([]int16, n*p.frame)
+	}
+}
+
+func (p *player) keptFrame(n int64) []int16 {
+	at := int(n%int64(len(p.kept)/p.frame)) * p.frame
+	return p.kept[at : at+p.frame]
 }
 
 func (p *player) reached(u *Utterance, end int64) {

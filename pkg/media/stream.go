@@ -82,6 +82,7 @@ type Stream struct {
 	resampler *resample.Resampler
 	resampled []int16
 	turns     atomic.Pointer[turnKeeper]
+	tap       atomic.Pointer[Tap]
 
 	calls callQueue
 	on    callbacks
@@ -134,6 +135,11 @@ func newStream(ctx context.Context, l leg, cfg streamConfig) (*Stream, error) {
 	}
 	s.calls.wake = make(chan struct{}, 1)
 	s.player.notify = s.calls.add
+	s.player.onHeard = func(pcm []int16, ago int) {
+		if t := s.tap.Load(); t != nil {
+			t.heardFrame(pcm, time.Now().Add(-time.Duration(ago)*frameTime))
+		}
+	}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	s.pulse = startPulse(cfg.pacer, func() { s.lost(fmt.Errorf("nothing could be written for %s", stallLimit)) })
 	s.wg.Go(s.speakLoop)
@@ -552,6 +558,9 @@ func (s *Stream) hear(pcm []int16, now time.Time) {
 
 func (s *Stream) heardFrame(f Frame) {
 	s.stats.framesIn.Add(1)
+	if t := s.tap.Load(); t != nil {
+		t.caller(f)
+	}
 	if k := s.turns.Load(); k != nil {
 		k.frame(f, s.calls.add)
 	}

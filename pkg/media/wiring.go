@@ -30,13 +30,14 @@ const (
 // A wiring is what a stream has on Asterisk: a media channel, and a bridge.
 type wiring struct {
 	ctrl *ari.Controller
-	call *ari.Channel
 	opts Options
 	json bool   // Asterisk can send control messages as JSON, and marks
 	id   string // of the media channel
 
-	mu     sync.Mutex
-	bridge *ari.Bridge // ours, if it was made
+	mu      sync.Mutex
+	call    *ari.Channel // in the bridge; nil while there is none
+	bridge  *ari.Bridge  // ours, if it was made
+	unwatch func()       // ends the watch over the call
 }
 
 // mediaChannelID makes an id. All are of one length, since Asterisk takes one that begins another for the same.
@@ -48,7 +49,8 @@ func (w *wiring) open(ctx context.Context) (*Stream, error) {
 		err = w.join(ctx)
 		if err == nil {
 			s.opened()
-			w.watch(s)
+			w.watchCall(s, w.call)
+			w.watchMedia(s)
 			return s, nil
 		}
 		s.cancel(err)
@@ -311,17 +313,27 @@ func (w *wiring) join(ctx context.Context) error {
 	return nil
 }
 
-// watch ends the stream with the call, and with its media channel.
-func (w *wiring) watch(s *Stream) {
-	s.wg.Go(func() {
-		end, err := w.call.WaitEnd(s.ctx)
+// watchCall ends the stream with the call.
+func (w *wiring) watchCall(s *Stream, call *ari.Channel) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	w.mu.Lock()
+	w.unwatch = cancel
+	w.mu.Unlock()
+	go func() {
+		defer cancel()
+		end, err := call.WaitEnd(ctx)
 		switch {
+		case ctx.Err() != nil:
 		case err == nil:
 			s.cancel(end)
 		case errors.Is(err, ari.ErrNotFound):
 			s.cancel(fmt.Errorf("media: the call: %w", err))
 		}
-	})
+	}()
+}
+
+// watchMedia ends the stream with its media channel.
+func (w *wiring) watchMedia(s *Stream) {
 	if w.opts.Transport != RTP {
 		return // Its connection tells of the end of the media channel.
 	}
