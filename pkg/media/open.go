@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ari-go/ari/pkg/ari"
@@ -43,8 +45,9 @@ type Options struct {
 	// wire is resampled to it.
 	Rate int
 
-	// Format is Asterisk's name of the codec on the wire: slin, slin16, slin24, slin48, ulaw, alaw, g722. By default
-	// linear samples of Rate; by RTP, ulaw for 8 kHz and g722 beyond.
+	// Format is Asterisk's name of the codec on the wire: slin, slin16, slin24, slin48, ulaw, alaw, g722. By default it
+	// is linear samples of Rate, and by RTP g722; for a call whose own codec has no more than 8 kHz it is slin, and ulaw by
+	// RTP: there is nothing above to be carried, and this package's resampling is better than Asterisk's.
 	Format string
 
 	// Bridge is a bridge of yours, to which only the media channel is added, and that stays. Without it the stream makes
@@ -113,7 +116,12 @@ func has(v ari.Version, since []ari.Version) bool {
 }
 
 // choose sets the transport and the format for a version of Asterisk.
-func (o Options) choose(v ari.Version) (Options, error) {
+// narrow says that the call itself has no more than 8 kHz.
+func (o Options) choose(v ari.Version, narrow bool) (Options, error) {
+	wireRate := o.Rate
+	if narrow {
+		wireRate = 8000
+	}
 	if o.Transport == Auto {
 		switch {
 		case has(v, sinceWebSocket):
@@ -126,7 +134,7 @@ func (o Options) choose(v ari.Version) (Options, error) {
 	}
 	switch o.Transport {
 	case WebSocket:
-		o.Format = cmp.Or(o.Format, linearFormat(o.Rate))
+		o.Format = cmp.Or(o.Format, linearFormat(wireRate))
 		if !has(v, sinceWebSocket) {
 			return o, fmt.Errorf("%w: Asterisk %s has no media by websocket; 20.16, 21.11 and 22.6 have", ErrUnsupported, v)
 		}
@@ -135,7 +143,7 @@ func (o Options) choose(v ari.Version) (Options, error) {
 		if o.Format == "" {
 			o.Format = "slin"
 			if wide {
-				o.Format = linearFormat(o.Rate)
+				o.Format = linearFormat(wireRate)
 			}
 		}
 		switch {
@@ -149,7 +157,7 @@ func (o Options) choose(v ari.Version) (Options, error) {
 	case RTP:
 		if o.Format == "" {
 			o.Format = "ulaw"
-			if o.Rate > 8000 {
+			if wireRate > 8000 {
 				o.Format = "g722"
 			}
 		}
@@ -188,7 +196,8 @@ func Open(ctx context.Context, ch *ari.Channel, opts Options) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("media: Asterisk's version: %w", err)
 	}
-	if opts, err = opts.choose(v); err != nil {
+	narrow := opts.Format == "" && opts.Rate > 8000 && isNarrow(ctx, ch)
+	if opts, err = opts.choose(v, narrow); err != nil {
 		return nil, err
 	}
 	w := &wiring{ctrl: ctrl, call: ch, opts: opts, json: has(v, sinceMarks), id: mediaChannelID()}
@@ -197,6 +206,19 @@ func Open(ctx context.Context, ch *ari.Channel, opts Options) (*Stream, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// narrowFormats are Asterisk's formats of 8 kHz.
+var narrowFormats = []string{"ulaw", "alaw", "gsm", "g729", "g723", "g726", "g726aal2", "ilbc", "speex", "adpcm", "lpc10", "slin"}
+
+// isNarrow reports whether a call's own codec has no more than 8 kHz, as far as Asterisk tells.
+func isNarrow(ctx context.Context, ch *ari.Channel) bool {
+	formats, err := ch.Variable(ctx, "CHANNEL(audionativeformat)")
+	if err != nil {
+		return false // Whatever is wrong will show again.
+	}
+	names := strings.Split(strings.Trim(strings.TrimSpace(formats), "()"), "|")
+	return !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(narrowFormats, name) })
 }
 
 // Bridge is the bridge that the stream is in, to put others into it, or to record it.

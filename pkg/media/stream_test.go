@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -609,6 +610,10 @@ func TestChoose(t *testing.T) {
 	}{
 		{"22.10.1", Options{}, "websocket slin16"},
 		{"22.6.0", Options{Rate: 48000}, "websocket slin48"},
+		{"22.10.1", Options{}, "narrow websocket slin"},
+		{"22.10.1", Options{Transport: AudioSocket}, "narrow audiosocket slin"},
+		{"16.28.0", Options{}, "narrow rtp ulaw"},
+		{"22.10.1", Options{Format: "slin16"}, "narrow websocket slin16"},
 		{"22.5.0", Options{}, "audiosocket slin"},
 		{"22.7.0", Options{Transport: AudioSocket, Rate: 24000}, "audiosocket slin24"},
 		{"21.11.0", Options{}, "websocket slin16"},
@@ -632,12 +637,12 @@ func TestChoose(t *testing.T) {
 		require.NoError(t, err)
 		o, err := c.in.withDefaults()
 		if err == nil {
-			o, err = o.choose(v)
+			o, err = o.choose(v, strings.HasPrefix(c.want, "narrow "))
 		}
 		if err != nil {
 			assert.ErrorContains(t, err, c.want, c.version)
 			continue
 		}
-		assert.Equal(t, c.want, string(o.Transport)+" "+o.Format, "%s %+v", c.version, c.in)
+		assert.Equal(t, strings.TrimPrefix(c.want, "narrow "), string(o.Transport)+" "+o.Format, "%s %+v", c.version, c.in)
 	}
 }
