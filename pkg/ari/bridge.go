@@ -25,7 +25,14 @@ func (o *Bridge) bind(c *Controller) {
 	}
 }
 
-func (o *Bridge) scope() places { return places{own: entityKey{kind: kindBridge, id: o.ID}} }
+func (o *Bridge) scope() scope {
+	if o == nil {
+		return scope{}
+	}
+	return o.ctrl.scopeOf(places{own: o.key()})
+}
+
+func (o *Bridge) key() entityKey { return o.ctrl.key(kindBridge, o.ID) }
 
 // AddChannel puts channels, by their ids, into the bridge. It returns when they are in, which behind a running
 // playback of the channel takes until that ends: bound it with ctx. It fails with ErrNotFound if there is no
@@ -59,7 +66,9 @@ func (o *Bridge) Stop(ctx context.Context) error {
 	if err := req.done(resp, err); err != nil {
 		return err
 	}
-	o.ctrl.link.bridgeStopped(o.ID)
+	if o.ctrl.feed != nil {
+		o.ctrl.feed.bridgeStopped(o.ID)
+	}
 	return nil
 }
 
@@ -72,7 +81,7 @@ func (o *Bridge) Play(ctx context.Context, media ...string) (*Playback, error) {
 
 // PlayWith is Play with options. If they have no id for the playback, it gets one of ours.
 func (o *Bridge) PlayWith(ctx context.Context, opts BridgePlayOptions, media ...string) (*Playback, error) {
-	id := or(opts.PlaybackID, newID())
+	id := or(opts.PlaybackID, o.ctrl.NewID())
 	req, err := o.ctrl.begin(ctx, opBridgesPlayWithId, o.ID, id)
 	if err != nil {
 		return nil, err
@@ -80,18 +89,18 @@ func (o *Bridge) PlayWith(ctx context.Context, opts BridgePlayOptions, media ...
 	if err := o.ctrl.hear(ctx, kindBridge, o.ID); err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
+	l := o.ctrl.expect(expectation{kind: kindPlayback, id: id, on: o.key()})
 	params := opts.params()
 	params.Media = media
 	resp, err := o.ctrl.api.BridgesPlayWithID(req, o.ID, id, params)
-	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
+	return made[Playback](o.ctrl, l, req, resp, err)
 }
 
 // Record records what is heard in the bridge to a file of that name and format, such as "wav". The empty name is
 // replaced by one of ours. [LiveRecording.Wait] waits for its end, and misses nothing. It fails with ErrNotFound
 // if the bridge is gone, ErrConflict if the name is taken, ErrUnprocessable if the format is unknown.
 func (o *Bridge) Record(ctx context.Context, name, format string, opts BridgeRecordOptions) (*LiveRecording, error) {
-	name = or(name, newID())
+	name = or(name, o.ctrl.NewID())
 	req, err := o.ctrl.begin(ctx, opBridgesRecord, o.ID)
 	if err != nil {
 		return nil, err
@@ -99,11 +108,11 @@ func (o *Bridge) Record(ctx context.Context, name, format string, opts BridgeRec
 	if err := o.ctrl.hear(ctx, kindBridge, o.ID); err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
+	l := o.ctrl.expect(expectation{kind: kindRecording, id: name, on: o.key()})
 	params := opts.params()
 	params.Name, params.Format = name, format
 	resp, err := o.ctrl.api.BridgesRecord(req, o.ID, params)
-	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
+	return made[LiveRecording](o.ctrl, l, req, resp, err)
 }
 
 // SetVariable sets a variable of the bridge. It fails with ErrNotFound if the bridge is gone, ErrInvalid if the

@@ -3,7 +3,6 @@ package ari
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -28,10 +27,10 @@ func decodeEvent(t *eventType, frame []byte, c *Controller) (Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.name, err)
 	}
-	if misfit != nil && c != nil && c.link != nil {
-		// Not from here: this is the reader's goroutine, and a log may block.
-		c.link.c.reports.log(slog.LevelDebug, "left out a part of an event", "event", t.name, "error", misfit)
+	if misfit != nil && c != nil && c.feed != nil {
+		c.feed.misfit(t.name, misfit)
 	}
+	ev.Header().ctrl = c
 	ev.bind(c)
 	return ev, nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Why something that somebody waited for, or lived by, is over. See [EndError].
@@ -31,6 +30,12 @@ var (
 	// would go on robbing each other; so the client ends.
 	ErrReplaced = errors.New("ari: application taken over by another client")
 
+	// ErrPlaybackFailed: at least one medium of a playback could not be played.
+	ErrPlaybackFailed = errors.New("ari: playback failed")
+
+	// ErrRecordingFailed: a recording could not be made.
+	ErrRecordingFailed = errors.New("ari: recording failed")
+
 	// ErrNoEvents: the controller was made without a client, or the client has not
 	// connected yet, so nothing can be waited for.
 	ErrNoEvents = errors.New("ari: no events without a connected client")
@@ -43,8 +48,8 @@ var (
 // Reason is one of [ErrLeftStasis], [ErrChannelDestroyed], [ErrEnded] and [ErrGap],
 // and [errors.Is] finds it. All but ErrGap are ErrEnded too.
 type EndError struct {
-	// Entity is what ended, such as "channel 1700000000.5".
-	Entity string
+	// Entity is what ended.
+	Entity Entity
 
 	// Reason is why.
 	Reason error
@@ -59,7 +64,7 @@ type EndError struct {
 }
 
 func (e *EndError) Error() string {
-	text := "ari: " + e.Entity + ": " + strings.TrimPrefix(e.Reason.Error(), "ari: ")
+	text := "ari: " + e.Entity.String() + ": " + strings.TrimPrefix(e.Reason.Error(), "ari: ")
 	if e.Cause != 0 || e.CauseText != "" {
 		text += fmt.Sprintf(" (cause %d, %s)", e.Cause, e.CauseText)
 	}
@@ -74,26 +79,32 @@ func (e *EndError) Is(target error) bool {
 	return target == ErrEnded && e.Reason != ErrGap
 }
 
-// OverflowError reports that a listener fell behind so far that events for it
-// are being thrown away. It comes once per episode; [Client.Stats] counts the
-// events. Events that start or end something are never thrown away.
+// OverflowError reports that a listener has fallen behind. Once per episode it tells that events for it are being thrown
+// away; [Client.Stats] counts these. Events that start or end something are never thrown away: that they pile up is told
+// when they pass the event buffer, and at each doubling.
 type OverflowError struct {
 	// Listener is the handler or subscription, by its event type, such as
 	// "handler of *ari.ChannelDtmfReceived".
 	Listener string
 
-	// Entity is the channel or other thing whose events are lost; empty where the
-	// events belong to no entity.
-	Entity string
+	// Entity is the channel or other thing whose events wait; zero where the events belong to no entity.
+	Entity Entity
 
-	// Time is when the first event was lost.
-	Time time.Time
+	// Waiting is the number of events that wait.
+	Waiting int
+
+	// Losing says that events are being thrown away; otherwise they only pile up.
+	Losing bool
 }
 
 func (e *OverflowError) Error() string {
-	text := "ari: " + e.Listener + " falls behind, events are lost"
-	if e.Entity != "" {
-		text += " for " + e.Entity
+	text := "ari: " + e.Listener + " falls behind"
+	if e.Entity != (Entity{}) {
+		text += " on " + e.Entity.String()
+	}
+	text += fmt.Sprintf(": %d events wait", e.Waiting)
+	if e.Losing {
+		text += ", more are lost"
 	}
 	return text
 }
@@ -107,14 +118,15 @@ type HandlerError struct {
 	// Event is the event that it was handling.
 	Event Event
 
+	// Entity is what the event is about.
+	Entity Entity
+
 	// Err is what it returned.
 	Err error
-
-	entity entityKey
 }
 
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("ari: handler of %s on %s: %v", e.Handler, describe(e.Event, e.entity), e.Err)
+	return fmt.Sprintf("ari: handler of %s on %s: %v", e.Handler, describe(e.Event, e.Entity), e.Err)
 }
 
 // Unwrap returns the handler's own error.

@@ -15,17 +15,16 @@ import (
 
 // Defaults of the options.
 const (
-	defaultEventBuffer = 512
-	defaultKeepalive   = 10 * time.Second
-	defaultDrain       = 10 * time.Second
-
-	// clientBuffer is how many times a single queue's limit may wait in all queues
-	// of a client together.
-	clientBuffer = 128
+	defaultEventBuffer  = 512
+	defaultKeepalive    = 10 * time.Second
+	defaultCloseTimeout = 10 * time.Second
 )
 
 // An Option changes how a [Client], or a [Controller] alone, works.
 type Option func(*config) error
+
+// SessionOption is for later.
+type SessionOption = Option
 
 // WithBasicAuth sets the user and password of ari.conf. They are sent in the
 // Authorization header only.
@@ -173,16 +172,6 @@ func WithEventBuffer(n int) Option {
 	}
 }
 
-// WithDrainTimeout sets how long Run waits, after its context has ended, for
-// handlers to return, and how long Close does if its context has no end. The
-// default is 10 s. It applies to a [Client] only.
-func WithDrainTimeout(d time.Duration) Option {
-	return func(cfg *config) error {
-		cfg.drain = d
-		return nil
-	}
-}
-
 // A config is what the options and the base URL make together.
 type config struct {
 	base *url.URL // without user, query and trailing slash
@@ -201,7 +190,13 @@ type config struct {
 	keepalive        time.Duration
 	keepaliveTimeout time.Duration
 	eventBuffer      int
-	drain            time.Duration
+	closeTimeout     time.Duration
+	drainFor         time.Duration
+	drainTarget      ContinueOptions
+	source           Source // nil: the websocket
+	sweep            bool
+
+	handlerInterceptors []HandlerInterceptor
 
 	ownTransport bool // http is made here, so we close its connections
 }
@@ -219,7 +214,7 @@ func newConfig(baseURL string, opts []Option) (*config, error) {
 		keepalive:        defaultKeepalive,
 		keepaliveTimeout: defaultKeepalive,
 		eventBuffer:      defaultEventBuffer,
-		drain:            defaultDrain,
+		closeTimeout:     defaultCloseTimeout,
 	}
 	for _, opt := range opts {
 		if opt == nil {
@@ -272,7 +267,9 @@ func (cfg *config) transport() Doer {
 }
 
 // settles reports whether there is something to do on the first connection before it is ready.
-func (cfg *config) settles() bool { return cfg.subscribeAll || len(cfg.subscriptions) > 0 || cfg.adopt }
+func (cfg *config) settles() bool {
+	return cfg.subscribeAll || len(cfg.subscriptions) > 0 || cfg.adopt || cfg.sweep
+}
 
 // checkApplications makes sure of what the connection needs to be named.
 func (cfg *config) checkApplications() error {

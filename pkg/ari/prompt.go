@@ -66,31 +66,20 @@ func (o *PromptOptions) check() error {
 // [Channel.Keypad] makes one. Make it when the call begins, and close it at the end.
 type Keypad struct {
 	ch   *Channel
-	keys *Subscription[*ChannelDtmfReceived] // nil if there is no client
+	keys *Subscription[*ChannelDtmfReceived]
 }
 
 // Keypad returns a keypad of the channel, which collects keys from this call on. Each keypad of a channel gets all of them.
 func (o *Channel) Keypad() *Keypad {
-	k := &Keypad{ch: o}
-	if l := o.ctrl.link; l != nil {
-		k.keys = Subscribe[*ChannelDtmfReceived](l.c, o)
-	}
-	return k
+	return &Keypad{ch: o, keys: Subscribe[*ChannelDtmfReceived](o)}
 }
 
 // Close ends the keypad, and a prompt that is under way. It may be called more than once.
-func (k *Keypad) Close() {
-	if k.keys != nil {
-		k.keys.Close()
-	}
-}
+func (k *Keypad) Close() { k.keys.Close() }
 
 // Flush throws away what has been typed ahead, as one does before a question that nobody can expect, or whose answer
 // must be deliberate.
 func (k *Keypad) Flush() {
-	if k.keys == nil {
-		return
-	}
 	for {
 		if _, ok := k.keys.TryNext(); !ok {
 			return
@@ -120,7 +109,7 @@ func (k *Keypad) Prompt(ctx context.Context, opts PromptOptions, media ...string
 	if err := opts.check(); err != nil {
 		return "", err
 	}
-	if k.keys == nil || !k.ch.ctrl.link.begun.Load() {
+	if s, ok := k.ch.ctrl.session(); !ok || !s.state.begun() {
 		return "", ErrNoEvents
 	}
 	in := input{PromptOptions: opts}
@@ -177,7 +166,7 @@ func (k *Keypad) play(ctx context.Context, in *input, media []string) error {
 		if err := k.over(ctx); err != nil {
 			return err
 		}
-		id := newID()
+		id := k.ch.ctrl.NewID()
 		playback, err := k.ch.PlayWith(ctx, PlayOptions{PlaybackID: id, Lang: in.Lang}, medium)
 		if err == nil {
 			err = k.listen(ctx, in, playback)
@@ -246,7 +235,7 @@ func (k *Keypad) silence(ctx context.Context, playback *Playback) {
 		if err := playback.Stop(ctx); !errors.Is(err, ErrInternal) || !stoppable(playback.MediaURI) {
 			return
 		}
-		if _, err := playback.life.waitAtMost(ctx, pause, stageEnded); !errors.Is(err, errTooLong) {
+		if _, err := waitBriefly(ctx, playback.life, pause, stageEnded); !errors.Is(err, errTooLong) {
 			return
 		}
 	}
@@ -317,7 +306,7 @@ func (k *Keypad) reason(ctx context.Context, err error) error {
 	}
 	waiting, cancel := context.WithTimeoutCause(ctx, lag, errTooLong)
 	defer cancel()
-	if end := k.keys.s.awaitEnd(waiting); !errors.Is(end, errTooLong) {
+	if end := k.keys.AwaitEnd(waiting); !errors.Is(end, errTooLong) {
 		return end
 	}
 	return err

@@ -28,6 +28,7 @@ type scanned struct {
 	cause     span // a number
 	causeText span
 	eventName span // of a user event
+	timestamp span
 	members   []member
 	buf       [12]member // backs members; no event has more objects than that
 }
@@ -80,7 +81,7 @@ func unquote(frame []byte, sp span) []byte {
 // objects than any event has, and for member names with escapes.
 func scanFrame(frame []byte, out *scanned) error {
 	out.frame = frame
-	out.typ, out.app, out.cause, out.causeText, out.eventName = span{}, span{}, span{}, span{}, span{}
+	out.typ, out.app, out.cause, out.causeText, out.eventName, out.timestamp = span{}, span{}, span{}, span{}, span{}, span{}
 	out.members = out.buf[:0]
 
 	p := parser{b: frame}
@@ -153,6 +154,8 @@ func (p *parser) event(out *scanned) bool {
 				out.causeText = text
 			case "eventname":
 				out.eventName = text
+			case "timestamp":
+				out.timestamp = text
 			}
 		default:
 			from := p.i
