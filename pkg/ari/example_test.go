@@ -94,7 +94,7 @@ func ExampleSubscribe() {
 		log.Fatal(err)
 	}
 	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
-		digits := ari.Subscribe[*ari.ChannelDtmfReceived](client, ev.Channel)
+		digits := ari.Subscribe[*ari.ChannelDtmfReceived](ev.Channel)
 		defer digits.Close()
 		if _, err := ev.Channel.Play(ctx, "sound:press-1"); err != nil {
 			return err
@@ -167,7 +167,7 @@ func ExampleSubscription_All() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	states := ari.Subscribe[*ari.ChannelStateChange](client, client)
+	states := ari.Subscribe[*ari.ChannelStateChange](client)
 	defer states.Close()
 	for ev, err := range states.All(context.Background()) {
 		if err != nil {

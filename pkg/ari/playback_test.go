@@ -33,7 +33,7 @@ func newRig(t *testing.T) *rig {
 	srv.Sound("tt-monkeys", 16*time.Second)
 	client := srv.Client(quietly)
 	require.NoError(t, client.Connect(t.Context()))
-	starts := ari.Subscribe[*ari.StasisStart](client, client)
+	starts := ari.Subscribe[*ari.StasisStart](client)
 	defer starts.Close()
 	call := srv.Call("1000", aritest.Answered())
 	ev, err := starts.Next(t.Context())
