@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ari-go/ari/internal/wire"
 )
 
 // On registers a handler for events of type E: a pointer to an event struct, or
@@ -126,7 +128,7 @@ func (t *handlerTable) all() map[*handler]bool {
 type inbound struct {
 	conn     connID
 	kind     *eventKind
-	scan     *scanned // nil for events made here
+	scan     *wire.Frame // nil for events made here
 	entities []entity
 	lane     entity // the one of entities that decides about the lane, or none
 	app      []byte
@@ -176,29 +178,29 @@ func (in *inbound) addEntity(kind entityKind, id []byte) {
 
 // addEntities finds the entities that a scanned event names. Where an id must be
 // put together, scratch takes it.
-func (in *inbound) addEntities(s *scanned, scratch []byte) []byte {
+func (in *inbound) addEntities(s *wire.Frame, scratch []byte) []byte {
 	for _, ref := range in.kind.refs {
-		m := s.member(ref.field)
+		m := s.Object(ref.field)
 		if m == nil {
 			continue
 		}
 		switch ref.kind {
 		case kindChannel, kindBridge:
-			in.addEntity(ref.kind, s.text(m.id))
+			in.addEntity(ref.kind, s.Text(m.ID))
 		case kindPlayback:
-			in.addEntity(ref.kind, s.text(m.id))
-			in.addTarget(s.text(m.target))
+			in.addEntity(ref.kind, s.Text(m.ID))
+			in.addTarget(s.Text(m.Target))
 		case kindRecording:
-			in.addEntity(ref.kind, s.text(m.name))
-			in.addTarget(s.text(m.target))
+			in.addEntity(ref.kind, s.Text(m.Name))
+			in.addTarget(s.Text(m.Target))
 		case kindDeviceState, kindApplication:
-			in.addEntity(ref.kind, s.text(m.name))
+			in.addEntity(ref.kind, s.Text(m.Name))
 		case kindEndpoint:
-			if m.technology.ok() && m.resource.ok() {
+			if m.Technology.OK() && m.Resource.OK() {
 				from := len(scratch)
-				scratch = append(scratch, s.text(m.technology)...)
+				scratch = append(scratch, s.Text(m.Technology)...)
 				scratch = append(scratch, '/')
-				scratch = append(scratch, s.text(m.resource)...)
+				scratch = append(scratch, s.Text(m.Resource)...)
 				in.addEntity(ref.kind, scratch[from:])
 			}
 		case kindNone:
@@ -279,7 +281,7 @@ type link struct {
 	calls  map[string][]*call // by channel
 	ghosts map[ghost]struct{}
 	in     inbound // scratch space of dispatch, as are the next four
-	scan   scanned
+	scan   wire.Frame
 	ids    []byte
 	hits   []listener
 
@@ -348,16 +350,16 @@ func (l *link) receive(frame []byte) bool {
 		l.reportBad(l.cut) // The connection goes on, so it was sent like that.
 		l.cut = nil
 	}
-	if err := scanFrame(frame, &l.scan); err != nil {
+	if err := l.scan.Scan(frame); err != nil {
 		bad := newFrameError(frame, err)
-		if fault, ok := errors.AsType[*scanError](err); ok && fault.problem == endsTooEarly {
+		if fault, ok := errors.AsType[*wire.SyntaxError](err); ok && fault.CutOff() {
 			l.cut = bad
 		} else {
 			l.reportBad(bad)
 		}
 		return true
 	}
-	kind := l.c.registry.byName[string(l.scan.text(l.scan.typ))]
+	kind := l.c.registry.byName[string(l.scan.Text(l.scan.Type))]
 	if kind == nil {
 		kind = l.c.registry.unknown
 	}
@@ -365,7 +367,7 @@ func (l *link) receive(frame []byte) bool {
 		conn:     l.id,
 		kind:     kind,
 		scan:     &l.scan,
-		app:      l.scan.text(l.scan.app),
+		app:      l.scan.Text(l.scan.App),
 		entities: l.in.entities[:0],
 	}
 	if kind.role == roleReplaced && l.suspicious && l.ours(string(l.in.app)) {
@@ -432,7 +434,7 @@ func (l *link) dispatch(in *inbound) {
 			in.ev = ev
 			c.counters.decoded.Add(1)
 		} else {
-			l.reportBad(newFrameError(in.scan.frame, err))
+			l.reportBad(newFrameError(in.scan.Raw, err))
 		}
 	}
 
@@ -602,8 +604,8 @@ func (in *inbound) endError(kind entityKind, reason error) *EndError {
 	}
 	if in.scan != nil && in.kind.role == roleChannelDestroyed {
 		// What isn't a number reads as 0, which means "unknown" to Asterisk too.
-		e.Cause, _ = strconv.Atoi(string(in.scan.text(in.scan.cause)))
-		e.CauseText = string(in.scan.text(in.scan.causeText))
+		e.Cause, _ = strconv.Atoi(string(in.scan.Text(in.scan.Cause)))
+		e.CauseText = string(in.scan.Text(in.scan.CauseText))
 	}
 	return e
 }

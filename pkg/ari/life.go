@@ -351,16 +351,16 @@ func (in *inbound) state(key entityKey) string {
 		return ""
 	}
 	for _, ref := range in.kind.refs {
-		m := in.scan.member(ref.field)
+		m := in.scan.Object(ref.field)
 		if m == nil || ref.kind != key.kind {
 			continue
 		}
-		id := m.id
+		id := m.ID
 		if key.kind == kindRecording {
-			id = m.name
+			id = m.Name
 		}
-		if string(in.scan.text(id)) == key.id {
-			return string(in.scan.text(m.state))
+		if string(in.scan.Text(id)) == key.id {
+			return string(in.scan.Text(m.State))
 		}
 	}
 	return ""

@@ -139,7 +139,7 @@ func (l *link) isEcho() bool {
 		close(heard)
 		delete(l.awaited, string(l.in.app))
 	}
-	return l.in.kind.role == roleUserEvent && string(l.scan.text(l.scan.eventName)) == l.echoName
+	return l.in.kind.role == roleUserEvent && string(l.scan.Text(l.scan.EventName)) == l.echoName
 }
 
 // newEchoName makes a name for user events that no other client has.
