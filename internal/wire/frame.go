@@ -66,31 +66,31 @@ func (f *Frame) Object(key string) *Object {
 	return nil
 }
 
-// Inner finds an object within one of the event's objects. The pass doesn't look that deep, since hardly any event
-// needs it; so this reads the outer object once more.
-func (f *Frame) Inner(outer *Object, key string) (inner Object, ok bool) {
+// Inner finds an object within one of the event's objects, or returns nil. The scan doesn't look that deep, since hardly
+// any event needs it; so this reads the outer object once more, and allocates.
+func (f *Frame) Inner(outer *Object, key string) (inner *Object) {
 	p := parser{b: f.Raw, i: outer.key.to + 1}
 	p.space()
 	p.take(':')
 	p.space()
-	p.i++ // The pass has found an object here.
+	p.i++ // The scan has found an object here.
 	for more := p.first('}'); more; more = p.next('}') {
-		at, isKey := p.key()
-		if !isKey {
-			break
+		at, ok := p.key()
+		if !ok {
+			break // cannot happen: the scan has accepted this object
 		}
 		here := string(p.name(at)) == key
+		if here {
+			inner = nil // Of several the last one counts.
+		}
 		if here && p.b[p.i] == '{' {
-			inner, ok = Object{key: at}, true
-			p.object(&inner)
-			continue
+			inner = &Object{key: at}
+			p.object(inner)
+		} else {
+			p.value(2)
 		}
-		if here { // The last one counts.
-			inner, ok = Object{}, false
-		}
-		p.value(2)
 	}
-	return inner, ok
+	return inner
 }
 
 // event reads an event and notes what a Frame holds.

@@ -180,7 +180,7 @@ func (in *inbound) addEntity(kind entityKind, id []byte) {
 // put together, scratch takes it.
 func (in *inbound) addEntities(s *wire.Frame, scratch []byte) []byte {
 	for _, ref := range in.kind.refs {
-		m := s.Object(ref.field)
+		m := ref.find(s)
 		if m == nil {
 			continue
 		}

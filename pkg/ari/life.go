@@ -351,7 +351,7 @@ func (in *inbound) state(key entityKey) string {
 		return ""
 	}
 	for _, ref := range in.kind.refs {
-		m := in.scan.Object(ref.field)
+		m := ref.find(in.scan)
 		if m == nil || ref.kind != key.kind {
 			continue
 		}

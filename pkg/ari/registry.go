@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+
+	"github.com/ari-go/ari/internal/wire"
 )
 
 // An entityKind is a kind of thing that events are about. The order matters: an
@@ -74,10 +76,20 @@ func (k entityKey) nameless() bool {
 	}
 }
 
-// An entityRef says that a member of an event, an object, names an entity.
+// An entityRef says that a member of an event, or a member of that, is an object that names an entity.
 type entityRef struct {
 	field string
+	inner string // within field; empty: field itself
 	kind  entityKind
+}
+
+// find returns the object in a scanned event, or nil.
+func (ref *entityRef) find(s *wire.Frame) *wire.Object {
+	m := s.Object(ref.field)
+	if m == nil || ref.inner == "" {
+		return m
+	}
+	return s.Inner(m, ref.inner)
 }
 
 // An eventRole marks the event types that the client itself acts on.
@@ -135,12 +147,12 @@ type eventRegistry struct {
 // usualRefs are the members under which an event of an unknown type is likely to
 // carry its entities. They let such an event reach whoever listens to these.
 var usualRefs = []entityRef{
-	{"channel", kindChannel},
-	{"bridge", kindBridge},
-	{"playback", kindPlayback},
-	{"recording", kindRecording},
-	{"endpoint", kindEndpoint},
-	{"device_state", kindDeviceState},
+	{"channel", "", kindChannel},
+	{"bridge", "", kindBridge},
+	{"playback", "", kindPlayback},
+	{"recording", "", kindRecording},
+	{"endpoint", "", kindEndpoint},
+	{"device_state", "", kindDeviceState},
 }
 
 var registry = sync.OnceValue(func() *eventRegistry {
