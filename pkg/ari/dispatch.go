@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -362,6 +363,12 @@ func (l *link) receive(frame []byte) bool {
 	kind := l.c.registry.byName[string(l.scan.Text(l.scan.Type))]
 	if kind == nil {
 		kind = l.c.registry.unknown
+	}
+	if kind.role == roleStasisStart {
+		if err := l.scan.RequireID("channel"); err != nil { // It is nobody's call.
+			l.reportBad(newFrameError(frame, fmt.Errorf("%s: %w", kind.name, err)))
+			return true
+		}
 	}
 	l.in = inbound{
 		conn:     l.id,
