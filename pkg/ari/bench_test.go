@@ -167,15 +167,3 @@ func BenchmarkDispatch(b *testing.B) {
 	})
 	Compare(b, ManyTurns, contenders...)
 }
-
-func BenchmarkScan(b *testing.B) {
-	frame := []byte(enteredBridgeFrame("b1", "1700000000.5"))
-	var s scanned
-	b.SetBytes(int64(len(frame)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := scanFrame(frame, &s); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -648,6 +648,29 @@ func TestBadFrames(t *testing.T) {
 	})
 }
 
+// What enters without a channel is nobody's call, least of all that of the channel that it replaces.
+func TestStasisStartWithoutAChannelIsABadFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs bag[error]
+		c := offline(t, WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var got bag[string]
+		c.OnStasisStart(into(&got, func(ev *StasisStart) string { return ev.Channel.ID }))
+		c.receive(
+			`{"type":"StasisStart","args":[]`+frameTail,
+			`{"type":"StasisStart","args":[],"replace_channel":`+channelJSON("c1", "Up")+frameTail,
+			`{"type":"StasisStart","args":[],"channel":{"id":17,"name":"x"}`+frameTail,
+			startFrame("c2"),
+		)
+		synctest.Wait()
+		assert.Equal(t, []string{"c2"}, got.all())
+		assert.Equal(t, 1, c.Stats().Calls)
+		require.Len(t, errs.all(), 3)
+		for i, want := range []string{"channel is missing", "channel is missing", "channel.id is not a text"} {
+			assert.EqualError(t, errs.all()[i], "ari: bad event: StasisStart: "+want)
+		}
+	})
+}
+
 // Many bad frames are too many reports for a slow log; none of them waits.
 func TestReportsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -220,7 +220,7 @@ type asterisk struct {
 	refuse   func(w http.ResponseWriter) bool // answers a handshake instead
 	down     error                            // what dialling meets
 	sockets  []*websocket.Conn
-	wires    []*wire
+	wires    []*wireConn
 	dials    []time.Time
 	headers  []http.Header
 	uris     []string
@@ -239,14 +239,14 @@ type asterisk struct {
 	filters   map[string]string
 }
 
-// A wire is one connection, on the server's side. When it is frozen, what the
+// A wireConn is one connection, on the server's side. When it is frozen, what the
 // server writes is lost.
-type wire struct {
+type wireConn struct {
 	net.Conn
 	frozen atomic.Bool
 }
 
-func (w *wire) Write(p []byte) (int, error) {
+func (w *wireConn) Write(p []byte) (int, error) {
 	if w.frozen.Load() {
 		return len(p), nil
 	}
@@ -302,7 +302,7 @@ func (a *asterisk) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: down}
 	}
 	ours, theirs := net.Pipe()
-	w := &wire{Conn: theirs}
+	w := &wireConn{Conn: theirs}
 	select {
 	case a.accept <- w:
 	case <-ctx.Done():
