@@ -78,6 +78,7 @@ func TestDecodeEveryFieldOfEveryType(t *testing.T) {
 		frame, err := json.Marshal(want)
 		require.NoError(t, err)
 		want.bind(ctrl)
+		want.Header().ctrl = ctrl
 		want.Header().text = string(frame)
 
 		have, err := decodeEvent(eventTypes[name], frame, ctrl)

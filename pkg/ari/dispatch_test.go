@@ -321,7 +321,7 @@ func TestOverflow(t *testing.T) {
 // Whoever has fallen behind takes nothing from the others' share, however many they are.
 func TestOverflowStarvesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const buffer, behind = 20, 300
+		const buffer, behind = 20, 120
 		c := offline(t, WithEventBuffer(buffer))
 		release := make(chan struct{})
 		On(c, func(context.Context, *ChannelVarset) error { <-release; return nil })
@@ -429,7 +429,7 @@ func TestCallContext(t *testing.T) {
 		"another channel":          {[]string{endFrame("c2"), destroyedFrame("c3")}, true, nil, ""},
 		"another application":      {[]string{inApp("other", endFrame("c1"))}, true, nil, ""},
 		"moved here from there":    {[]string{inApp("other", startFrame("c1")), inApp("other", endFrame("c1"))}, true, nil, ""},
-		"entered again after that": {[]string{endFrame("c1"), startFrame("c1")}, false, ErrLeftStasis, ""},
+		"entered again after that": {[]string{endFrame("c1"), at(1, startFrame("c1"))}, false, ErrLeftStasis, ""},
 		"hardly readable":          {[]string{`{"type":"StasisEnd","channel":{"id":"c1","name":7}` + frameTail}, false, ErrLeftStasis, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -465,7 +465,7 @@ func TestCallContext(t *testing.T) {
 				require.NotErrorIs(t, context.Cause(ctx), ErrGap)
 				var end *EndError
 				require.ErrorAs(t, context.Cause(ctx), &end)
-				assert.Equal(t, "channel c1", end.Entity)
+				assert.Equal(t, Entity{"channel", "c1"}, end.Entity)
 				if tt.cause != "" {
 					assert.EqualError(t, end, tt.cause)
 				}
@@ -765,13 +765,13 @@ func TestMoveIntoTheSameApplication(t *testing.T) {
 		c.OnStasisEnd(func(_ context.Context, ev *StasisEnd) error { ends.add(ev.Synthetic()); return nil })
 		c.receive(startFrame("c1"))
 		synctest.Wait()
-		c.receive(startFrame("c1"), endFrame("c1"))
+		c.receive(at(1, startFrame("c1")), at(1, endFrame("c1")))
 		synctest.Wait()
 		require.Len(t, stays.all(), 2)
 		require.ErrorIs(t, context.Cause(stays.all()[0]), ErrLeftStasis)
 		require.NoError(t, stays.all()[1].Err())
 		assert.Equal(t, []bool{false}, ends.all())
-		c.receive(endFrame("c1"))
+		c.receive(at(2, endFrame("c1")))
 		require.ErrorIs(t, context.Cause(stays.all()[1]), ErrLeftStasis)
 		assert.Zero(t, c.Stats().Calls)
 	})
