@@ -1,0 +1,147 @@
+package roster
+
+import "slices"
+
+// A Stay is a channel's being in one application.
+type Stay struct{ App, Channel string }
+
+// A Roster knows which channels are in which applications. Use [New] to make one. It may not be used by several
+// goroutines at once.
+type Roster struct {
+	conn     uint64 // counts connections
+	channels map[string]*channel
+	stays    int
+
+	// Since Ask, while the session settles: what has been read meanwhile, so that the snapshot may be too old for it.
+	asked     bool
+	left      map[Stay]struct{}   // have ended
+	destroyed map[string]struct{} // are no more
+
+	over recent[past]   // the last stays that ended by an event
+	dead recent[string] // the last channels that were destroyed
+}
+
+// A channel is what is known of one channel. It is kept for as long as there is something to know.
+type channel struct {
+	stays []stay
+	owed  []string // the applications whose end was made up in this connection, so that Asterisk's own may still come
+	away  *away
+}
+
+// A stay is one that lasts.
+type stay struct {
+	app   string
+	at    string // of its StasisStart; empty if it was made up
+	place string // where in the dialplan
+	conn  uint64 // in which connection it was last told of
+}
+
+// A past is a stay that has ended.
+type past struct {
+	Stay
+	start, end string // when
+}
+
+// An away is a channel that has left, and is in none of our applications, though we go on hearing of it.
+type away struct {
+	place string // where in the dialplan it left
+	ran   bool   // it has been seen running the dialplan since
+}
+
+// New returns a roster that knows of no channel.
+func New() *Roster { return &Roster{channels: make(map[string]*channel)} }
+
+// Connected begins a new connection: all that is known becomes older than it, and nothing is expected any more that was
+// still to come from the last one.
+func (r *Roster) Connected() {
+	r.conn++
+	r.Settled()
+	for id, c := range r.channels {
+		c.owed = nil
+		r.tidy(id, c)
+	}
+}
+
+// Has reports whether a channel is in one of the applications.
+func (r *Roster) Has(channel string) bool {
+	c := r.channels[channel]
+	return c != nil && len(c.stays) > 0
+}
+
+// Stays returns a channel's stays, in the order in which they began: while it is moved between two of our applications it
+// may be in both for a moment.
+func (r *Roster) Stays(channel string) []Stay {
+	c := r.channels[channel]
+	if c == nil || len(c.stays) == 0 {
+		return nil
+	}
+	return c.list(channel)
+}
+
+// Len is the number of stays.
+func (r *Roster) Len() int { return r.stays }
+
+// of returns what is known of a channel, to be added to.
+func (r *Roster) of(id string) *channel {
+	c := r.channels[id]
+	if c == nil {
+		c = new(channel)
+		r.channels[id] = c
+	}
+	return c
+}
+
+// tidy forgets a channel of which there is nothing to know.
+func (r *Roster) tidy(id string, c *channel) {
+	if len(c.stays) == 0 && len(c.owed) == 0 && c.away == nil {
+		delete(r.channels, id)
+	}
+}
+
+// begin adds a stay.
+func (r *Roster) begin(c *channel, s stay) {
+	s.conn = r.conn
+	c.away = nil
+	c.stays = append(c.stays, s)
+	r.stays++
+}
+
+// end takes a stay out.
+func (r *Roster) end(c *channel, i int) {
+	c.stays = slices.Delete(c.stays, i, i+1)
+	r.stays--
+}
+
+// find returns the index of the stay in an application, or -1.
+func (c *channel) find(app string) int {
+	return slices.IndexFunc(c.stays, func(s stay) bool { return s.app == app })
+}
+
+func (c *channel) list(id string) []Stay {
+	list := make([]Stay, len(c.stays))
+	for i, s := range c.stays {
+		list[i] = Stay{s.app, id}
+	}
+	return list
+}
+
+// pay takes back that an application's own end is owed, and reports whether it was.
+func (c *channel) pay(app string) bool {
+	i := slices.Index(c.owed, app)
+	if i < 0 {
+		return false
+	}
+	c.owed = slices.Delete(c.owed, i, i+1)
+	return true
+}
+
+// A recent keeps the last few of what has passed.
+type recent[T any] struct {
+	list [128]T
+	next int
+}
+
+func (r *recent[T]) add(x T) {
+	r.list[r.next] = x
+	r.next = (r.next + 1) % len(r.list)
+}
