@@ -46,6 +46,25 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 // ended at the time at which it began doesn't tell.
 func (p past) repeats(s Stay, at string) bool { return p.Stay == s && p.start == at && p.end != at }
 
+// Superseded ends the stays that a channel had when the latest began, unless their own ends can be counted on, and returns
+// them: those from before the connection, whose ends may have been lost, and those that were made up. To be asked after Enter.
+func (r *Roster) Superseded(channel string) []Stay {
+	c := r.channels[channel]
+	if c == nil {
+		return nil
+	}
+	var list []Stay
+	for i := len(c.stays) - 2; i >= 0; i-- {
+		if s := c.stays[i]; s.conn < r.conn || s.at == "" {
+			list = append(list, Stay{s.app, channel})
+			c.owed = append(c.owed, s.app)
+			r.end(c, i)
+		}
+	}
+	slices.Reverse(list)
+	return list
+}
+
 // An Exit is what a StasisEnd means.
 type Exit int
 
@@ -60,43 +79,50 @@ const (
 // channel all the same, so that what becomes of it will be told, its destruction at last. Place is where in the dialplan
 // the channel is, in the form of [Place]'s Position, or nothing.
 func (r *Roster) Leave(s Stay, at string, heard bool, place string) Exit {
-	if r.asked {
-		r.left[s] = struct{}{}
+	if r.since != nil {
+		r.since.left[s] = struct{}{}
 	}
 	c := r.channels[s.Channel]
-	i := -1
-	if c != nil {
-		i = c.find(s.App)
-	}
-	if at != "" && (i < 0 || c.stays[i].at != at) && slices.ContainsFunc(r.over.list[:], func(p past) bool { return p.Stay == s && p.end == at }) {
+	i := c.find(s.App)
+	if at != "" && r.endedBefore(c, i, s, at) {
 		return Known
 	}
-	p := past{Stay: s, end: at}
-	if i < 0 {
-		r.over.add(p)
-		if c == nil || !c.pay(s.App) {
-			return Stranger
-		}
-		r.tidy(s.Channel, c)
-		return Known
+	exit := Stranger
+	p, goes := past{Stay: s, end: at}, false
+	switch {
+	case i >= 0:
+		exit, p.start, goes = Ended, c.stays[i].at, c.stays[i].goes
+		r.end(c, i)
+	case c.pay(s.App):
+		exit = Known
 	}
-	p.start = c.stays[i].at
 	r.over.add(p)
-	r.end(c, i)
-	if len(c.stays) > 0 {
-		return Elsewhere
+	switch {
+	case r.Has(s.Channel):
+		if exit == Ended {
+			exit = Elsewhere
+		}
+	case heard && !slices.Contains(r.dead.list[:], s.Channel): // Else its ChannelDestroyed was first, and nothing will come.
+		r.of(s.Channel).away = &away{place: place, conn: r.conn, ran: goes}
+	case c != nil:
+		r.tidy(s.Channel, c)
 	}
-	if heard && !slices.Contains(r.dead.list[:], s.Channel) {
-		c.away = &away{place: place}
+	return exit
+}
+
+// endedBefore reports whether this StasisEnd has been read already. A stay that began after the one that it ended can have
+// ended at the same time only if it began at that time, too.
+func (r *Roster) endedBefore(c *channel, i int, s Stay, at string) bool {
+	if i >= 0 && c.stays[i].at == at {
+		return false
 	}
-	r.tidy(s.Channel, c)
-	return Ended
+	return slices.ContainsFunc(r.over.list[:], func(p past) bool { return p.end == at && p.Stay == s })
 }
 
 // Destroy takes a ChannelDestroyed, and returns the stays that end by it.
 func (r *Roster) Destroy(channel string) []Stay {
-	if r.asked {
-		r.destroyed[channel] = struct{}{}
+	if r.since != nil {
+		r.since.out[channel] = struct{}{}
 	}
 	r.dead.add(channel)
 	c := r.channels[channel]
@@ -110,10 +136,25 @@ func (r *Roster) Destroy(channel string) []Stay {
 	return list
 }
 
-// InDialplan takes notice of a channel that runs the dialplan, because a ChannelDialplan says so or we have sent it there:
-// if it has left our applications, it was not moved to another one.
+// InDialplan takes a ChannelDialplan: a channel that has left our applications was not moved to another one. What is read
+// while the channel is in an application says nothing: it may be about its way there.
 func (r *Roster) InDialplan(channel string) {
-	if c := r.channels[channel]; c != nil && c.away != nil {
-		c.away.ran = true
+	if r.since != nil {
+		r.since.out[channel] = struct{}{}
 	}
+	if c := r.channels[channel]; c != nil && c.away != nil {
+		c.away.inDialplan(r.conn)
+	}
+}
+
+// Continued says that a channel was sent to the dialplan by us, whether its StasisEnd has been read or is still to come.
+func (r *Roster) Continued(channel string) {
+	c := r.channels[channel]
+	if c == nil {
+		return
+	}
+	for i := range c.stays {
+		c.stays[i].goes = true
+	}
+	r.InDialplan(channel)
 }

@@ -1,0 +1,551 @@
+package roster
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// A world is an Asterisk that knows everything, with two applications of ours and a foreign one, and the connection of a
+// session that keeps a roster of it.
+type world struct {
+	t   testing.TB
+	rnd *rand.Rand
+	r   *Roster
+
+	all    map[string]bool // applications that are subscribed to all channels
+	oracle bool            // whether Elsewhere knows
+	twice  bool            // whether events may come twice
+
+	now      int
+	made     int
+	channels map[string]*leg // that exist
+	gone     map[string]*leg // that did
+
+	up      bool
+	queue   []event // on their way
+	recent  []event // read in this connection
+	settled bool
+	asked   bool
+	places  map[string]Place // asked for
+	snap    *Settlement
+	foreign map[string]bool // which channels a foreign application had when it was asked
+
+	stays map[string]bool // of foreign, those that still were there when all had been asked
+	view  map[Stay]string // what a session would make of the roster's answers: the stays, and where they began
+	steps []string
+}
+
+// A leg is a channel.
+type leg struct {
+	id, pos, named, app string // app is "" in the dialplan
+	kept                string // the application that it was originated for
+	murky               bool   // a move was lost while an application heard of it in any case
+	away                bool   // its end has been read, and it was not seen to enter since
+	awayPos             string
+	ran                 bool // it was heard or said to run the dialplan since then
+	heardDead           bool
+}
+
+type event struct {
+	kind      string // start, end, dialplan, destroyed
+	app, id   string
+	at, place string
+	heard     bool
+	move      bool
+	overtaken bool
+}
+
+var (
+	ours = []string{"A", "B"}
+	apps = []string{"A", "B", "F"}
+)
+
+func newWorld(t testing.TB, rnd *rand.Rand) *world {
+	w := &world{
+		t: t, rnd: rnd, r: New(), all: make(map[string]bool), channels: make(map[string]*leg), gone: make(map[string]*leg),
+		view: make(map[Stay]string), oracle: rnd.IntN(2) == 0, twice: rnd.IntN(2) == 0,
+	}
+	switch rnd.IntN(3) {
+	case 0:
+		w.all["A"] = true
+	case 1:
+		w.all["A"], w.all["B"] = true, true
+	}
+	return w
+}
+
+func (w *world) failf(format string, args ...any) {
+	w.t.Helper()
+	from := max(0, len(w.steps)-60)
+	for _, s := range w.steps[from:] {
+		w.t.Log(s)
+	}
+	w.t.Fatalf(format, args...)
+}
+
+func (w *world) note(format string, args ...any) {
+	w.steps = append(w.steps, fmt.Sprintf(format, args...))
+}
+
+func (w *world) pick() *leg {
+	if len(w.channels) == 0 {
+		return nil
+	}
+	ids := slices.Sorted(maps.Keys(w.channels))
+	return w.channels[ids[w.rnd.IntN(len(ids))]]
+}
+
+// step does one thing.
+func (w *world) step() {
+	w.now++
+	switch n := w.rnd.IntN(100); {
+	case n < 10:
+		w.create()
+	case n < 25:
+		w.enter()
+	case n < 33:
+		w.leave()
+	case n < 43:
+		w.move()
+	case n < 48:
+		w.destroy()
+	case n < 80:
+		w.read()
+	case n < 84:
+		w.connection()
+	default:
+		w.settle()
+	}
+}
+
+func (w *world) create() {
+	if len(w.channels) > 6 {
+		return
+	}
+	w.made++
+	l := &leg{id: fmt.Sprint("c", w.made), pos: "start"}
+	w.channels[l.id] = l
+	if w.rnd.IntN(3) == 0 {
+		l.kept = ours[w.rnd.IntN(2)]
+		w.enterAt(l, l.kept, 0)
+	}
+}
+
+// hears tells which of our applications hear of a channel whatever application it is in.
+func (w *world) hears(l *leg, app string) bool { return w.all[app] || l.kept == app }
+
+func (w *world) heard(l *leg) bool { return w.hears(l, "A") || w.hears(l, "B") }
+
+func (w *world) enter() {
+	if l := w.pick(); l != nil && l.app == "" {
+		w.enterAt(l, apps[w.rnd.IntN(3)], w.rnd.IntN(2))
+	}
+}
+
+func (w *world) enterAt(l *leg, app string, line int) {
+	l.pos, l.named, l.app = fmt.Sprint(app, line), app, app
+	w.note("%d %s runs Stasis(%s) at %s", w.now, l.id, app, l.pos)
+	w.tellDialplan(l)
+	w.send(l, event{kind: "start", app: app})
+}
+
+func (w *world) tellDialplan(l *leg) {
+	for _, app := range ours {
+		if w.hears(l, app) {
+			w.send(l, event{kind: "dialplan", app: app})
+		}
+	}
+}
+
+func (w *world) leave() {
+	l := w.pick()
+	if l == nil || l.app == "" {
+		return
+	}
+	w.note("%d %s leaves %s for the dialplan", w.now, l.id, l.app)
+	w.send(l, event{kind: "end", app: l.app})
+	l.app, l.pos = "", "wait"
+	w.tellDialplan(l)
+	if w.up && w.rnd.IntN(3) == 0 {
+		w.note("%d %s: by us", w.now, l.id)
+		w.r.Continued(l.id)
+		if l.away {
+			l.ran = true
+		} // Else the end that is read says so only if a stay is known, which the model doesn't count on.
+	}
+}
+
+func (w *world) move() {
+	l := w.pick()
+	if l == nil || l.app == "" {
+		return
+	}
+	to := apps[w.rnd.IntN(3)]
+	w.note("%d %s is moved from %s to %s", w.now, l.id, l.app, to)
+	end := event{kind: "end", app: l.app, move: true}
+	start := event{kind: "start", app: to, move: true}
+	l.app = to
+	if end.app != to && w.rnd.IntN(4) == 0 {
+		w.send(l, start)
+		w.send(l, end)
+		return
+	}
+	w.send(l, end)
+	w.send(l, start)
+}
+
+func (w *world) destroy() {
+	l := w.pick()
+	if l == nil {
+		return
+	}
+	w.note("%d %s is destroyed", w.now, l.id)
+	if l.app != "" {
+		w.send(l, event{kind: "end", app: l.app})
+	}
+	delete(w.channels, l.id)
+	w.gone[l.id] = l
+	for _, app := range ours {
+		if w.hears(l, app) {
+			w.send(l, event{kind: "destroyed", app: app})
+		}
+	}
+}
+
+// send puts an event on its way. Those of one application come in order, but may be overtaken by those about its channel and
+// those of other applications.
+func (w *world) send(l *leg, e event) {
+	if e.app == "F" {
+		return
+	}
+	e.id, e.place, e.heard = l.id, l.pos, w.heard(l)
+	e.at = fmt.Sprint(w.now)
+	if !w.up {
+		w.lost(e)
+		return
+	}
+	w.queue = append(w.queue, e)
+	if n := len(w.queue); n > 1 && w.rnd.IntN(4) == 0 {
+		if before := &w.queue[n-2]; !before.overtaken && before.topic() != e.topic() {
+			before.overtaken = true
+			w.queue[n-1], w.queue[n-2] = w.queue[n-2], w.queue[n-1]
+		}
+	}
+}
+
+func (e event) topic() string {
+	if e.kind == "start" || e.kind == "end" {
+		return e.app
+	}
+	return e.app + " channel"
+}
+
+func (w *world) leg(id string) *leg {
+	if l := w.channels[id]; l != nil {
+		return l
+	}
+	return w.gone[id]
+}
+
+func (w *world) lost(e event) {
+	l := w.leg(e.id)
+	w.note("%d lost: %s %s %s", w.now, e.kind, e.app, e.id)
+	if e.move && e.heard {
+		l.murky = true
+	}
+}
+
+// read lets the session read one event.
+func (w *world) read() {
+	if !w.up {
+		return
+	}
+	if len(w.queue) > 0 {
+		e := w.queue[0]
+		w.queue = w.queue[1:]
+		w.deliver(e, false)
+		w.recent = append(w.recent, e)
+	}
+	if w.twice && len(w.recent) > 0 && w.rnd.IntN(10) == 0 {
+		// One of the last few comes twice; not of channels that are no more, of which nothing is kept, and not the end of one
+		// stay that has the same time as the beginning of the next.
+		e := w.recent[len(w.recent)-1-w.rnd.IntN(min(5, len(w.recent)))]
+		if w.channels[e.id] != nil && e.kind != "dialplan" && !e.move && !w.pendingDestroy(e.id) {
+			w.note("%d again:", w.now)
+			w.deliver(e, true)
+		}
+	}
+}
+
+func (w *world) pendingDestroy(id string) bool {
+	return slices.ContainsFunc(w.queue, func(e event) bool { return e.id == id && e.kind == "destroyed" })
+}
+
+func (w *world) deliver(e event, again bool) {
+	l := w.leg(e.id)
+	s := Stay{e.app, e.id}
+	var answer any
+	switch e.kind {
+	case "start":
+		entry := w.r.Enter(s, e.at, e.place)
+		answer = entry
+		w.note("%d read: start of %v at %s: %v", w.now, s, e.at, entry)
+		if entry == Missed || entry == Again {
+			w.ends(s)
+		}
+		if entry != Duplicate {
+			w.starts(s, e.place)
+			l.away = false
+		}
+		for _, s := range w.r.Superseded(e.id) {
+			w.note("%d superseded: %v", w.now, s)
+			w.ends(s)
+		}
+		if len(w.r.Stays(e.id)) == 1 && w.has(s) {
+			l.murky = false
+		}
+	case "end":
+		exit := w.r.Leave(s, e.at, e.heard, e.place)
+		answer = exit
+		w.note("%d read: end of %v at %s: %v", w.now, s, e.at, exit)
+		if exit == Ended || exit == Elsewhere {
+			w.ends(s)
+			if (exit == Elsewhere) != w.r.Has(s.Channel) {
+				w.failf("%v: %v", s, exit)
+			}
+		}
+		if !w.in(e.id) && !again {
+			l.away, l.awayPos, l.ran = true, e.place, false
+			l.murky = false
+		}
+	case "dialplan":
+		w.note("%d read: %s in the dialplan", w.now, e.id)
+		w.r.InDialplan(e.id)
+		if l.away {
+			l.ran = true
+		}
+	case "destroyed":
+		list := w.r.Destroy(e.id)
+		w.note("%d read: %s destroyed: %v", w.now, e.id, list)
+		for _, s := range list {
+			w.ends(s)
+		}
+		if w.in(e.id) {
+			w.failf("%s is in an application still", e.id)
+		}
+		l.heardDead = true
+	}
+	_ = answer
+	w.check()
+}
+
+func (w *world) in(id string) bool {
+	for _, app := range ours {
+		if w.has(Stay{app, id}) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) has(s Stay) bool {
+	_, ok := w.view[s]
+	return ok
+}
+
+func (w *world) starts(s Stay, place string) {
+	w.t.Helper()
+	if w.has(s) {
+		w.failf("%v started twice", s)
+	}
+	w.view[s] = place
+}
+
+func (w *world) ends(s Stay) {
+	w.t.Helper()
+	if !w.has(s) {
+		w.failf("%v ended twice", s)
+	}
+	delete(w.view, s)
+}
+
+// check compares the roster with what a session made of it.
+func (w *world) check() {
+	w.t.Helper()
+	if w.r.Len() != len(w.view) {
+		w.failf("Len is %d, want %d", w.r.Len(), len(w.view))
+	}
+	for s := range w.view {
+		if !slices.Contains(w.r.Stays(s.Channel), s) {
+			w.failf("%v is not there", s)
+		}
+	}
+	for id, c := range w.r.channels {
+		if c.away != nil && (len(c.stays) > 0 || w.leg(id).heardDead && w.channels[id] == nil) {
+			w.failf("%s is kept: %+v", id, c)
+		}
+	}
+}
+
+// connection loses it, or makes a new one. It may have been dead for a while without being noticed.
+func (w *world) connection() {
+	if !w.up {
+		w.up, w.settled, w.asked, w.recent = true, false, false, nil
+		w.note("%d connected", w.now)
+		w.r.Connected()
+		w.check()
+		return
+	}
+	if w.rnd.IntN(2) == 0 {
+		return
+	}
+	for len(w.queue) > 0 && w.rnd.IntN(4) > 0 {
+		w.read()
+	}
+	w.note("%d disconnected", w.now)
+	for _, e := range w.queue {
+		w.lost(e)
+	}
+	w.up, w.queue, w.snap = false, nil, nil
+}
+
+// settle goes one step on in comparing.
+func (w *world) settle() {
+	switch {
+	case !w.up || w.settled && w.rnd.IntN(20) > 0:
+	case !w.asked:
+		w.note("%d asks", w.now)
+		w.asked, w.places, w.snap, w.foreign = true, nil, nil, make(map[string]bool)
+		for id, l := range w.channels {
+			w.foreign[id] = l.app == "F"
+		}
+		w.r.Ask()
+	case w.places == nil:
+		w.note("%d looks", w.now)
+		w.places = make(map[string]Place)
+		for id, l := range w.channels {
+			w.places[id] = Place{InStasis: l.app != "", App: l.named, Position: l.pos}
+		}
+	case w.snap == nil:
+		w.compare()
+	default:
+		w.next()
+	}
+}
+
+func (w *world) compare() {
+	snap := Snapshot{Channels: w.places, Subscribed: make(map[string]Subscription)}
+	for _, app := range ours {
+		sub := Subscription{All: w.all[app], Channels: make(map[string]bool), Kept: make(map[string]bool)}
+		for id, l := range w.channels {
+			if l.kept == app {
+				sub.Kept[id] = true
+			}
+			if !sub.All && (l.app == app || sub.Kept[id]) {
+				sub.Channels[id] = true
+			}
+		}
+		snap.Subscribed[app] = sub
+	}
+	// Back where a stay began that has ended unheard: it can't be told from one that lasts.
+	for s, place := range w.view {
+		if l := w.channels[s.Channel]; l != nil && w.heard(l) && l.app != s.App && place == w.places[s.Channel].Position {
+			l.murky = true
+		}
+	}
+	foreign := w.foreign
+	snap.Elsewhere = func(id string) (bool, bool) { return w.oracle && foreign[id], w.oracle }
+	w.stays = make(map[string]bool)
+	for id, l := range w.channels {
+		w.stays[id] = foreign[id] && l.app == "F"
+	}
+	w.note("%d compares", w.now)
+	w.snap = w.r.Settle(snap)
+}
+
+func (w *world) next() {
+	x, ok := w.snap.Next()
+	if !ok {
+		w.note("%d settled", w.now)
+		w.r.Settled()
+		w.snap, w.asked, w.settled = nil, false, true
+		return
+	}
+	w.note("%d finds %+v, foreign %v", w.now, x, w.foreign[x.Channel])
+	if x.Kind == GoneInGap {
+		w.ends(x.Stay)
+		w.check()
+		return
+	}
+	w.starts(x.Stay, w.places[x.Channel].Position)
+	l := w.leg(x.Channel)
+	// That it ran the dialplan since it left is taken for the better evidence.
+	back := l.away && (l.ran || l.awayPos != w.places[x.Channel].Position)
+	if w.oracle && w.stays[x.Channel] && !back {
+		w.failf("%v belongs to another", x.Stay)
+	}
+	l.away = false
+	w.check()
+}
+
+// calm lets everything come to rest, and compares the view with the truth.
+func (w *world) calm() {
+	for !w.up {
+		w.connection()
+	}
+	for !w.settled || w.asked {
+		w.settle()
+	}
+	for len(w.queue) > 0 {
+		w.read()
+	}
+	for id, l := range w.channels {
+		for _, app := range ours {
+			if got, want := w.has(Stay{app, id}), l.app == app; got != want && !w.unknowable(l) {
+				w.failf("%s in %s: %v, want %v; %+v", id, app, got, want, l)
+			}
+		}
+	}
+	for s := range w.view {
+		if w.channels[s.Channel] == nil {
+			w.failf("%v is no more", s)
+		}
+	}
+}
+
+func (w *world) unknowable(l *leg) bool {
+	if !w.heard(l) {
+		return false
+	}
+	return l.murky || l.away && !l.ran && l.awayPos == l.pos && !w.oracle
+}
+
+// empty ends all, and finds nothing left.
+func (w *world) empty() {
+	for len(w.channels) > 0 {
+		w.destroy()
+		w.read()
+	}
+	w.calm()
+	w.r.Connected() // After that, no end is awaited any more.
+	if len(w.r.channels) > 0 || w.r.Len() != 0 || w.r.since != nil {
+		for id, c := range w.r.channels {
+			w.note("%s %+v", id, c)
+		}
+		w.failf("%d channels are kept", len(w.r.channels))
+	}
+}
+
+func (w *world) run(steps int) {
+	w.connection()
+	for i := range steps {
+		w.step()
+		if i%50 == 49 {
+			w.calm()
+		}
+	}
+	w.empty()
+}
