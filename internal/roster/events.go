@@ -38,6 +38,7 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 		r.end(c, i)
 	}
 	c.pay(s.App)
+	r.supersede(c)
 	r.begin(c, stay{app: s.App, at: at, place: place})
 	return entry
 }
@@ -46,22 +47,31 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 // ended at the time at which it began doesn't tell.
 func (p past) repeats(s Stay, at string) bool { return p.Stay == s && p.start == at && p.end != at }
 
-// Superseded ends the stays that a channel had when the latest began, unless their own ends can be counted on, and returns
-// them: those from before the connection, whose ends may have been lost, and those that were made up. To be asked after Enter.
+// supersede says that the stays are over of which nothing has been read in this connection.
+func (r *Roster) supersede(c *channel) {
+	for i := range c.stays {
+		if s := &c.stays[i]; s.conn < r.conn || s.at == "" {
+			s.over = true
+		}
+	}
+}
+
+// Superseded ends the stays of which an event has told, without being about them, that they are over, and returns them:
+// another has begun, or ended, after them. It is to be asked after Enter and Leave. A stay that was told of in this
+// connection is none of them, since its own end comes too.
 func (r *Roster) Superseded(channel string) []Stay {
 	c := r.channels[channel]
 	if c == nil {
 		return nil
 	}
 	var list []Stay
-	for i := len(c.stays) - 2; i >= 0; i-- {
-		if s := c.stays[i]; s.conn < r.conn || s.at == "" {
-			list = append(list, Stay{s.app, channel})
-			c.owed = append(c.owed, s.app)
-			r.end(c, i)
+	for i := 0; i < len(c.stays); {
+		if s := c.stays[i]; !s.over {
+			i++
+			continue
 		}
+		list = append(list, r.makeUpEnd(channel, c, i))
 	}
-	slices.Reverse(list)
 	return list
 }
 
@@ -88,23 +98,25 @@ func (r *Roster) Leave(s Stay, at string, heard bool, place string) Exit {
 		return Known
 	}
 	exit := Stranger
-	p, goes := past{Stay: s, end: at}, false
+	p, ran := past{Stay: s, end: at}, false
 	switch {
 	case i >= 0:
-		exit, p.start, goes = Ended, c.stays[i].at, c.stays[i].goes
+		exit, p.start, ran = Ended, c.stays[i].at, c.stays[i].sent == r.conn
 		r.end(c, i)
 	case c.pay(s.App):
 		exit = Known
+	case c != nil:
+		r.supersede(c)
 	}
 	r.over.add(p)
-	switch {
-	case r.Has(s.Channel):
-		if exit == Ended {
-			exit = Elsewhere
-		}
-	case heard && !slices.Contains(r.dead.list[:], s.Channel): // Else its ChannelDestroyed was first, and nothing will come.
-		r.of(s.Channel).away = &away{place: place, conn: r.conn, ran: goes}
-	case c != nil:
+	if exit == Ended && len(c.stays) > 0 {
+		return Elsewhere
+	}
+	// If its ChannelDestroyed came first, nothing else will come.
+	if heard && !slices.Contains(r.dead.list[:], s.Channel) {
+		r.of(s.Channel).away = &away{place: place, conn: r.conn, ran: ran}
+	}
+	if c != nil {
 		r.tidy(s.Channel, c)
 	}
 	return exit
@@ -154,7 +166,7 @@ func (r *Roster) Continued(channel string) {
 		return
 	}
 	for i := range c.stays {
-		c.stays[i].goes = true
+		c.stays[i].sent = r.conn
 	}
 	r.InDialplan(channel)
 }

@@ -22,7 +22,7 @@ type Roster struct {
 type channel struct {
 	stays []stay   // in the order in which they began
 	owed  []string // the applications whose end was made up in this connection, so that Asterisk's own may still come
-	away  *away    // nil while it is in one of our applications
+	away  *away    // since it was last read to leave one; its stays, if there are any, are older and over
 }
 
 // A stay is one that lasts.
@@ -31,7 +31,8 @@ type stay struct {
 	at    string // of its StasisStart; empty if it was made up
 	place string // where in the dialplan
 	conn  uint64 // in which connection it was last told of
-	goes  bool   // we have sent it to the dialplan
+	sent  uint64 // in which connection we have sent it to the dialplan
+	over  bool   // something that was read since says so
 }
 
 // A since is what has been read since a snapshot was asked for.
@@ -56,7 +57,7 @@ type away struct {
 func (a *away) inDialplan(conn uint64) { a.ran, a.conn = true, conn }
 
 // New returns a roster that knows of no channel.
-func New() *Roster { return &Roster{channels: make(map[string]*channel)} }
+func New() *Roster { return &Roster{conn: 1, channels: make(map[string]*channel)} }
 
 // Connected begins a new connection: all that is known becomes older than it, and nothing is expected any more that was
 // still to come from the last one.
@@ -117,6 +118,14 @@ func (r *Roster) begin(c *channel, s stay) {
 func (r *Roster) end(c *channel, i int) {
 	c.stays = slices.Delete(c.stays, i, i+1)
 	r.stays--
+}
+
+// makeUpEnd ends a stay whose StasisEnd was lost, or is still to come.
+func (r *Roster) makeUpEnd(id string, c *channel, i int) Stay {
+	s := Stay{c.stays[i].app, id}
+	c.owed = append(c.owed, s.App)
+	r.end(c, i)
+	return s
 }
 
 // find returns the index of the stay in an application, or -1.

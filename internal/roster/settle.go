@@ -103,10 +103,7 @@ func (x *Settlement) judge(id string) (Change, bool) {
 	place, exists := x.snap.Channels[id]
 	if c := x.r.channels[id]; c != nil {
 		if i := x.over(id, c); i >= 0 {
-			app := c.stays[i].app
-			c.owed = append(c.owed, app)
-			x.r.end(c, i)
-			return Change{Stay: Stay{app, id}, Kind: GoneInGap, Destroyed: !exists}, true
+			return Change{Stay: x.r.makeUpEnd(id, c, i), Kind: GoneInGap, Destroyed: !exists}, true
 		}
 		x.lookAway(id, c, place, exists)
 	}
@@ -119,10 +116,11 @@ func (x *Settlement) judge(id string) (Change, bool) {
 	return Change{}, false
 }
 
-// over returns the index of a stay from before the gap that has ended, or -1. One after which another has begun has.
+// over returns the index of a stay from before the gap that has ended, or -1. A channel is in one application only, so all
+// but the latest have.
 func (x *Settlement) over(id string, c *channel) int {
 	for i, s := range c.stays {
-		if s.conn < x.r.conn && (i < len(c.stays)-1 || !x.lasts(id, s)) {
+		if s.over || s.conn < x.r.conn && (i < len(c.stays)-1 || !x.lasts(id, s)) {
 			return i
 		}
 	}

@@ -46,6 +46,7 @@ type leg struct {
 	away                bool   // its end has been read, and it was not seen to enter since
 	awayPos             string
 	ran                 bool // it was heard or said to run the dialplan since then
+	goes                bool // we have sent it there from where it was
 	heardDead           bool
 }
 
@@ -79,7 +80,7 @@ func newWorld(t testing.TB, rnd *rand.Rand) *world {
 
 func (w *world) failf(format string, args ...any) {
 	w.t.Helper()
-	from := max(0, len(w.steps)-60)
+	from := max(0, len(w.steps)-200)
 	for _, s := range w.steps[from:] {
 		w.t.Log(s)
 	}
@@ -172,9 +173,8 @@ func (w *world) leave() {
 	if w.up && w.rnd.IntN(3) == 0 {
 		w.note("%d %s: by us", w.now, l.id)
 		w.r.Continued(l.id)
-		if l.away {
-			l.ran = true
-		} // Else the end that is read says so only if a stay is known, which the model doesn't count on.
+		l.ran = l.ran || l.away
+		l.goes = w.in(l.id)
 	}
 }
 
@@ -298,12 +298,9 @@ func (w *world) deliver(e event, again bool) {
 		}
 		if entry != Duplicate {
 			w.starts(s, e.place)
-			l.away = false
+			l.away, l.goes = false, false
 		}
-		for _, s := range w.r.Superseded(e.id) {
-			w.note("%d superseded: %v", w.now, s)
-			w.ends(s)
-		}
+		w.superseded(e.id)
 		if len(w.r.Stays(e.id)) == 1 && w.has(s) {
 			l.murky = false
 		}
@@ -317,8 +314,9 @@ func (w *world) deliver(e event, again bool) {
 				w.failf("%v: %v", s, exit)
 			}
 		}
-		if !w.in(e.id) && !again {
-			l.away, l.awayPos, l.ran = true, e.place, false
+		w.superseded(e.id)
+		if !again && (exit == Stranger || !w.in(e.id)) {
+			l.away, l.awayPos, l.ran = true, e.place, l.goes && exit == Ended
 			l.murky = false
 		}
 	case "dialplan":
@@ -340,6 +338,13 @@ func (w *world) deliver(e event, again bool) {
 	}
 	_ = answer
 	w.check()
+}
+
+func (w *world) superseded(id string) {
+	for _, s := range w.r.Superseded(id) {
+		w.note("%d superseded: %v", w.now, s)
+		w.ends(s)
+	}
 }
 
 func (w *world) in(id string) bool {
@@ -384,7 +389,7 @@ func (w *world) check() {
 		}
 	}
 	for id, c := range w.r.channels {
-		if c.away != nil && (len(c.stays) > 0 || w.leg(id).heardDead && w.channels[id] == nil) {
+		if c.away != nil && w.leg(id).heardDead {
 			w.failf("%s is kept: %+v", id, c)
 		}
 	}
@@ -394,6 +399,9 @@ func (w *world) check() {
 func (w *world) connection() {
 	if !w.up {
 		w.up, w.settled, w.asked, w.recent = true, false, false, nil
+		for _, l := range w.channels {
+			l.goes = false
+		}
 		w.note("%d connected", w.now)
 		w.r.Connected()
 		w.check()
@@ -460,6 +468,9 @@ func (w *world) compare() {
 	snap.Elsewhere = func(id string) (bool, bool) { return w.oracle && foreign[id], w.oracle }
 	w.stays = make(map[string]bool)
 	for id, l := range w.channels {
+		if p, ok := w.places[id]; ok && !p.InStasis && l.away {
+			l.ran = true
+		}
 		w.stays[id] = foreign[id] && l.app == "F"
 	}
 	w.note("%d compares", w.now)
@@ -467,6 +478,10 @@ func (w *world) compare() {
 }
 
 func (w *world) next() {
+	back := make(map[string]bool) // That it ran the dialplan since it left is taken for the better evidence.
+	for id, c := range w.r.channels {
+		back[id] = c.away != nil && (c.away.ran || c.away.place != w.places[id].Position)
+	}
 	x, ok := w.snap.Next()
 	if !ok {
 		w.note("%d settled", w.now)
@@ -482,12 +497,10 @@ func (w *world) next() {
 	}
 	w.starts(x.Stay, w.places[x.Channel].Position)
 	l := w.leg(x.Channel)
-	// That it ran the dialplan since it left is taken for the better evidence.
-	back := l.away && (l.ran || l.awayPos != w.places[x.Channel].Position)
-	if w.oracle && w.stays[x.Channel] && !back {
+	if w.oracle && w.stays[x.Channel] && !back[x.Channel] {
 		w.failf("%v belongs to another", x.Stay)
 	}
-	l.away = false
+	l.away, l.goes = false, false
 	w.check()
 }
 
