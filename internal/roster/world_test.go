@@ -45,8 +45,9 @@ type leg struct {
 	murky               bool   // a move was lost while an application heard of it in any case
 	away                bool   // its end has been read, and it was not seen to enter since
 	awayPos             string
-	ran                 bool // it was heard or said to run the dialplan since then
-	goes                bool // we have sent it there from where it was
+	ran                 bool   // it was heard or said to run the dialplan since then
+	goes                bool   // we have sent it there from where it was
+	leftIn              uint64 // in which connection
 	heardDead           bool
 }
 
@@ -315,6 +316,7 @@ func (w *world) deliver(e event, again bool) {
 			}
 		}
 		w.superseded(e.id)
+		l.leftIn = w.r.conn
 		if !again && (exit == Stranger || !w.in(e.id)) {
 			l.away, l.awayPos, l.ran = true, e.place, l.goes && exit == Ended
 			l.murky = false
@@ -468,9 +470,6 @@ func (w *world) compare() {
 	snap.Elsewhere = func(id string) (bool, bool) { return w.oracle && foreign[id], w.oracle }
 	w.stays = make(map[string]bool)
 	for id, l := range w.channels {
-		if p, ok := w.places[id]; ok && !p.InStasis && l.away {
-			l.ran = true
-		}
 		w.stays[id] = foreign[id] && l.app == "F"
 	}
 	w.note("%d compares", w.now)
@@ -485,6 +484,11 @@ func (w *world) next() {
 	x, ok := w.snap.Next()
 	if !ok {
 		w.note("%d settled", w.now)
+		for id, p := range w.places {
+			if l := w.leg(id); !p.InStasis && l.away && l.leftIn < w.r.conn {
+				l.ran = true
+			}
+		}
 		w.r.Settled()
 		w.snap, w.asked, w.settled = nil, false, true
 		return
