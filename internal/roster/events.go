@@ -35,6 +35,7 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 		default:
 			entry = Missed
 		}
+		r.over.add(past{Stay: s, start: old.at, end: at})
 		r.end(c, i)
 	}
 	c.pay(s.App)

@@ -258,6 +258,13 @@ func TestGaps(t *testing.T) {
 		"the end that was made up for comes after a new beginning": func(s *story) {
 			s.enter("A", "1", Started).gap(dialplan).settle(gone("A")).enter("A", "2", Started).leave("A", "3", false, Ended).empty()
 		},
+		"the end that was made up for never comes": func(s *story) {
+			s.enter("A", "1", Started).gap(dialplan).settle(gone("A")).enter("A", "2", Started).destroyed("A").leave("A", "3", false, Stranger)
+		},
+		"it came back, and the end that was made up for never comes": func(s *story) {
+			s.enter("A", "1", Started).gap(back("A")).subscribed("A", single).settle(gone("A"), entered("A"))
+			s.destroyed("A").leave("A", "3", false, Stranger).empty()
+		},
 		"it came back at another place": func(s *story) {
 			s.enter("A", "1", Started).gap(back("A")).subscribed("A", single).settle(gone("A"), entered("A")).in("A")
 		},
@@ -351,6 +358,17 @@ func TestHasItComeBack(t *testing.T) {
 		s := tell(t).enter("A", "1", Started).subscribed("A", all)
 		s.r.InDialplan("c")
 		s.leave("A", "2", true, Ended).gap(in("A")).settle()
+	})
+	t.Run("it was sent there on a lost connection, and nothing came of it", func(t *testing.T) {
+		s := tell(t).enter("A", "1", Started).subscribed("A", all)
+		s.r.Continued("c")
+		s.gap(in("A")).settle().leave("A", "2", true, Ended).gap(in("A")).settle()
+	})
+	t.Run("that is past", func(t *testing.T) {
+		s := tell(t).enter("A", "1", Started).leave("A", "2", true, Ended).subscribed("A", all)
+		s.r.InDialplan("c")
+		s.snap.Elsewhere = elsewhere(true, true)
+		s.enter("A", "3", Started).gap(back("A")).settle(gone("A"))
 	})
 	t.Run("its destruction is lost", func(t *testing.T) {
 		s := tell(t).enter("A", "1", Started).leave("A", "2", true, Ended).subscribed("A", all).gap(Place{})

@@ -33,9 +33,17 @@ type world struct {
 	snap    *Settlement
 	foreign map[string]bool // which channels a foreign application had when it was asked
 
-	stays map[string]bool // of foreign, those that still were there when all had been asked
-	view  map[Stay]string // what a session would make of the roster's answers: the stays, and where they began
+	stays map[string]bool   // of foreign, those that still were there when all had been asked
+	view  map[Stay]seenStay // what a session would make of the roster's answers: the stays, and where they began
+	owed  map[Stay]bool     // the ends that were made up in this connection
 	steps []string
+}
+
+// A seenStay is a stay that the session knows.
+type seenStay struct {
+	place string
+	at    string // empty as long as its beginning is made up
+	conn  uint64
 }
 
 // A leg is a channel.
@@ -68,7 +76,7 @@ var (
 func newWorld(t testing.TB, rnd *rand.Rand) *world {
 	w := &world{
 		t: t, rnd: rnd, r: New(), all: make(map[string]bool), channels: make(map[string]*leg), gone: make(map[string]*leg),
-		view: make(map[Stay]string), oracle: rnd.IntN(2) == 0, twice: rnd.IntN(2) == 0,
+		view: make(map[Stay]seenStay), owed: make(map[Stay]bool), oracle: rnd.IntN(2) == 0, twice: rnd.IntN(2) == 0,
 	}
 	switch rnd.IntN(3) {
 	case 0:
@@ -194,7 +202,9 @@ func (w *world) move() {
 		w.send(l, end)
 		return
 	}
-	w.send(l, end)
+	if end.app != to || w.rnd.IntN(10) > 0 { // Some ends are dropped.
+		w.send(l, end)
+	}
 	w.send(l, start)
 }
 
@@ -287,40 +297,11 @@ func (w *world) pendingDestroy(id string) bool {
 
 func (w *world) deliver(e event, again bool) {
 	l := w.leg(e.id)
-	s := Stay{e.app, e.id}
-	var answer any
 	switch e.kind {
 	case "start":
-		entry := w.r.Enter(s, e.at, e.place)
-		answer = entry
-		w.note("%d read: start of %v at %s: %v", w.now, s, e.at, entry)
-		if entry == Missed || entry == Again {
-			w.ends(s)
-		}
-		if entry != Duplicate {
-			w.starts(s, e.place)
-			l.away, l.goes = false, false
-		}
-		w.superseded(e.id)
-		if len(w.r.Stays(e.id)) == 1 && w.has(s) {
-			l.murky = false
-		}
+		w.deliverStart(e, again)
 	case "end":
-		exit := w.r.Leave(s, e.at, e.heard, e.place)
-		answer = exit
-		w.note("%d read: end of %v at %s: %v", w.now, s, e.at, exit)
-		if exit == Ended || exit == Elsewhere {
-			w.ends(s)
-			if (exit == Elsewhere) != w.r.Has(s.Channel) {
-				w.failf("%v: %v", s, exit)
-			}
-		}
-		w.superseded(e.id)
-		l.leftIn = w.r.conn
-		if !again && (exit == Stranger || !w.in(e.id)) {
-			l.away, l.awayPos, l.ran = true, e.place, l.goes && exit == Ended
-			l.murky = false
-		}
+		w.deliverEnd(e, again)
 	case "dialplan":
 		w.note("%d read: %s in the dialplan", w.now, e.id)
 		w.r.InDialplan(e.id)
@@ -338,14 +319,79 @@ func (w *world) deliver(e event, again bool) {
 		}
 		l.heardDead = true
 	}
-	_ = answer
 	w.check()
+}
+
+func (w *world) deliverStart(e event, again bool) {
+	l, s := w.leg(e.id), Stay{e.app, e.id}
+	seen, in := w.view[s]
+	entry := w.r.Enter(s, e.at, e.place)
+	w.note("%d read: start of %v at %s: %v", w.now, s, e.at, entry)
+	want := Started
+	switch {
+	case again || in && seen.at == "":
+		want = Duplicate
+	case in && seen.conn < w.r.conn:
+		want = Missed
+	case in:
+		want = Again // Its end was dropped.
+	}
+	if entry != want && !(want == Duplicate && entry == Missed && seen.conn < w.r.conn) {
+		w.failf("%v: %v, want %v", s, entry, want)
+	}
+	if entry == Missed || entry == Again {
+		w.ends(s)
+	}
+	if entry == Duplicate {
+		if in {
+			seen.at = e.at
+			w.view[s] = seen
+		}
+	} else {
+		w.starts(s, seenStay{e.place, e.at, w.r.conn})
+		l.away, l.goes, l.murky = false, false, false
+	}
+	w.superseded(e.id)
+}
+
+func (w *world) deliverEnd(e event, again bool) {
+	l, s := w.leg(e.id), Stay{e.app, e.id}
+	_, in := w.view[s]
+	exit := w.r.Leave(s, e.at, e.heard, e.place)
+	w.note("%d read: end of %v at %s: %v", w.now, s, e.at, exit)
+	want := Stranger
+	switch {
+	case again || w.owed[s] && !in:
+		want = Known
+	case in:
+		want = Ended
+	}
+	if exit == Ended || exit == Elsewhere {
+		w.ends(s)
+		if (exit == Elsewhere) != w.r.Has(s.Channel) {
+			w.failf("%v: %v", s, exit)
+		}
+		exit = Ended
+	}
+	if exit != want {
+		w.failf("%v: %v, want %v", s, exit, want)
+	}
+	if !again {
+		delete(w.owed, s)
+	}
+	w.superseded(e.id)
+	l.leftIn = w.r.conn
+	if !again && (exit == Stranger || !w.in(e.id)) {
+		l.away, l.awayPos, l.ran = true, e.place, l.goes && exit == Ended
+		l.murky = false
+	}
 }
 
 func (w *world) superseded(id string) {
 	for _, s := range w.r.Superseded(id) {
 		w.note("%d superseded: %v", w.now, s)
 		w.ends(s)
+		w.owed[s] = true
 	}
 }
 
@@ -363,12 +409,13 @@ func (w *world) has(s Stay) bool {
 	return ok
 }
 
-func (w *world) starts(s Stay, place string) {
+func (w *world) starts(s Stay, seen seenStay) {
 	w.t.Helper()
 	if w.has(s) {
 		w.failf("%v started twice", s)
 	}
-	w.view[s] = place
+	w.view[s] = seen
+	delete(w.owed, s)
 }
 
 func (w *world) ends(s Stay) {
@@ -406,6 +453,7 @@ func (w *world) connection() {
 		}
 		w.note("%d connected", w.now)
 		w.r.Connected()
+		clear(w.owed)
 		w.check()
 		return
 	}
@@ -461,9 +509,14 @@ func (w *world) compare() {
 		snap.Subscribed[app] = sub
 	}
 	// Back where a stay began that has ended unheard: it can't be told from one that lasts.
-	for s, place := range w.view {
-		if l := w.channels[s.Channel]; l != nil && w.heard(l) && l.app != s.App && place == w.places[s.Channel].Position {
+	for s, seen := range w.view {
+		if l := w.channels[s.Channel]; l != nil && w.heard(l) && l.app != s.App && seen.place == w.places[s.Channel].Position {
 			l.murky = true
+		}
+	}
+	for _, l := range w.channels {
+		if slices.Contains(ours, l.app) && !w.hears(l, l.app) && w.places[l.id].InStasis {
+			l.murky = false // The subscription proves it.
 		}
 	}
 	foreign := w.foreign
@@ -496,10 +549,11 @@ func (w *world) next() {
 	w.note("%d finds %+v, foreign %v", w.now, x, w.foreign[x.Channel])
 	if x.Kind == GoneInGap {
 		w.ends(x.Stay)
+		w.owed[x.Stay] = true
 		w.check()
 		return
 	}
-	w.starts(x.Stay, w.places[x.Channel].Position)
+	w.starts(x.Stay, seenStay{place: w.places[x.Channel].Position, conn: w.r.conn})
 	l := w.leg(x.Channel)
 	if w.oracle && w.stays[x.Channel] && !back[x.Channel] {
 		w.failf("%v belongs to another", x.Stay)
@@ -543,6 +597,7 @@ func (w *world) unknowable(l *leg) bool {
 // empty ends all, and finds nothing left.
 func (w *world) empty() {
 	for len(w.channels) > 0 {
+		w.now++
 		w.destroy()
 		w.read()
 	}
