@@ -49,7 +49,7 @@ type Change struct {
 	Stay
 	Kind      Kind
 	Destroyed bool // of GoneInGap: the channel exists no more
-	Moved     bool // of Entered: the channel was moved there, so the arguments that its [Place] shows aren't those of this stay
+	Moved     bool // of Entered: by a move, so the arguments that its [Place] shows aren't those of this stay
 }
 
 // Ask says that Asterisk is going to be asked for a snapshot: what is read from now on may be newer than that.
