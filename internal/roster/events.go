@@ -24,8 +24,8 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 		old := &c.stays[i]
 		switch {
 		case at != "" && old.at == at, old.at == "" && old.conn == r.conn:
-			// The same, perhaps in a new connection, or the one that was made up for.
-			old.at, old.conn = at, r.conn
+			// The same, perhaps in a new connection, or the one that was made up for; what was sent was sent before it.
+			old.at, old.conn, old.sent = at, r.conn, 0
 			if place != "" {
 				old.place = place
 			}

@@ -78,6 +78,7 @@ func (w *world) deliverStart(e event, again bool) {
 	if entry == Duplicate {
 		if in {
 			seen.at = e.at
+			l.goes = false
 			w.view[s] = seen
 		}
 	} else {
