@@ -238,7 +238,7 @@ func TestAdoptedMediaIsNoCall(t *testing.T) {
 		require.NoError(t, r.client.Close(t.Context()))
 		second := r.srv.Client(quietly, ari.WithAdoption())
 		calls, all := make(chan string, 9), make(chan string, 9)
-		second.OnStasisStart(func(_ context.Context, ev *ari.StasisStart) error { calls <- ev.Channel.ID; return nil })
+		second.OnCall(func(_ context.Context, ev *ari.StasisStart) error { calls <- ev.Channel.ID; return nil })
 		ari.On(second, func(_ context.Context, ev *ari.StasisStart) error { all <- ev.Channel.ID; return nil })
 		require.NoError(t, second.Connect(t.Context()))
 		synctest.Wait()
