@@ -81,7 +81,7 @@ func (c *Controller) Originate(ctx context.Context, opts OriginateOptions) (*Cha
 	params := opts.params()
 	params.App = optional(app)
 	resp, err := c.api.ChannelsOriginateWithID(req, id, params, opts.body())
-	return made[Channel](c, l, req, resp, err)
+	return made[Channel](req, l, resp, err)
 }
 
 // CreateChannel makes a channel to an endpoint without calling it: [Channel.Dial] does that. It is in opts.App at
@@ -97,7 +97,7 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 	params.ChannelID, params.App = &id, or(opts.App, c.application)
 	l := c.expect(expectation{kind: kindChannel, id: id, app: params.App, subscribed: true})
 	resp, err := c.api.ChannelsCreate(req, params, opts.body())
-	return made[Channel](c, l, req, resp, err)
+	return made[Channel](req, l, resp, err)
 }
 
 // CreateExternalMedia makes a channel that carries audio to and from a program, by RTP, AudioSocket or a websocket.
@@ -122,7 +122,7 @@ func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMedia
 	params.ChannelID, params.App = &id, or(opts.App, c.application)
 	l := c.expect(expectation{kind: kindChannel, id: id, app: params.App, subscribed: true})
 	resp, err := c.api.ChannelsExternalMedia(req, params, opts.body())
-	ch, err := made[Channel](c, l, req, resp, err)
+	ch, err := made[Channel](req, l, resp, err)
 	if err != nil || opts.Transport == TransportWebsocket {
 		return ch, err
 	}
@@ -141,7 +141,22 @@ func (c *Controller) CreateBridge(ctx context.Context, opts CreateBridgeOptions)
 		return nil, err
 	}
 	resp, err := c.api.BridgesCreateWithID(req, id, opts.params(), opts.body())
-	return bound(decodeObject[Bridge](req, resp, err))(c)
+	return answered[Bridge](req, resp, err)
+}
+
+// SendUserEvent sends a [ChannelUserevent] of that name to an application: opts.Application, by default the client's own.
+// With sources, the event carries their snapshots, the last one of each kind, and is about them. It fails with ErrNotFound
+// if there is no such application, ErrInvalid for a wrong source, ErrUnprocessable if a source doesn't exist. Since
+// Asterisk 12.3.
+func (c *Controller) SendUserEvent(ctx context.Context, eventName string, opts UserEventOptions) error {
+	req, err := c.begin(ctx, opEventsUserEvent, eventName)
+	if err != nil {
+		return err
+	}
+	params := opts.params()
+	params.Application = or(opts.Application, c.application)
+	resp, err := c.api.EventsUserEvent(req, eventName, params, opts.body())
+	return req.done(resp, err)
 }
 
 // AnswerChannel is [Channel.Answer] by id.

@@ -238,17 +238,6 @@ func readNumber[T int | int64](d *decoder, p *T) bool {
 	return true
 }
 
-// readOptionalNumber tells a number that isn't there from zero.
-func readOptionalNumber[T int | int64](d *decoder, p **T) {
-	if d.null() {
-		*p = nil
-		return
-	}
-	if n := new(T); readNumber(d, n) {
-		*p = n
-	}
-}
-
 func (d *decoder) readBool(p *bool) {
 	from := d.i
 	text, ok := d.scalar(aBoolean)

@@ -487,7 +487,7 @@ func decodeChannelTalkingFinished(d *decoder, v *ChannelTalkingFinished) {
 				decodeChannel(d, &v.Channel.Channel)
 			}
 		case "duration":
-			readNumber(d, &v.Duration)
+			readNumber(d, &v.DurationMs)
 		default:
 			v.EventHeader.member(d, key)
 		}
@@ -944,17 +944,17 @@ func decodeLiveRecording(d *decoder, v *gen.LiveRecording) {
 		case "cause":
 			readText(d, &v.Cause)
 		case "duration":
-			readOptionalNumber(d, &v.Duration)
+			readNumber(d, &v.Duration)
 		case "format":
 			readText(d, &v.Format)
 		case "name":
 			readText(d, &v.Name)
 		case "silence_duration":
-			readOptionalNumber(d, &v.SilenceDuration)
+			readNumber(d, &v.SilenceDuration)
 		case "state":
 			readText(d, &v.State)
 		case "talking_duration":
-			readOptionalNumber(d, &v.TalkingDuration)
+			readNumber(d, &v.TalkingDuration)
 		case "target_uri":
 			readText(d, &v.TargetURI)
 		default:

@@ -474,7 +474,7 @@ type ChannelTalkingFinished struct {
 	Channel *Channel `json:"channel"`
 
 	// How long the party talked, in milliseconds.
-	Duration int `json:"duration"`
+	DurationMs int `json:"duration"`
 }
 
 func (e *ChannelTalkingFinished) bind(c *Controller) {

@@ -78,6 +78,7 @@ func (w *decoderWriter) function(goName, typ, schemaName string, event bool) err
 		if !ok {
 			return fmt.Errorf("package gen's %s lacks a field for %s", schemaName, wire)
 		}
+		field.name = w.eventField(schemaName, wire, field)
 		fmt.Fprintf(&cases, "case %q:\n%s\n", wire, w.read(field, s.Properties[wire], event || w.isComposite(schemaName)))
 	}
 	other := "d.skip()"
@@ -123,8 +124,6 @@ func (w *decoderWriter) read(f genField, p *schema, inPackage bool) string {
 		return fmt.Sprintf("readText(d, &%s)", target)
 	case typ == "int", typ == "int64":
 		return fmt.Sprintf("readNumber(d, &%s)", target)
-	case typ == "*int", typ == "*int64":
-		return fmt.Sprintf("readOptionalNumber(d, &%s)", target)
 	case typ == "bool":
 		return fmt.Sprintf("d.readBool(&%s)", target)
 	case typ == "Time":
