@@ -137,17 +137,17 @@ var argumentCalls = map[string][]func(context.Context, *Controller) error{
 		return c.Bridge("b1").SetReportedVariable(ctx, "A", "1")
 	}},
 	"bridgesSetBridgeVars": {func(ctx context.Context, c *Controller) error {
-		return c.Bridge("b1").SetVariables(ctx, map[string]string{"A": "1"}, nil)
+		return c.Bridge("b1").SetVariables(ctx, map[string]string{"A": "1"})
 	}},
 	"channelsHangup": {
 		func(ctx context.Context, c *Controller) error { return c.Channel("c1").Hangup(ctx, HangupReasonBusy) },
-		func(ctx context.Context, c *Controller) error { return c.Channel("c1").HangupWithCode(ctx, "21") },
+		func(ctx context.Context, c *Controller) error { return c.Channel("c1").HangupWithCode(ctx, 21) },
 	},
 	"channelsSetChannelVar": {func(ctx context.Context, c *Controller) error {
 		return c.Channel("c1").SetReportedVariable(ctx, "A", "1")
 	}},
 	"channelsSetChannelVars": {func(ctx context.Context, c *Controller) error {
-		return c.Channel("c1").SetVariables(ctx, map[string]string{"A": "1"}, nil)
+		return c.Channel("c1").SetVariables(ctx, map[string]string{"A": "1"})
 	}},
 }
 
