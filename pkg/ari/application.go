@@ -12,7 +12,10 @@ import (
 // Application returns a handle for a Stasis application by its name, without a request. The empty name stands for
 // the client's own.
 func (c *Controller) Application(name string) *Application {
-	return &Application{Application: gen.Application{Name: or(name, c.application)}, ctrl: c}
+	if name == "" && c != nil {
+		name = c.application
+	}
+	return &Application{Application: gen.Application{Name: name}, ctrl: c}
 }
 
 // Application is a Stasis application: the snapshot of when it was read, and its controller. The snapshot never

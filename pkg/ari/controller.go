@@ -56,9 +56,20 @@ func newController(cfg *config) *Controller {
 
 // API returns the generated client, for what this package doesn't offer. Its requests get the same treatment as
 // all others, and an error status is an [*Error] there too.
+//
+// It follows Asterisk's own description, and changes with that and with its generator: the promise of compatibility doesn't
+// cover it.
 func (c *Controller) API() *gen.ClientWithResponses {
+	if c == nil || c.api == nil {
+		return &gen.ClientWithResponses{ClientInterface: &gen.Client{Client: nowhere{}}}
+	}
 	return &gen.ClientWithResponses{ClientInterface: c.api}
 }
+
+// nowhere is where the requests of a zero value go.
+type nowhere struct{}
+
+func (nowhere) Do(*http.Request) (*http.Response, error) { return nil, errNoController }
 
 // Originate calls an endpoint, such as PJSIP/1001. The channel enters opts.App when it is answered, by default the
 // client's application; with an Extension it runs the dialplan instead. It returns when the call has been placed,

@@ -242,7 +242,7 @@ func TestNotSent(t *testing.T) {
 		"dot":                {c.Bridge(".").Stop(ctx), `"."`},
 		"no list":            {c.Bridge("b1").AddChannel(ctx), `"channel" is required`},
 		"list of nothing":    {c.Bridge("b1").AddChannel(ctx, ""), `"channel" is required`},
-		"no variables":       {c.Channel("c1").SetVariables(ctx, nil, nil), `"variables" of the body is required`},
+		"no variables":       {c.Channel("c1").SetVariables(ctx, nil), `"variables" of the body is required`},
 		"an empty item":      {c.Bridge("b1").AddChannel(ctx, "c1", "", "c2"), "/pbx1/ari/bridges/b1/addChannel|\"channel\" has an empty item"},
 		"no required text":   {c.Channel("c1").Move(ctx, ""), `"app" is required`},
 		"generated client":   {second(c.API().ChannelsMoveWithResponse(ctx, "c1", &gen.ChannelsMoveParams{})), `"app" is required`},
@@ -703,7 +703,7 @@ func TestUnsubscribeFromAll(t *testing.T) {
 	assert.Equal(t, "DELETE /ari/applications/hello/subscription?eventSource=channel%3A__AST_CHANNEL_ALL_TOPIC,bridge%3Ab1", w.last(t).line)
 	_, err = app.Unsubscribe(t.Context(), "deviceState:__AST_DEVICE_STATE_ALL_TOPIC")
 	require.NoError(t, err)
-	sources, _ := client.link.memory.of("hello")
+	sources, _ := client.sessions[0].wanted.of("hello")
 	assert.Empty(t, sources, "nothing is subscribed to again after a gap")
 	require.NoError(t, client.Close(t.Context()))
 }
@@ -778,7 +778,7 @@ func TestFilterLetsOwnEventsPass(t *testing.T) {
 	require.NoError(t, err)
 	w := newRecorder(t, answerJSON(200, `{"name":"hello"}`))
 	c := w.controller(t)
-	c.link = client.link
+	c.feed = client.sessions[0]
 	_, err = c.Application("").Filter(t.Context(), EventFilter{Allowed: []string{"ChannelDtmfReceived"}, Disallowed: []string{"StasisEnd", "ChannelVarset"}})
 	require.NoError(t, err)
 	var body struct{ Allowed, Disallowed []gen.EventTypeName }

@@ -300,7 +300,7 @@ func TestPromptEndsWithTheCall(t *testing.T) {
 				var end *ari.EndError
 				require.ErrorAs(t, err, &end)
 				require.NotErrorIs(t, err, ari.ErrPlaybackFailed)
-				assert.Equal(t, "channel "+r.ch.ID, end.Entity)
+				assert.Equal(t, "channel "+r.ch.ID, end.Entity.String())
 				assert.Equal(t, tt.typed, digits)
 				assert.LessOrEqual(t, time.Since(began)-tt.after, 10*time.Second)
 				if end.Reason != ari.ErrGap { //nolint:errorlint // the reason itself
@@ -358,7 +358,7 @@ func TestPromptInAHandler(t *testing.T) {
 			time.AfterFunc(after, func() { call.Hangup() })
 			var end *ari.EndError
 			require.ErrorAs(t, <-results, &end)
-			assert.Equal(t, "channel "+call.ChannelID(), end.Entity)
+			assert.Equal(t, "channel "+call.ChannelID(), end.Entity.String())
 		}
 		require.NoError(t, srv.WaitIdle(t.Context()))
 	})

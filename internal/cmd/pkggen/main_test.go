@@ -134,7 +134,7 @@ func TestCheck(t *testing.T) {
 		},
 		"options beside by": {
 			"operations: {channelsHangup: {options: HangupOptions}}",
-			[]string{"methods.yaml: operations.channelsHangup: options and result have no effect beside by"},
+			[]string{"methods.yaml: operations.channelsHangup: options, result and required have no effect beside by"},
 		},
 		"an option struct of an unknown operation": {
 			"options: {AddChannelOptions: {operations: [bridgesAddChannels, bridgesAddChannel]}}",
