@@ -2325,7 +2325,8 @@ type PlaybackContinuing struct {
 	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Playback: The playback; its `media_uri` is the medium that begins now.
+	// Playback: The playback; its `media_uri` is the medium that has ended, and `next_media_uri` the one that
+	// begins now.
 	Playback Playback `json:"playback"`
 
 	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
@@ -2664,8 +2665,8 @@ type RecordingFinished struct {
 	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Recording: The recording with its `duration` in seconds; its state is `done`, or `canceled` if it was
-	// discarded. The talking and silence durations are present only if a silence limit was set.
+	// Recording: The recording with its `duration` in seconds; its state is `done`, also if it was cancelled and
+	// its file thrown away. The talking and silence durations are present only if a silence limit was set.
 	Recording LiveRecording `json:"recording"`
 
 	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
