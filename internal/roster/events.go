@@ -24,8 +24,8 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 		old := &c.stays[i]
 		switch {
 		case at != "" && old.at == at, old.at == "" && old.conn == r.conn:
-			// The same, perhaps in a new connection, or the one that was made up for.
-			old.at, old.conn = at, r.conn
+			// The same, perhaps in a new connection, or the one that was made up for; what was sent was sent before it.
+			old.at, old.conn, old.sent = at, r.conn, 0
 			if place != "" {
 				old.place = place
 			}
@@ -35,9 +35,11 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 		default:
 			entry = Missed
 		}
+		r.over.add(past{Stay: s, start: old.at, end: at})
 		r.end(c, i)
 	}
 	c.pay(s.App)
+	r.supersede(c)
 	r.begin(c, stay{app: s.App, at: at, place: place})
 	return entry
 }
@@ -45,6 +47,34 @@ func (r *Roster) Enter(s Stay, at, place string) Entry {
 // repeats reports whether this StasisStart is the one of a stay that is over. Times have a coarse unit, so a stay that
 // ended at the time at which it began doesn't tell.
 func (p past) repeats(s Stay, at string) bool { return p.Stay == s && p.start == at && p.end != at }
+
+// supersede says that the stays are over of which nothing has been read in this connection.
+func (r *Roster) supersede(c *channel) {
+	for i := range c.stays {
+		if s := &c.stays[i]; s.conn < r.conn || s.at == "" {
+			s.over = true
+		}
+	}
+}
+
+// Superseded ends the stays of which an event has told, without being about them, that they are over, and returns them:
+// another has begun, or ended, after them. It is to be asked after Enter and Leave. A stay that was told of in this
+// connection is none of them, since its own end comes too.
+func (r *Roster) Superseded(channel string) []Stay {
+	c := r.channels[channel]
+	if c == nil {
+		return nil
+	}
+	var list []Stay
+	for i := 0; i < len(c.stays); {
+		if s := c.stays[i]; !s.over {
+			i++
+			continue
+		}
+		list = append(list, r.makeUpEnd(channel, c, i))
+	}
+	return list
+}
 
 // An Exit is what a StasisEnd means.
 type Exit int
@@ -60,43 +90,52 @@ const (
 // channel all the same, so that what becomes of it will be told, its destruction at last. Place is where in the dialplan
 // the channel is, in the form of [Place]'s Position, or nothing.
 func (r *Roster) Leave(s Stay, at string, heard bool, place string) Exit {
-	if r.asked {
-		r.left[s] = struct{}{}
+	if r.since != nil {
+		r.since.left[s] = struct{}{}
 	}
 	c := r.channels[s.Channel]
-	i := -1
-	if c != nil {
-		i = c.find(s.App)
-	}
-	if at != "" && (i < 0 || c.stays[i].at != at) && slices.ContainsFunc(r.over.list[:], func(p past) bool { return p.Stay == s && p.end == at }) {
+	i := c.find(s.App)
+	if at != "" && r.endedBefore(c, i, s, at) {
 		return Known
 	}
-	p := past{Stay: s, end: at}
-	if i < 0 {
-		r.over.add(p)
-		if c == nil || !c.pay(s.App) {
-			return Stranger
-		}
-		r.tidy(s.Channel, c)
-		return Known
+	exit := Stranger
+	p, ran := past{Stay: s, end: at}, false
+	switch {
+	case i >= 0:
+		exit, p.start, ran = Ended, c.stays[i].at, c.stays[i].sent == r.conn
+		r.end(c, i)
+	case c.pay(s.App):
+		exit = Known
+	case c != nil:
+		r.supersede(c)
 	}
-	p.start = c.stays[i].at
 	r.over.add(p)
-	r.end(c, i)
-	if len(c.stays) > 0 {
+	if exit == Ended && len(c.stays) > 0 {
 		return Elsewhere
 	}
+	// If its ChannelDestroyed came first, nothing else will come.
 	if heard && !slices.Contains(r.dead.list[:], s.Channel) {
-		c.away = &away{place: place}
+		r.of(s.Channel).away = &away{place: place, conn: r.conn, ran: ran}
 	}
-	r.tidy(s.Channel, c)
-	return Ended
+	if c != nil {
+		r.tidy(s.Channel, c)
+	}
+	return exit
+}
+
+// endedBefore reports whether this StasisEnd has been read already. A stay that began after the one that it ended can have
+// ended at the same time only if it began at that time, too.
+func (r *Roster) endedBefore(c *channel, i int, s Stay, at string) bool {
+	if i >= 0 && c.stays[i].at == at {
+		return false
+	}
+	return slices.ContainsFunc(r.over.list[:], func(p past) bool { return p.end == at && p.Stay == s })
 }
 
 // Destroy takes a ChannelDestroyed, and returns the stays that end by it.
 func (r *Roster) Destroy(channel string) []Stay {
-	if r.asked {
-		r.destroyed[channel] = struct{}{}
+	if r.since != nil {
+		r.since.out[channel] = struct{}{}
 	}
 	r.dead.add(channel)
 	c := r.channels[channel]
@@ -110,10 +149,25 @@ func (r *Roster) Destroy(channel string) []Stay {
 	return list
 }
 
-// InDialplan takes notice of a channel that runs the dialplan, because a ChannelDialplan says so or we have sent it there:
-// if it has left our applications, it was not moved to another one.
+// InDialplan takes a ChannelDialplan: a channel that has left our applications was not moved to another one. What is read
+// while the channel is in an application says nothing: it may be about its way there.
 func (r *Roster) InDialplan(channel string) {
-	if c := r.channels[channel]; c != nil && c.away != nil {
-		c.away.ran = true
+	if r.since != nil {
+		r.since.out[channel] = struct{}{}
 	}
+	if c := r.channels[channel]; c != nil && c.away != nil {
+		c.away.inDialplan(r.conn)
+	}
+}
+
+// Continued says that a channel was sent to the dialplan by us, whether its StasisEnd has been read or is still to come.
+func (r *Roster) Continued(channel string) {
+	c := r.channels[channel]
+	if c == nil {
+		return
+	}
+	for i := range c.stays {
+		c.stays[i].sent = r.conn
+	}
+	r.InDialplan(channel)
 }

@@ -12,20 +12,17 @@ type Roster struct {
 	channels map[string]*channel
 	stays    int
 
-	// Since Ask, while the session settles: what has been read meanwhile, so that the snapshot may be too old for it.
-	asked     bool
-	left      map[Stay]struct{}   // have ended
-	destroyed map[string]struct{} // are no more
-
-	over recent[past]   // the last stays that ended by an event
-	dead recent[string] // the last channels that were destroyed
+	// What has been read since Asterisk was asked for a snapshot, which may be older than that. Nil while none is awaited.
+	since *since
+	over  recent[past]   // the last stays that ended by an event
+	dead  recent[string] // the last channels that were destroyed
 }
 
 // A channel is what is known of one channel. It is kept for as long as there is something to know.
 type channel struct {
-	stays []stay
+	stays []stay   // in the order in which they began
 	owed  []string // the applications whose end was made up in this connection, so that Asterisk's own may still come
-	away  *away
+	away  *away    // since it was last read to leave one; its stays, if there are any, are older and over
 }
 
 // A stay is one that lasts.
@@ -34,6 +31,14 @@ type stay struct {
 	at    string // of its StasisStart; empty if it was made up
 	place string // where in the dialplan
 	conn  uint64 // in which connection it was last told of
+	sent  uint64 // in which connection we have sent it to the dialplan
+	over  bool   // something that was read since says so
+}
+
+// A since is what has been read since a snapshot was asked for.
+type since struct {
+	left map[Stay]struct{}   // the stays that have ended
+	out  map[string]struct{} // the channels that have been destroyed, or seen in the dialplan
 }
 
 // A past is a stay that has ended.
@@ -42,14 +47,17 @@ type past struct {
 	start, end string // when
 }
 
-// An away is a channel that has left, and is in none of our applications, though we go on hearing of it.
+// An away is what is known of a channel that has left our applications while they go on hearing of it.
 type away struct {
 	place string // where in the dialplan it left
+	conn  uint64 // in which connection it was last seen out of them
 	ran   bool   // it has been seen running the dialplan since
 }
 
+func (a *away) inDialplan(conn uint64) { a.ran, a.conn = true, conn }
+
 // New returns a roster that knows of no channel.
-func New() *Roster { return &Roster{channels: make(map[string]*channel)} }
+func New() *Roster { return &Roster{conn: 1, channels: make(map[string]*channel)} }
 
 // Connected begins a new connection: all that is known becomes older than it, and nothing is expected any more that was
 // still to come from the last one.
@@ -112,8 +120,19 @@ func (r *Roster) end(c *channel, i int) {
 	r.stays--
 }
 
+// makeUpEnd ends a stay whose StasisEnd was lost, or is still to come.
+func (r *Roster) makeUpEnd(id string, c *channel, i int) Stay {
+	s := Stay{c.stays[i].app, id}
+	c.owed = append(c.owed, s.App)
+	r.end(c, i)
+	return s
+}
+
 // find returns the index of the stay in an application, or -1.
 func (c *channel) find(app string) int {
+	if c == nil {
+		return -1
+	}
 	return slices.IndexFunc(c.stays, func(s stay) bool { return s.app == app })
 }
 
@@ -127,6 +146,9 @@ func (c *channel) list(id string) []Stay {
 
 // pay takes back that an application's own end is owed, and reports whether it was.
 func (c *channel) pay(app string) bool {
+	if c == nil {
+		return false
+	}
 	i := slices.Index(c.owed, app)
 	if i < 0 {
 		return false
@@ -137,7 +159,7 @@ func (c *channel) pay(app string) bool {
 
 // A recent keeps the last few of what has passed.
 type recent[T any] struct {
-	list [128]T
+	list [256]T
 	next int
 }
 

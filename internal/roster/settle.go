@@ -49,29 +49,31 @@ type Change struct {
 	Stay
 	Kind      Kind
 	Destroyed bool // of GoneInGap: the channel exists no more
-	Moved     bool // of Entered: the channel was moved there, so the arguments that its [Place] shows aren't those of this stay
+	Moved     bool // of Entered: by a move, so the arguments that its [Place] shows aren't those of this stay
 }
 
 // Ask says that Asterisk is going to be asked for a snapshot: what is read from now on may be newer than that.
 func (r *Roster) Ask() {
-	r.asked = true
-	r.left = make(map[Stay]struct{})
-	r.destroyed = make(map[string]struct{})
+	r.since = &since{left: make(map[Stay]struct{}), out: make(map[string]struct{})}
 }
 
 // Settled says that settling is done, or given up.
-func (r *Roster) Settled() { r.asked, r.left, r.destroyed = false, nil, nil }
+func (r *Roster) Settled() { r.since = nil }
 
 // A Settlement compares what is known with a snapshot.
 type Settlement struct {
-	r    *Roster
-	snap Snapshot
-	apps []string // ours, sorted
-	todo []string // the channels still to be judged, sorted
+	r     *Roster
+	since *since
+	snap  Snapshot
+	apps  []string // ours, sorted
+	todo  []string // the channels still to be judged, sorted
 }
 
-// Settle begins to compare what is known from before the connection with what Asterisk has answered.
+// Settle begins to compare what is known from before the connection with what Asterisk has answered since [Roster.Ask].
 func (r *Roster) Settle(s Snapshot) *Settlement {
+	if r.since == nil {
+		r.Ask()
+	}
 	todo := slices.Collect(maps.Keys(r.channels))
 	for id, p := range s.Channels {
 		if p.InStasis {
@@ -79,13 +81,15 @@ func (r *Roster) Settle(s Snapshot) *Settlement {
 		}
 	}
 	slices.Sort(todo)
-	return &Settlement{r: r, snap: s, apps: slices.Sorted(maps.Keys(s.Subscribed)), todo: slices.Compact(todo)}
+	return &Settlement{
+		r: r, since: r.since, snap: s, apps: slices.Sorted(maps.Keys(s.Subscribed)), todo: slices.Compact(todo),
+	}
 }
 
-// Next returns the next change, which the roster has taken in already, or false if there is none any more. Events may be
-// given to the roster between two calls.
+// Next returns the next change, which the roster has taken in already, or false if there is none any more, or settling is
+// over. Events may be given to the roster between two calls.
 func (x *Settlement) Next() (Change, bool) {
-	for len(x.todo) > 0 {
+	for len(x.todo) > 0 && x.since == x.r.since {
 		if change, ok := x.judge(x.todo[0]); ok {
 			return change, true
 		}
@@ -98,16 +102,10 @@ func (x *Settlement) Next() (Change, bool) {
 func (x *Settlement) judge(id string) (Change, bool) {
 	place, exists := x.snap.Channels[id]
 	if c := x.r.channels[id]; c != nil {
-		if i := slices.IndexFunc(c.stays, func(s stay) bool { return s.conn < x.r.conn && !x.lasts(id, s) }); i >= 0 {
-			app := c.stays[i].app
-			c.owed = append(c.owed, app)
-			x.r.end(c, i)
-			return Change{Stay: Stay{app, id}, Kind: GoneInGap, Destroyed: !exists}, true
+		if i := x.over(id, c); i >= 0 {
+			return Change{Stay: x.r.makeUpEnd(id, c, i), Kind: GoneInGap, Destroyed: !exists}, true
 		}
-		if !exists && c.away != nil && !x.leftSince(id) {
-			c.away = nil
-			x.r.tidy(id, c)
-		}
+		x.lookAway(id, c, place, exists)
 	}
 	if app, ok := x.entered(id, place); ok {
 		c := x.r.of(id)
@@ -118,14 +116,27 @@ func (x *Settlement) judge(id string) (Change, bool) {
 	return Change{}, false
 }
 
-// leftSince reports whether an end of the channel has been read since Asterisk was asked.
-func (x *Settlement) leftSince(id string) bool {
-	for _, app := range x.apps {
-		if _, ok := x.r.left[Stay{app, id}]; ok {
-			return true
+// over returns the index of a stay from before the gap that has ended, or -1. A channel is in one application only, so all
+// but the latest have.
+func (x *Settlement) over(id string, c *channel) int {
+	for i, s := range c.stays {
+		if s.over || s.conn < x.r.conn && (i < len(c.stays)-1 || !x.lasts(id, s)) {
+			return i
 		}
 	}
-	return false
+	return -1
+}
+
+// lookAway learns what the snapshot says of a channel that had left before the gap.
+func (x *Settlement) lookAway(id string, c *channel, place Place, exists bool) {
+	switch {
+	case c.away == nil || c.away.conn == x.r.conn: // It may be newer than the snapshot.
+	case !exists:
+		c.away = nil
+		x.r.tidy(id, c)
+	case !place.InStasis:
+		c.away.inDialplan(x.r.conn)
+	}
 }
 
 // lasts reports whether a stay from before the gap goes on.
@@ -166,7 +177,7 @@ func (x *Settlement) entered(id string, place Place) (app string, ok bool) {
 	if !place.InStasis || x.r.Has(id) {
 		return "", false
 	}
-	if _, gone := x.r.destroyed[id]; gone {
+	if _, out := x.since.out[id]; out {
 		return "", false
 	}
 	if app, ok = x.candidate(id, place.App); !ok {
@@ -178,7 +189,7 @@ func (x *Settlement) entered(id string, place Place) (app string, ok bool) {
 // candidate is entered, but for whose channel it is.
 func (x *Settlement) candidate(id, named string) (app string, ok bool) {
 	may := func(app string) bool {
-		_, left := x.r.left[Stay{app, id}]
+		_, left := x.since.left[Stay{app, id}]
 		return !left && x.hears(app, id)
 	}
 	// Moved there from another: that is why its subscription is there.
@@ -198,6 +209,9 @@ func (x *Settlement) movedAway(id string) bool {
 	c := x.r.channels[id]
 	if c == nil || c.away == nil {
 		return x.elsewhere(id, false)
+	}
+	if c.away.conn == x.r.conn {
+		return true // If it came back, that is still to be read.
 	}
 	if c.away.ran || differ(c.away.place, x.snap.Channels[id].Position) {
 		return false

@@ -46,7 +46,9 @@ func stayOf(in *arrival) roster.Stay {
 // enter notes that a channel has entered an application, and reports whether that is news.
 func (s *session) enter(in *arrival) bool {
 	stay := stayOf(in)
-	s.decode(in)
+	if s.upper.handles(in.kind) { // Otherwise nobody needs what the event says.
+		s.decode(in)
+	}
 	switch s.roster.Enter(stay, in.stamp(), placeOf(in.ev)) {
 	case roster.Duplicate:
 		return false

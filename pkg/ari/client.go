@@ -120,10 +120,11 @@ func (c *Client) Add(baseURL, application string, opts ...SessionOption) (*Contr
 
 // Remove takes an Asterisk away from the client, by the controller that Add has returned, or [Client.ARI]. It disconnects,
 // and ends what waits for its events: calls with [ErrClosed]. The calls themselves stay in Asterisk.
-func (c *Client) Remove(ctx context.Context, ctrl *Controller) error {
+func (c *Client) Remove(ctrl *Controller) error {
 	for _, s := range c.all() {
 		if s.ctrl == ctrl {
-			return s.remove(ctx)
+			s.remove()
+			return nil
 		}
 	}
 	return fmt.Errorf("ari: remove: %w: the controller is none of this client's", ErrInvalid)
@@ -329,9 +330,7 @@ func (c *Client) Close(ctx context.Context) error {
 	}
 	c.end(ErrClosed)
 	for _, s := range c.all() {
-		if s.state.now() != phaseNew {
-			<-s.ended // within closeTimeout
-		}
+		s.wait()
 	}
 	left := c.hub.workers.wait(ctx, self)
 	for h := range c.handlers.all() {

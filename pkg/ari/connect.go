@@ -71,12 +71,24 @@ func (s *session) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
 		conn.Abort()
 		return context.Cause(s.ctx)
 	}
 	s.begin(conn)
 	return nil
+}
+
+// wait returns when no connection is kept any more, which takes closeTimeout at most once the session's context has ended.
+func (s *session) wait() {
+	s.mu.Lock()
+	begun := s.generation() > 0
+	s.mu.Unlock()
+	if begun {
+		<-s.ended
+	}
 }
 
 // begin keeps the session connected, beginning with conn.
@@ -153,18 +165,11 @@ func (s *session) over() {
 }
 
 // remove ends the session for good.
-func (s *session) remove(ctx context.Context) error {
+func (s *session) remove() {
 	s.cancel(ErrClosed)
-	if s.state.now() != phaseNew {
-		select {
-		case <-s.ended: // within closeTimeout
-		case <-ctx.Done():
-			return ctxError(ctx)
-		}
-	}
+	s.wait()
 	s.over()
 	s.cfg.closeIdle()
-	return nil
 }
 
 // died notes that Asterisk doesn't answer any more, and ends the commands that wait for it.

@@ -703,7 +703,7 @@ func TestUnsubscribeFromAll(t *testing.T) {
 	assert.Equal(t, "DELETE /ari/applications/hello/subscription?eventSource=channel%3A__AST_CHANNEL_ALL_TOPIC,bridge%3Ab1", w.last(t).line)
 	_, err = app.Unsubscribe(t.Context(), "deviceState:__AST_DEVICE_STATE_ALL_TOPIC")
 	require.NoError(t, err)
-	sources, _ := client.sessions[0].wanted.of("hello")
+	sources, _ := client.first().wanted.of("hello")
 	assert.Empty(t, sources, "nothing is subscribed to again after a gap")
 	require.NoError(t, client.Close(t.Context()))
 }
@@ -778,7 +778,7 @@ func TestFilterLetsOwnEventsPass(t *testing.T) {
 	require.NoError(t, err)
 	w := newRecorder(t, answerJSON(200, `{"name":"hello"}`))
 	c := w.controller(t)
-	c.feed = client.sessions[0]
+	c.feed = client.first()
 	_, err = c.Application("").Filter(t.Context(), EventFilter{Allowed: []string{"ChannelDtmfReceived"}, Disallowed: []string{"StasisEnd", "ChannelVarset"}})
 	require.NoError(t, err)
 	var body struct{ Allowed, Disallowed []gen.EventTypeName }

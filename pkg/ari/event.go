@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ari-go/ari/internal/wire"
 )
 
 // An Event is something that Asterisk, or the client's own connection, reports.
@@ -114,12 +116,12 @@ func (*Disconnected) bind(*Controller) {}
 
 // decode makes the event of a scanned frame. Nothing in it refers to the frame,
 // which the reader is going to overwrite.
-func decode(kind *eventKind, s *scanned, ctrl *Controller) (Event, error) {
+func decode(kind *eventKind, s *wire.Frame, ctrl *Controller) (Event, error) {
 	if kind.eventType != nil {
-		return decodeEvent(kind.eventType, s.frame, ctrl)
+		return decodeEvent(kind.eventType, s.Raw, ctrl)
 	}
 	ev := &UnknownEvent{}
-	_, err := fillEvent(ev, s.frame)
+	_, err := fillEvent(ev, s.Raw)
 	ev.ctrl = ctrl
 	return ev, err
 }

@@ -3,6 +3,8 @@ package ari
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/ari-go/ari/internal/wire"
 )
 
 // An inbound is an event on its way through dispatch. What it refers to belongs
@@ -10,7 +12,7 @@ import (
 type inbound struct {
 	session  sessionID
 	kind     *eventKind
-	scan     *scanned // nil for events made here
+	scan     *wire.Frame // nil for events made here
 	entities []entity
 	lane     entity // the one of entities that decides about the lane, or none
 	app      []byte
@@ -63,29 +65,29 @@ func (in *inbound) addEntity(kind entityKind, id []byte) {
 
 // addEntities finds the entities that a scanned event names. Where an id must be
 // put together, scratch takes it.
-func (in *inbound) addEntities(s *scanned, scratch []byte) []byte {
+func (in *inbound) addEntities(s *wire.Frame, scratch []byte) []byte {
 	for _, ref := range in.kind.refs {
-		m := s.member(ref.field)
+		m := ref.find(s)
 		if m == nil {
 			continue
 		}
 		switch ref.kind {
 		case kindChannel, kindBridge:
-			in.addEntity(ref.kind, s.text(m.id))
+			in.addEntity(ref.kind, s.Text(m.ID))
 		case kindPlayback:
-			in.addEntity(ref.kind, s.text(m.id))
-			in.addTarget(s.text(m.target))
+			in.addEntity(ref.kind, s.Text(m.ID))
+			in.addTarget(s.Text(m.Target))
 		case kindRecording:
-			in.addEntity(ref.kind, s.text(m.name))
-			in.addTarget(s.text(m.target))
+			in.addEntity(ref.kind, s.Text(m.Name))
+			in.addTarget(s.Text(m.Target))
 		case kindDeviceState, kindApplication:
-			in.addEntity(ref.kind, s.text(m.name))
+			in.addEntity(ref.kind, s.Text(m.Name))
 		case kindEndpoint:
-			if m.technology.ok() && m.resource.ok() {
+			if m.Technology.OK() && m.Resource.OK() {
 				from := len(scratch)
-				scratch = append(scratch, s.text(m.technology)...)
+				scratch = append(scratch, s.Text(m.Technology)...)
 				scratch = append(scratch, '/')
-				scratch = append(scratch, s.text(m.resource)...)
+				scratch = append(scratch, s.Text(m.Resource)...)
 				in.addEntity(ref.kind, scratch[from:])
 			}
 		case kindNone:
@@ -115,16 +117,16 @@ func (in *inbound) state(key entityKey) string {
 		return ""
 	}
 	for _, ref := range in.kind.refs {
-		m := in.scan.member(ref.field)
+		m := ref.find(in.scan)
 		if m == nil || ref.kind != key.kind {
 			continue
 		}
-		id := m.id
+		id := m.ID
 		if key.kind == kindRecording {
-			id = m.name
+			id = m.Name
 		}
-		if string(in.scan.text(id)) == key.id {
-			return string(in.scan.text(m.state))
+		if string(in.scan.Text(id)) == key.id {
+			return string(in.scan.Text(m.State))
 		}
 	}
 	return ""
@@ -138,8 +140,8 @@ func (in *inbound) endError(kind entityKind, reason error) *EndError {
 	}
 	if in.scan != nil && in.kind.role == roleChannelDestroyed {
 		// What isn't a number reads as 0, which means "unknown" to Asterisk too.
-		e.Cause, _ = strconv.Atoi(string(in.scan.text(in.scan.cause)))
-		e.CauseText = string(in.scan.text(in.scan.causeText))
+		e.Cause, _ = strconv.Atoi(string(in.scan.Text(in.scan.Cause)))
+		e.CauseText = string(in.scan.Text(in.scan.CauseText))
 	}
 	return e
 }
@@ -149,5 +151,5 @@ func (in *inbound) stamp() string {
 	if in.scan == nil {
 		return ""
 	}
-	return string(in.scan.text(in.scan.timestamp))
+	return string(in.scan.Text(in.scan.Timestamp))
 }

@@ -188,5 +188,5 @@ func (s *session) isProbe(in *inbound) bool {
 	if s.probe.awaiting.Load() {
 		s.probe.came(in.app)
 	}
-	return in.kind.role == roleUserEvent && string(in.scan.text(in.scan.eventName)) == s.probe.name
+	return in.kind.role == roleUserEvent && string(in.scan.Text(in.scan.EventName)) == s.probe.name
 }

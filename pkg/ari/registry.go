@@ -4,12 +4,24 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+
+	"github.com/ari-go/ari/internal/wire"
 )
 
-// An entityRef says that a member of an event, an object, names an entity.
+// An entityRef says that a member of an event, or a member of that, is an object that names an entity.
 type entityRef struct {
 	field string
+	inner string // within field; empty: field itself
 	kind  entityKind
+}
+
+// find returns the object in a scanned event, or nil.
+func (ref *entityRef) find(s *wire.Frame) *wire.Object {
+	m := s.Object(ref.field)
+	if m == nil || ref.inner == "" {
+		return m
+	}
+	return s.Inner(m, ref.inner)
 }
 
 // An eventRole marks the event types that the client itself acts on.
@@ -29,6 +41,11 @@ const (
 	roleUserEvent
 	roleDialplan
 )
+
+// needsChannel reports whether the client would take an event for something else if it didn't name its channel.
+func (r eventRole) needsChannel() bool {
+	return r == roleStasisStart || r == roleStasisEnd || r == roleChannelDestroyed
+}
 
 var eventRoles = map[string]eventRole{
 	"StasisStart":          roleStasisStart,
@@ -69,12 +86,12 @@ type eventRegistry struct {
 // usualRefs are the members under which an event of an unknown type is likely to
 // carry its entities. They let such an event reach whoever listens to these.
 var usualRefs = []entityRef{
-	{"channel", kindChannel},
-	{"bridge", kindBridge},
-	{"playback", kindPlayback},
-	{"recording", kindRecording},
-	{"endpoint", kindEndpoint},
-	{"device_state", kindDeviceState},
+	{"channel", "", kindChannel},
+	{"bridge", "", kindBridge},
+	{"playback", "", kindPlayback},
+	{"recording", "", kindRecording},
+	{"endpoint", "", kindEndpoint},
+	{"device_state", "", kindDeviceState},
 }
 
 var registry = sync.OnceValue(func() *eventRegistry {

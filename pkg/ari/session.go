@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/ari-go/ari/internal/roster"
+	"github.com/ari-go/ari/internal/wire"
 )
 
 // A session is what a client knows of one Asterisk through one source of connections, across reconnects.
@@ -58,7 +60,7 @@ type upper interface {
 // scratch is space that dispatch uses for one event after the other.
 type scratch struct {
 	in   arrival
-	scan scanned
+	scan wire.Frame
 	ids  []byte
 	hits []listener
 }
@@ -129,18 +131,23 @@ func (s *session) scan(frame []byte) (*arrival, error) {
 		s.cut = nil
 	}
 	r := &s.scratch
-	if err := scanFrame(frame, &r.scan); err != nil {
+	if err := r.scan.Scan(frame); err != nil {
 		return nil, err
 	}
-	kind := s.hub.registry.byName[string(r.scan.text(r.scan.typ))]
+	kind := s.hub.registry.byName[string(r.scan.Text(r.scan.Type))]
 	if kind == nil {
 		kind = s.hub.registry.unknown
+	}
+	if kind.role.needsChannel() { // Otherwise it is nobody's call.
+		if err := r.scan.RequireID("channel"); err != nil {
+			return nil, fmt.Errorf("%s: %w", kind.name, err)
+		}
 	}
 	r.in = arrival{inbound: inbound{
 		session:  s.id,
 		kind:     kind,
 		scan:     &r.scan,
-		app:      r.scan.text(r.scan.app),
+		app:      r.scan.Text(r.scan.App),
 		entities: r.in.entities[:0],
 	}}
 	return &r.in, nil
@@ -150,7 +157,7 @@ func (s *session) scan(frame []byte) (*arrival, error) {
 // library takes for the frame's end; the next frame tells that it was not.
 func (s *session) skip(frame []byte, err error) {
 	bad := newFrameError(frame, err)
-	if fault, ok := errors.AsType[*scanError](err); ok && fault.problem == endsTooEarly {
+	if fault, ok := errors.AsType[*wire.SyntaxError](err); ok && fault.CutOff() {
 		s.cut = bad
 		return
 	}
@@ -252,7 +259,7 @@ func (s *session) decode(in *arrival) {
 	}
 	ev, err := decode(in.kind, in.scan, s.ctrl)
 	if err != nil {
-		s.reportBad(newFrameError(in.scan.frame, err))
+		s.reportBad(newFrameError(in.scan.Raw, err))
 		return
 	}
 	in.ev = ev

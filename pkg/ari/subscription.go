@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 
 	"github.com/ari-go/ari/internal/lanes"
 )
@@ -29,7 +30,8 @@ type Subscription[E Event] struct {
 }
 
 // Subscribe starts a subscription to the events of type E that concern scope. E is a pointer to an event struct, or an
-// interface for all events that satisfy it; [Event] takes them all. Subscribe panics when no event can be an E. The
+// interface for all events that satisfy it; [Event] takes them all. Subscribe panics when no event can be an E, and when
+// scope is nil. The
 // subscription to an object without an id has ended with [ErrInvalid]; that to an object whose controller has no client,
 // which is also what a zero value is, with [ErrNoEvents].
 //
@@ -49,10 +51,10 @@ func Subscribe[E Event](of Scope) *Subscription[E] {
 }
 
 func subscribe(sel *selection, of Scope) *subscription {
-	sc := scope{}
-	if of != nil {
-		sc = of.scope()
+	if isNil(of) {
+		panic(fmt.Sprintf("ari: Subscribe: the scope is nil (%T)", of))
 	}
+	sc := of.scope()
 	s := &subscription{sel: sel, at: sc.at}
 	a, ok := sc.feed.(audience)
 	if !ok {
@@ -68,6 +70,12 @@ func subscribe(sel *selection, of Scope) *subscription {
 		s.hub.index.add(s)
 	}
 	return s
+}
+
+// isNil reports whether a scope is nil, or a pointer that is.
+func isNil(s Scope) bool {
+	v := reflect.ValueOf(s)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Next returns the next event, and waits for it as long as ctx allows. When the subscription has ended it returns the

@@ -28,7 +28,8 @@ func (g *generator) events(b *bytes.Buffer) error {
 			if len(s.Entities) > 0 {
 				registry.WriteString(", refs: []entityRef{")
 				for _, e := range s.Entities {
-					fmt.Fprintf(&registry, "{%q, kind%s},", e.Field, camel(e.Kind))
+					outer, inner, _ := strings.Cut(e.Field, ".")
+					fmt.Fprintf(&registry, "{%q, %q, kind%s},", outer, inner, camel(e.Kind))
 				}
 				registry.WriteString("}")
 			}
