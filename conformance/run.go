@@ -255,7 +255,7 @@ func (s *S) newClient(app string, opts ...ari.Option) *App {
 // listen begins to take down what a client hears. The client is closed with the scenario.
 func (s *S) listen(client *ari.Client, app string) *App {
 	p := &App{AppName: app, Client: client, ARI: client.ARI(), s: s, log: newEventLog()}
-	events := ari.Subscribe[ari.Event](client, client)
+	events := ari.Subscribe[ari.Event](client)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -384,8 +384,8 @@ func (c *converter) property(owner *Model, p *Property) *schema {
 	if p.Type == "List[object]" && owner.ID == "Application" {
 		s.Items = c.ref(eventTypeName)
 	}
-	// An absent text, list or map means the same as an empty one.
-	s.SkipPointer = !p.Required && (s.Type == "string" || s.Type == "array" || s.Type == "object") && s.Format != TimeFormat
+	// An absent text, list or map means the same as an empty one, and an absent number is 0.
+	s.SkipPointer = !p.Required && s.Type != "" && s.Format != TimeFormat
 	return s
 }
 

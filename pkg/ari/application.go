@@ -12,7 +12,10 @@ import (
 // Application returns a handle for a Stasis application by its name, without a request. The empty name stands for
 // the client's own.
 func (c *Controller) Application(name string) *Application {
-	return &Application{Application: gen.Application{Name: or(name, c.application)}, ctrl: c}
+	if name == "" && c != nil {
+		name = c.application
+	}
+	return &Application{Application: gen.Application{Name: name}, ctrl: c}
 }
 
 // Application is a Stasis application: the snapshot of when it was read, and its controller. The snapshot never
@@ -22,18 +25,12 @@ type Application struct {
 	ctrl *Controller
 }
 
-func (o *Application) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
 // Subscribe makes the application get the events of more sources: "channel:ID", "bridge:ID", "endpoint:TECH/RESOURCE",
 // "deviceState:NAME"; without an id all of that kind. A client subscribes again by itself after its connection was
 // lost. The sources are taken in order; those before a bad one stay subscribed until then. It fails with ErrNotFound if
 // there is no such application, ErrInvalid for an unknown kind, ErrUnprocessable if the source doesn't exist.
 func (o *Application) Subscribe(ctx context.Context, sources ...string) (*Application, error) {
-	req, err := o.ctrl.begin(ctx, opApplicationsSubscribe, o.Name)
+	req, err := o.begin(ctx, opApplicationsSubscribe)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +39,7 @@ func (o *Application) Subscribe(ctx context.Context, sources ...string) (*Applic
 		settle = o.ctrl.feed.subscribing(o.Name, sources)
 	}
 	resp, err := o.ctrl.api.ApplicationsSubscribe(req, o.Name, &gen.ApplicationsSubscribeParams{EventSource: sources})
-	app, err := bound(decodeObject[Application](req, resp, err))(o.ctrl)
+	app, err := answered[Application](req, resp, err)
 	settle(err)
 	return app, err
 }
@@ -50,7 +47,7 @@ func (o *Application) Subscribe(ctx context.Context, sources ...string) (*Applic
 // Unsubscribe takes subscriptions back, with the same sources as Subscribe. It fails with ErrNotFound if there is no
 // such application, ErrInvalid for an unknown kind, ErrUnprocessable if the application isn't subscribed to the source.
 func (o *Application) Unsubscribe(ctx context.Context, sources ...string) (*Application, error) {
-	req, err := o.ctrl.begin(ctx, opApplicationsUnsubscribe, o.Name)
+	req, err := o.begin(ctx, opApplicationsUnsubscribe)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +63,7 @@ func (o *Application) Unsubscribe(ctx context.Context, sources ...string) (*Appl
 		settle = o.ctrl.feed.unsubscribing(o.Name, sources)
 	}
 	resp, err := o.ctrl.api.ApplicationsUnsubscribe(req, o.Name, &gen.ApplicationsUnsubscribeParams{EventSource: wire})
-	app, err := bound(decodeObject[Application](req, resp, err))(o.ctrl)
+	app, err := answered[Application](req, resp, err)
 	settle(err)
 	return app, err
 }
@@ -85,10 +82,17 @@ var ownEvents = []string{
 	"PlaybackFinished", "RESTResponse", "RecordingFailed", "RecordingFinished", "StasisEnd", "StasisStart",
 }
 
-// Filter sets which events the application gets. For an application of a client, the events that the client itself
-// lives by, such as StasisEnd, pass in any case. A client sets the filter again by itself after its connection was
-// lost. It fails with ErrNotFound if there is no such application. Since Asterisk 13.26, 16.3.
+// Filter sets which events the application gets. Those that the client itself lives by are sent to an application of a
+// client in any case: ApplicationMoveFailed, ApplicationReplaced, BridgeDestroyed, ChannelDestroyed, ChannelDialplan,
+// ChannelHangupRequest, ChannelStateChange, PlaybackFinished, RecordingFailed, RecordingFinished, RESTResponse, StasisEnd and
+// StasisStart. Handlers and subscriptions get those of them that the filter lets pass.
+//
+// A client sets the filter again by itself after its connection was lost. It fails with ErrNotFound if there is no such
+// application. Since Asterisk 13.26, 16.3.
 func (o *Application) Filter(ctx context.Context, filter EventFilter) (*Application, error) {
+	if o == nil {
+		return nil, refuse(opApplicationsFilter, "the application is nil")
+	}
 	var ownOnly []string
 	if o.ctrl != nil && o.ctrl.feed != nil {
 		filter, ownOnly = filter.withOwn()
@@ -122,7 +126,7 @@ func (c *Controller) filter(ctx context.Context, app string, body json.RawMessag
 		return nil, err
 	}
 	resp, err := c.api.ApplicationsFilterWithBody(req, app, "application/json", strings.NewReader(string(body)))
-	return bound(decodeObject[Application](req, resp, err))(c)
+	return answered[Application](req, resp, err)
 }
 
 // withOwn lets the client's own events pass, and returns the types that pass for that reason only.

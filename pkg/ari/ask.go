@@ -83,7 +83,7 @@ func (c *Controller) setEventFilter(ctx context.Context, app string, filter json
 }
 
 func (c *Controller) sendProbe(ctx context.Context, app, name string) error {
-	return c.SendUserEvent(ctx, name, app, UserEventOptions{})
+	return c.SendUserEvent(ctx, name, UserEventOptions{Application: app})
 }
 
 func (c *Controller) answers(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ari-go/ari/gen"
@@ -27,12 +28,6 @@ func (c *Controller) Channel(id string) *Channel {
 	return &Channel{Channel: gen.Channel{ID: id}, ctrl: c}
 }
 
-func (o *Channel) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
 func (o *Channel) scope() scope {
 	if o == nil {
 		return scope{}
@@ -52,19 +47,26 @@ func (o *Channel) Hangup(ctx context.Context, reason HangupReason) error {
 	return o.hangup(ctx, &gen.ChannelsHangupParams{Reason: optional(reason)})
 }
 
-// HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as "21", or by a
-// code of the channel's technology. It fails as Hangup does. Since Asterisk 17.
+// HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as [CauseRejected]; 0 is
+// CauseNormal. It fails as Hangup does. Since Asterisk 17.
 //
 // An Asterisk that is too old for it would hang up with the normal cause; there it is ErrUnsupported.
-func (o *Channel) HangupWithCode(ctx context.Context, code string) error {
-	if err := o.ctrl.needs(ctx, opChannelsHangup, "reason_code"); err != nil {
+func (o *Channel) HangupWithCode(ctx context.Context, cause int) error {
+	if cause < 0 {
+		return refuse(opChannelsHangup, "the cause %d is none", cause)
+	}
+	if cause == 0 {
+		cause = CauseNormal
+	}
+	if err := o.Controller().needs(ctx, opChannelsHangup, "reason_code"); err != nil {
 		return err
 	}
-	return o.hangup(ctx, &gen.ChannelsHangupParams{ReasonCode: optional(code)})
+	code := strconv.Itoa(cause)
+	return o.hangup(ctx, &gen.ChannelsHangupParams{ReasonCode: &code})
 }
 
 func (o *Channel) hangup(ctx context.Context, params *gen.ChannelsHangupParams) error {
-	req, err := o.ctrl.begin(ctx, opChannelsHangup, o.ID)
+	req, err := o.begin(ctx, opChannelsHangup)
 	if err != nil {
 		return err
 	}
@@ -79,6 +81,13 @@ func (o *Channel) hangup(ctx context.Context, params *gen.ChannelsHangupParams) 
 	return req.done(resp, err)
 }
 
+// sentAway tells that the channel goes on in the dialplan by our own will.
+func (o *Channel) sentAway() {
+	if o.ctrl.feed != nil {
+		o.ctrl.feed.sentAway(o.ID)
+	}
+}
+
 // Play plays media, such as "sound:hello-world" or "tone:ring", one after the other. It returns when the
 // playback is queued; [Playback.Wait] waits for its end, and misses nothing. It fails with ErrNotFound if the
 // channel is gone, ErrNotInStasis if it has left the application, ErrPreconditionFailed if it isn't answered.
@@ -89,8 +98,8 @@ func (o *Channel) Play(ctx context.Context, media ...string) (*Playback, error) 
 
 // PlayWith is Play with options. If they have no id for the playback, it gets one of ours.
 func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...string) (*Playback, error) {
-	id := or(opts.PlaybackID, o.ctrl.NewID())
-	req, err := o.ctrl.begin(ctx, opChannelsPlayWithId, o.ID, id)
+	id := or(opts.PlaybackID, o.Controller().NewID())
+	req, err := o.begin(ctx, opChannelsPlayWithId, id)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +107,7 @@ func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...strin
 	params := opts.params()
 	params.Media = media
 	resp, err := o.ctrl.api.ChannelsPlayWithID(req, o.ID, id, params)
-	return made[Playback](o.ctrl, l, req, resp, err)
+	return made[Playback](req, l, resp, err)
 }
 
 // Record records what comes from the channel to a file of that name and format, such as "wav". The empty name
@@ -106,9 +115,14 @@ func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...strin
 // and misses nothing. It fails with ErrNotFound if the channel is gone, ErrNotInStasis if it has left the
 // application or the name is taken, ErrUnprocessable if the format is unknown. A channel in a bridge can't be
 // recorded: the recording fails at once. Record the bridge, or snoop.
-func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOptions) (*LiveRecording, error) {
-	name = or(name, o.ctrl.NewID())
-	req, err := o.ctrl.begin(ctx, opChannelsRecord, o.ID)
+func (o *Channel) Record(ctx context.Context, name, format string) (*LiveRecording, error) {
+	return o.RecordWith(ctx, name, format, RecordOptions{})
+}
+
+// RecordWith is Record with options.
+func (o *Channel) RecordWith(ctx context.Context, name, format string, opts RecordOptions) (*LiveRecording, error) {
+	name = or(name, o.Controller().NewID())
+	req, err := o.begin(ctx, opChannelsRecord)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +130,7 @@ func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOp
 	params := opts.params()
 	params.Name, params.Format = name, format
 	resp, err := o.ctrl.api.ChannelsRecord(req, o.ID, params)
-	return made[LiveRecording](o.ctrl, l, req, resp, err)
+	return made[LiveRecording](req, l, resp, err)
 }
 
 // Snoop makes a channel that listens to this one (Spy) or speaks into it (Whisper), and puts it into an
@@ -124,8 +138,8 @@ func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOp
 // given. With a connected client it returns when the channel has entered the client's application. It fails with
 // ErrNotFound if the channel is gone, ErrInvalid without a direction.
 func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error) {
-	id := or(opts.SnoopID, o.ctrl.NewID())
-	req, err := o.ctrl.begin(ctx, opChannelsSnoopChannelWithId, o.ID, id)
+	id := or(opts.SnoopID, o.Controller().NewID())
+	req, err := o.begin(ctx, opChannelsSnoopChannelWithId, id)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +147,7 @@ func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error
 	params := opts.params()
 	params.App = or(opts.App, o.ctrl.application)
 	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, params)
-	ch, err := made[Channel](o.ctrl, l, req, resp, err)
+	ch, err := made[Channel](req, l, resp, err)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +169,7 @@ func (o *Channel) SetReportedVariable(ctx context.Context, name, value string) e
 }
 
 func (o *Channel) setVariable(ctx context.Context, name, value string, report bool) error {
-	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVar, o.ID)
+	req, err := o.begin(ctx, opChannelsSetChannelVar)
 	if err != nil {
 		return err
 	}
@@ -165,16 +179,23 @@ func (o *Channel) setVariable(ctx context.Context, name, value string, report bo
 	return req.done(resp, err)
 }
 
-// SetVariables sets several variables at once. Those of reported are carried by the channel's events from
-// then on. It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
-func (o *Channel) SetVariables(ctx context.Context, plain, reported map[string]string) error {
-	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVars, o.ID)
+// SetVariables sets several variables at once. It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
+func (o *Channel) SetVariables(ctx context.Context, values map[string]string) error {
+	return o.setVariables(ctx, variables(values, nil))
+}
+
+// SetReportedVariables is SetVariables for variables that the channel's events carry from then on. It fails as SetVariable
+// does. Since Asterisk 20.20, 22.10, 23.4.
+func (o *Channel) SetReportedVariables(ctx context.Context, values map[string]string) error {
+	return o.setVariables(ctx, variables(nil, values))
+}
+
+func (o *Channel) setVariables(ctx context.Context, values map[string]gen.VariableValue) error {
+	req, err := o.begin(ctx, opChannelsSetChannelVars)
 	if err != nil {
 		return err
 	}
-	resp, err := o.ctrl.api.ChannelsSetChannelVars(req, o.ID, gen.ChannelsSetChannelVarsJSONRequestBody{
-		Variables: variables(plain, reported),
-	})
+	resp, err := o.ctrl.api.ChannelsSetChannelVars(req, o.ID, gen.ChannelsSetChannelVarsJSONRequestBody{Variables: values})
 	return req.done(resp, err)
 }
 
@@ -244,6 +265,9 @@ func (o *Channel) waitFor(ctx context.Context, s stage) error {
 
 // lived returns the channel's life, or starts one that ends with release.
 func (o *Channel) lived(ctx context.Context) (l life, release func(), err error) {
+	if o == nil {
+		return nil, nil, errNoController
+	}
 	if o.life != nil {
 		return o.life, func() {}, nil
 	}

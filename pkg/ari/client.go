@@ -253,6 +253,9 @@ func (c *Client) waitConnected(ctx context.Context, s *session) error {
 // WaitConnected is [Client.WaitConnected] for this controller's Asterisk alone. Without a client it fails with
 // [ErrNoEvents].
 func (c *Controller) WaitConnected(ctx context.Context) error {
+	if c == nil || c.api == nil {
+		return errNoController
+	}
 	s, ok := c.session()
 	if !ok {
 		return ErrNoEvents

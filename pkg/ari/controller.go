@@ -56,9 +56,20 @@ func newController(cfg *config) *Controller {
 
 // API returns the generated client, for what this package doesn't offer. Its requests get the same treatment as
 // all others, and an error status is an [*Error] there too.
+//
+// It follows Asterisk's own description, and changes with that and with its generator: the promise of compatibility doesn't
+// cover it.
 func (c *Controller) API() *gen.ClientWithResponses {
+	if c == nil || c.api == nil {
+		return &gen.ClientWithResponses{ClientInterface: &gen.Client{Client: nowhere{}}}
+	}
 	return &gen.ClientWithResponses{ClientInterface: c.api}
 }
+
+// nowhere is where the requests of a zero value go.
+type nowhere struct{}
+
+func (nowhere) Do(*http.Request) (*http.Response, error) { return nil, errNoController }
 
 // Originate calls an endpoint, such as PJSIP/1001. The channel enters opts.App when it is answered, by default the
 // client's application; with an Extension it runs the dialplan instead. It returns when the call has been placed,
@@ -81,7 +92,7 @@ func (c *Controller) Originate(ctx context.Context, opts OriginateOptions) (*Cha
 	params := opts.params()
 	params.App = optional(app)
 	resp, err := c.api.ChannelsOriginateWithID(req, id, params, opts.body())
-	return made[Channel](c, l, req, resp, err)
+	return made[Channel](req, l, resp, err)
 }
 
 // CreateChannel makes a channel to an endpoint without calling it: [Channel.Dial] does that. It is in opts.App at
@@ -97,7 +108,7 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 	params.ChannelID, params.App = &id, or(opts.App, c.application)
 	l := c.expect(expectation{kind: kindChannel, id: id, app: params.App, subscribed: true})
 	resp, err := c.api.ChannelsCreate(req, params, opts.body())
-	return made[Channel](c, l, req, resp, err)
+	return made[Channel](req, l, resp, err)
 }
 
 // CreateExternalMedia makes a channel that carries audio to and from a program, by RTP, AudioSocket or a websocket.
@@ -122,7 +133,7 @@ func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMedia
 	params.ChannelID, params.App = &id, or(opts.App, c.application)
 	l := c.expect(expectation{kind: kindChannel, id: id, app: params.App, subscribed: true})
 	resp, err := c.api.ChannelsExternalMedia(req, params, opts.body())
-	ch, err := made[Channel](c, l, req, resp, err)
+	ch, err := made[Channel](req, l, resp, err)
 	if err != nil || opts.Transport == TransportWebsocket {
 		return ch, err
 	}
@@ -141,7 +152,22 @@ func (c *Controller) CreateBridge(ctx context.Context, opts CreateBridgeOptions)
 		return nil, err
 	}
 	resp, err := c.api.BridgesCreateWithID(req, id, opts.params(), opts.body())
-	return bound(decodeObject[Bridge](req, resp, err))(c)
+	return answered[Bridge](req, resp, err)
+}
+
+// SendUserEvent sends a [ChannelUserevent] of that name to an application: opts.Application, by default the client's own.
+// With sources, the event carries their snapshots, the last one of each kind, and is about them. It fails with ErrNotFound
+// if there is no such application, ErrInvalid for a wrong source, ErrUnprocessable if a source doesn't exist. Since
+// Asterisk 12.3.
+func (c *Controller) SendUserEvent(ctx context.Context, eventName string, opts UserEventOptions) error {
+	req, err := c.begin(ctx, opEventsUserEvent, eventName)
+	if err != nil {
+		return err
+	}
+	params := opts.params()
+	params.Application = or(opts.Application, c.application)
+	resp, err := c.api.EventsUserEvent(req, eventName, params, opts.body())
+	return req.done(resp, err)
 }
 
 // AnswerChannel is [Channel.Answer] by id.

@@ -121,7 +121,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 		},
 		{
 			"zero options are not sent",
-			func(c *Controller) error { return c.Channel("c1").Continue(ctx, ContinueOptions{Extension: "100"}) },
+			func(c *Controller) error { return c.Channel("c1").ContinueWith(ctx, ContinueOptions{Extension: "100"}) },
 			seen{"POST /pbx1/ari/channels/c1/continue?extension=100", "", ""},
 		},
 		{
@@ -139,27 +139,28 @@ func TestRequestsOnTheWire(t *testing.T) {
 		{
 			"what is longer than the request line goes into the body, typed",
 			func(c *Controller) error {
-				return c.Channel("c1").SendDTMF(ctx, long, SendDTMFOptions{Between: 120 * time.Millisecond})
+				return c.Channel("c1").SendDTMFWith(ctx, long, SendDTMFOptions{Between: 120 * time.Millisecond})
 			},
 			seen{"POST /pbx1/ari/channels/c1/dtmf", "application/json", `{"between":120,"dtmf":"` + long + `"}`},
 		},
 		{
 			"times are rounded up to the wire's unit",
 			func(c *Controller) error {
-				return c.Channel("c1").Dial(ctx, DialOptions{Timeout: 1500 * time.Millisecond})
+				return c.Channel("c1").DialWith(ctx, DialOptions{Timeout: 1500 * time.Millisecond})
 			},
 			seen{"POST /pbx1/ari/channels/c1/dial?timeout=2", "", ""},
 		},
 		{
 			"a negative time means none",
-			func(c *Controller) error { return c.Channel("c1").Dial(ctx, DialOptions{Timeout: -time.Second}) },
+			func(c *Controller) error { return c.Channel("c1").DialWith(ctx, DialOptions{Timeout: -time.Second}) },
 			seen{"POST /pbx1/ari/channels/c1/dial?timeout=-1", "", ""},
 		},
 		{
 			"a body of the operation's own joins the query",
 			func(c *Controller) error {
-				return c.SendUserEvent(ctx, "my event", "hello", UserEventOptions{
-					Source: []string{"channel:a,b"}, Variables: map[string]any{"n": 1},
+				return c.SendUserEvent(ctx, "my event", UserEventOptions{
+					Application: "hello",
+					Source:      []string{"channel:a,b"}, Variables: map[string]any{"n": 1},
 				})
 			},
 			seen{"POST /pbx1/ari/events/user/my%20event", "application/json", `{"application":"hello","source":["channel:a,b"],"variables":{"n":1}}`},
@@ -178,7 +179,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 		},
 		{
 			"hang up with a code",
-			func(c *Controller) error { return c.Channel("c1").HangupWithCode(ctx, "21") },
+			func(c *Controller) error { return c.Channel("c1").HangupWithCode(ctx, 21) },
 			seen{"DELETE /pbx1/ari/channels/c1?reason_code=21", "", ""},
 		},
 	}
@@ -213,7 +214,7 @@ func TestIDsAreOurs(t *testing.T) {
 		"POST /pbx1/ari/channels/c1/play/ari-":             func() error { _, err := c.Channel("c1").Play(ctx, "sound:a"); return err },
 		"POST /pbx1/ari/bridges/b1/play/ari-":              func() error { _, err := c.Bridge("b1").Play(ctx, "sound:a"); return err },
 		"POST /pbx1/ari/channels/c1/snoop/ari-":            func() error { _, err := c.Channel("c1").Snoop(ctx, SnoopOptions{Spy: SnoopDirectionIn}); return err },
-		"POST /pbx1/ari/channels/c1/record?name=ari-":      func() error { _, err := c.Channel("c1").Record(ctx, "", "wav", RecordOptions{}); return err },
+		"POST /pbx1/ari/channels/c1/record?name=ari-":      func() error { _, err := c.Channel("c1").Record(ctx, "", "wav"); return err },
 		"POST /pbx1/ari/channels/create?endpoint=X%2F1&ap": func() error { _, err := c.CreateChannel(ctx, CreateChannelOptions{Endpoint: "X/1"}); return err },
 	} {
 		require.NoError(t, do(), name)
@@ -241,9 +242,9 @@ func TestNotSent(t *testing.T) {
 		"dot":                {c.Bridge(".").Stop(ctx), `"."`},
 		"no list":            {c.Bridge("b1").AddChannel(ctx), `"channel" is required`},
 		"list of nothing":    {c.Bridge("b1").AddChannel(ctx, ""), `"channel" is required`},
-		"no variables":       {c.Channel("c1").SetVariables(ctx, nil, nil), `"variables" of the body is required`},
+		"no variables":       {c.Channel("c1").SetVariables(ctx, nil), `"variables" of the body is required`},
 		"an empty item":      {c.Bridge("b1").AddChannel(ctx, "c1", "", "c2"), "/pbx1/ari/bridges/b1/addChannel|\"channel\" has an empty item"},
-		"no required text":   {c.Channel("c1").Move(ctx, "", ""), `"app" is required`},
+		"no required text":   {c.Channel("c1").Move(ctx, ""), `"app" is required`},
 		"generated client":   {second(c.API().ChannelsMoveWithResponse(ctx, "c1", &gen.ChannelsMoveParams{})), `"app" is required`},
 		"generated empty id": {second(c.API().ChannelsAnswerWithResponse(ctx, "")), "empty id"},
 	} {
@@ -635,7 +636,7 @@ func TestVersionThatCannotBeTold(t *testing.T) {
 			_, err := c.CreateChannel(ctx, CreateChannelOptions{Endpoint: "X/1"})
 			require.NoError(t, err, name)
 		}
-		require.NoError(t, c.Channel("c1").HangupWithCode(ctx, "21"), name)
+		require.NoError(t, c.Channel("c1").HangupWithCode(ctx, 21), name)
 		assert.Equal(t, 5, w.count(), "it is asked for once")
 		_, err := c.Supports(ctx, "channelsProgress")
 		require.Error(t, err, name)
@@ -671,7 +672,7 @@ func TestTooNewParameters(t *testing.T) {
 	require.NotErrorIs(t, err, ErrUnsupported, "it knows this value, so it must be something else")
 
 	before := w.count()
-	require.ErrorIs(t, c.Channel("c1").HangupWithCode(ctx, "21"), ErrUnsupported)
+	require.ErrorIs(t, c.Channel("c1").HangupWithCode(ctx, 21), ErrUnsupported)
 	assert.Equal(t, before, w.count(), "it would hang up with the normal cause")
 }
 

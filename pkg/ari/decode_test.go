@@ -155,7 +155,6 @@ func escapeAll(frame []byte) []byte {
 }
 
 func TestDecodeIsLenient(t *testing.T) {
-	number := func(n int) *int { return &n }
 	channel := func(c gen.Channel) Event { return &ChannelDestroyed{Channel: &Channel{Channel: c}} }
 	for _, c := range []struct {
 		frame  string
@@ -175,7 +174,7 @@ func TestDecodeIsLenient(t *testing.T) {
 		{`{"cause":"16"}`, &ChannelDestroyed{Cause: 16}, ""},
 		{`{"soft":"true"}`, &ChannelHangupRequest{Soft: true}, ""},
 		{`{"channel":{"dialplan":{"priority":"-1"}}}`, channel(gen.Channel{Dialplan: gen.DialplanCEP{Priority: -1}}), ""},
-		{`{"recording":{"duration":"3"}}`, &RecordingFinished{Recording: &LiveRecording{LiveRecording: gen.LiveRecording{Duration: number(3)}}}, ""},
+		{`{"recording":{"duration":"3"}}`, &RecordingFinished{Recording: &LiveRecording{LiveRecording: gen.LiveRecording{Duration: 3}}}, ""},
 		{`{"timestamp":"\u0032026-11-23T00:41:40.897+0000"}`, &ChannelDestroyed{EventHeader: EventHeader{Timestamp: mustParse(t, "2026-11-23T00:41:40.897+0000")}}, ""},
 		{`{"timestamp":"2026-11-23T00:41:40Z"}`, &ChannelDestroyed{EventHeader: EventHeader{Timestamp: mustParse(t, "2026-11-23T00:41:40Z")}}, ""},
 		{`{"timestamp":""}`, &ChannelDestroyed{}, ""},

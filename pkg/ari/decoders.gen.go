@@ -490,7 +490,7 @@ func readChannelTalkingFinished(r *wire.Reader, v *ChannelTalkingFinished) {
 				readChannel(r, &v.Channel.Channel)
 			}
 		case "duration":
-			wire.ReadNumber(r, &v.Duration)
+			wire.ReadNumber(r, &v.DurationMs)
 		default:
 			v.EventHeader.member(r, key)
 		}
@@ -947,17 +947,17 @@ func readLiveRecording(r *wire.Reader, v *gen.LiveRecording) {
 		case "cause":
 			wire.ReadText(r, &v.Cause)
 		case "duration":
-			wire.ReadOptionalNumber(r, &v.Duration)
+			wire.ReadNumber(r, &v.Duration)
 		case "format":
 			wire.ReadText(r, &v.Format)
 		case "name":
 			wire.ReadText(r, &v.Name)
 		case "silence_duration":
-			wire.ReadOptionalNumber(r, &v.SilenceDuration)
+			wire.ReadNumber(r, &v.SilenceDuration)
 		case "state":
 			wire.ReadText(r, &v.State)
 		case "talking_duration":
-			wire.ReadOptionalNumber(r, &v.TalkingDuration)
+			wire.ReadNumber(r, &v.TalkingDuration)
 		case "target_uri":
 			wire.ReadText(r, &v.TargetURI)
 		default:

@@ -14,12 +14,6 @@ func (c *Controller) DeviceState(name string) *DeviceState {
 	return &DeviceState{DeviceState: gen.DeviceState{Name: name}, ctrl: c}
 }
 
-func (o *DeviceState) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
 func (o *DeviceState) scope() scope {
 	if o == nil {
 		return scope{}

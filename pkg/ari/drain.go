@@ -43,7 +43,7 @@ func (c *Client) sendOn(ev Event) {
 	c.hub.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, sendOnTimeout)
 		defer cancel()
-		err := start.Channel.Continue(ctx, c.cfg.drainTarget)
+		err := start.Channel.ContinueWith(ctx, c.cfg.drainTarget)
 		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNotInStasis) {
 			c.hub.reports.log(slog.LevelWarn, "cannot send a call on in the dialplan", "channel", start.Channel.ID, "error", err)
 		}

@@ -15,12 +15,6 @@ func (c *Controller) Endpoint(technology, resource string) *Endpoint {
 	return &Endpoint{Endpoint: gen.Endpoint{Technology: technology, Resource: resource}, ctrl: c}
 }
 
-func (o *Endpoint) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
 func (o *Endpoint) scope() scope {
 	if o == nil {
 		return scope{}

@@ -474,7 +474,7 @@ type ChannelTalkingFinished struct {
 	Channel *Channel `json:"channel"`
 
 	// How long the party talked, in milliseconds.
-	Duration int `json:"duration"`
+	DurationMs int `json:"duration"`
 }
 
 func (e *ChannelTalkingFinished) bind(c *Controller) {
@@ -688,7 +688,8 @@ func (e *PeerStatusChange) bind(c *Controller) {
 type PlaybackContinuing struct {
 	EventHeader
 
-	// The playback; its `media_uri` is the medium that begins now.
+	// The playback; its `media_uri` is the medium that has ended, and `next_media_uri` the one that begins
+	// now.
 	Playback *Playback `json:"playback"`
 }
 
@@ -776,8 +777,8 @@ func (e *RecordingFailed) bind(c *Controller) {
 type RecordingFinished struct {
 	EventHeader
 
-	// The recording with its `duration` in seconds; its state is `done`, or `canceled` if it was discarded.
-	// The talking and silence durations are present only if a silence limit was set.
+	// The recording with its `duration` in seconds; its state is `done`, also if it was cancelled and its file
+	// thrown away. The talking and silence durations are present only if a silence limit was set.
 	Recording *LiveRecording `json:"recording"`
 }
 

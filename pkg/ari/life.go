@@ -161,7 +161,10 @@ func (c *Controller) expect(e expectation) life {
 }
 
 func (c *Controller) watch(ctx context.Context, kind entityKind, id string) (l life, release func(), err error) {
-	if c == nil || c.feed == nil {
+	if c == nil || c.api == nil {
+		return nil, nil, errNoController
+	}
+	if c.feed == nil {
 		return nil, nil, ErrNoEvents
 	}
 	return c.feed.watch(ctx, kind, id)

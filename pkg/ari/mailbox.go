@@ -12,9 +12,3 @@ type Mailbox struct {
 func (c *Controller) Mailbox(name string) *Mailbox {
 	return &Mailbox{Mailbox: gen.Mailbox{Name: name}, ctrl: c}
 }
-
-func (o *Mailbox) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}

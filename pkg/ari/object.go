@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/ari-go/ari/gen"
@@ -38,19 +39,49 @@ func or(a, b string) string {
 	return b
 }
 
+// errNoController is what waiting for a zero value ends with; commands fail with an *Error that says so.
+var errNoController = fmt.Errorf("ari: %w: there is no controller: a zero value has none", ErrInvalid)
+
+// binder is an object that can be given its controller.
+type binder interface{ bind(c *Controller) }
+
+// An object is a pointer to a T that can be given its controller.
+type object[T any] interface {
+	*T
+	binder
+}
+
+// answered ends a request that is answered with an object.
+func answered[T any, P object[T]](req *request, resp *http.Response, err error) (P, error) {
+	v, err := decodeObject[T](req, resp, err)
+	if err != nil {
+		return nil, err
+	}
+	o := P(v)
+	o.bind(req.ctrl)
+	return o, nil
+}
+
+// answeredList ends a request that is answered with objects.
+func answeredList[T any, P object[T]](req *request, resp *http.Response, err error) ([]P, error) {
+	list, err := decodeList[P](req, resp, err)
+	for _, o := range list {
+		o.bind(req.ctrl)
+	}
+	return list, err
+}
+
 // made ends a request that makes something: the object gets its controller and its life, which ends if the request has
 // failed.
 func made[T any, P interface {
 	*T
 	maker
-}](c *Controller, l life, req *request, resp *http.Response, err error) (P, error) {
-	v, err := decodeObject[T](req, resp, err)
+}](req *request, l life, resp *http.Response, err error) (P, error) {
+	o, err := answered[T, P](req, resp, err)
 	l.settle(err)
 	if err != nil {
 		return nil, err
 	}
-	o := P(v)
-	o.bind(c)
 	o.follow(l)
 	return o, nil
 }

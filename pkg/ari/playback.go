@@ -24,12 +24,6 @@ func (c *Controller) Playback(id string) *Playback {
 	return &Playback{Playback: gen.Playback{ID: id}, ctrl: c}
 }
 
-func (o *Playback) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
 func (o *Playback) scope() scope {
 	if o == nil {
 		return scope{}
@@ -70,6 +64,9 @@ func (o *Playback) Wait(ctx context.Context) error {
 
 // lived returns the playback's life, or starts one that ends with release.
 func (o *Playback) lived(ctx context.Context) (l life, release func(), err error) {
+	if o == nil {
+		return nil, nil, errNoController
+	}
 	if o.life != nil {
 		return o.life, func() {}, nil
 	}

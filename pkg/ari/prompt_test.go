@@ -325,7 +325,7 @@ func stop(t *testing.T, r *rig) {
 func moveOn(t *testing.T, r *rig) {
 	t.Helper()
 	r.srv.Extension("elsewhere", "Wait(60)")
-	assert.NoError(t, r.ch.Continue(context.Background(), ari.ContinueOptions{Context: "default", Extension: "elsewhere", Priority: 1}))
+	assert.NoError(t, r.ch.ContinueWith(context.Background(), ari.ContinueOptions{Context: "default", Extension: "elsewhere", Priority: 1}))
 }
 
 // The last key and the hangup may come together. The input is complete.
@@ -347,7 +347,7 @@ func TestPromptInAHandler(t *testing.T) {
 		srv.Sound("welcome", 1500*time.Millisecond)
 		client := srv.Client(quietly)
 		results := make(chan error, 1)
-		client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 			_, err := ev.Channel.Prompt(ctx, ari.PromptOptions{FirstTimeout: time.Hour}, "sound:welcome")
 			results <- err
 			return err

@@ -22,12 +22,6 @@ func (c *Controller) LiveRecording(name string) *LiveRecording {
 	return &LiveRecording{LiveRecording: gen.LiveRecording{Name: name}, ctrl: c}
 }
 
-func (o *LiveRecording) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
 func (o *LiveRecording) scope() scope {
 	if o == nil {
 		return scope{}
@@ -43,6 +37,9 @@ func (o *LiveRecording) scope() scope {
 // For a recording that was started by this client nothing is missed, however late Wait is called. For a
 // handle made from a name it fails with ErrNotFound if the recording is over already.
 func (o *LiveRecording) Wait(ctx context.Context) (*LiveRecording, error) {
+	if o == nil {
+		return nil, errNoController
+	}
 	l := o.life
 	if l == nil {
 		var release func()
@@ -70,7 +67,12 @@ func (o *LiveRecording) Wait(ctx context.Context) (*LiveRecording, error) {
 }
 
 // Stored returns a handle for the file that the recording leaves behind, without a request.
-func (o *LiveRecording) Stored() *StoredRecording { return o.ctrl.StoredRecording(o.Name) }
+func (o *LiveRecording) Stored() *StoredRecording {
+	if o == nil {
+		return nil
+	}
+	return o.ctrl.StoredRecording(o.Name)
+}
 
 // StoredRecording is a recording on Asterisk's disk: its name and format, and its controller.
 type StoredRecording struct {
@@ -81,12 +83,6 @@ type StoredRecording struct {
 // StoredRecording returns a handle for a stored recording by its name, without a request.
 func (c *Controller) StoredRecording(name string) *StoredRecording {
 	return &StoredRecording{StoredRecording: gen.StoredRecording{Name: name}, ctrl: c}
-}
-
-func (o *StoredRecording) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
 }
 
 // A File is the content of a stored recording while it is read. Close it.
@@ -100,7 +96,7 @@ type File struct {
 // reading as well. It fails with ErrNotFound if there is no such recording, ErrForbidden if its file can't be read.
 // Since Asterisk 14.
 func (o *StoredRecording) File(ctx context.Context) (*File, error) {
-	req, err := o.ctrl.begin(ctx, opRecordingsGetStoredFile, o.Name)
+	req, err := o.begin(ctx, opRecordingsGetStoredFile)
 	if err != nil {
 		return nil, err
 	}

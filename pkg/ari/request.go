@@ -19,21 +19,28 @@ import (
 type request struct {
 	context.Context //nolint:containedctx // It is a context.
 	op              *operation
+	ctrl            *Controller // whose request it is
 }
 
 // begin begins a request of an operation. The ids are those that go into the path; one that would make
 // another path of it is refused here: Asterisk reads DELETE /channels//ring as an operation on /channels.
 func (c *Controller) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+	if c == nil || c.api == nil {
+		return nil, refuse(op, "there is no controller: a zero value has none")
+	}
 	for i, id := range ids {
 		if id == "" || id == "." || id == ".." {
 			return nil, refuse(op, "the %s %q is no id", placeholder(op.path, i), id)
 		}
 	}
-	return &request{ctx, op}, nil
+	return &request{ctx, op, c}, nil
 }
 
 // needs refuses an operation whose point is a parameter that this version of Asterisk doesn't know, and would ignore.
 func (c *Controller) needs(ctx context.Context, op *operation, param string) error {
+	if c == nil || c.doer == nil {
+		return nil // begin refuses it
+	}
 	since := op.param(param).since
 	if v, known := c.doer.knownVersion(ctx); known && !since.have(v) {
 		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(param, since, v)}
@@ -160,28 +167,6 @@ func decodeList[T any](c *request, resp *http.Response, err error) ([]T, error) 
 		return nil, err
 	}
 	return list, nil
-}
-
-// binder is an object that can be given its controller.
-type binder interface{ bind(c *Controller) }
-
-// bound returns a function that gives the object its controller, unless there was an error.
-func bound[T binder](v T, err error) func(*Controller) (T, error) {
-	return func(c *Controller) (T, error) {
-		if err == nil {
-			v.bind(c)
-		}
-		return v, err
-	}
-}
-
-func bindAll[T binder](list []T, err error) func(*Controller) ([]T, error) {
-	return func(c *Controller) ([]T, error) {
-		for _, v := range list {
-			v.bind(c)
-		}
-		return list, err
-	}
 }
 
 // optional returns nil for a zero value, which isn't sent, and else a pointer to it.

@@ -518,7 +518,7 @@ func TestHearing(t *testing.T) {
 		for range 2 {
 			_, err := c.ARI().Bridge("b1").Play(t.Context(), "sound:hello")
 			require.ErrorIs(t, err, ErrNotFound) // The fake has no such operation.
-			_, err = c.ARI().Bridge("b1").Record(t.Context(), "r", "wav", BridgeRecordOptions{})
+			_, err = c.ARI().Bridge("b1").Record(t.Context(), "r", "wav")
 			require.ErrorIs(t, err, ErrNotFound)
 		}
 		assert.Equal(t, 1, a.requested("eventSource=bridge%3Ab1"))

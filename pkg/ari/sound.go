@@ -12,9 +12,3 @@ type Sound struct {
 func (c *Controller) Sound(id string) *Sound {
 	return &Sound{Sound: gen.Sound{ID: id}, ctrl: c}
 }
-
-func (o *Sound) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}

@@ -13,12 +13,6 @@ func (c *Controller) Module(name string) *Module {
 	return &Module{Module: gen.Module{Name: name}, ctrl: c}
 }
 
-func (o *Module) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
 // LogChannel is one of Asterisk's log files or other places that it logs to, and its controller.
 type LogChannel struct {
 	gen.LogChannel
@@ -28,10 +22,4 @@ type LogChannel struct {
 // LogChannel returns a handle for a log channel by its name, without a request.
 func (c *Controller) LogChannel(name string) *LogChannel {
 	return &LogChannel{LogChannel: gen.LogChannel{Channel: name}, ctrl: c}
-}
-
-func (o *LogChannel) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
 }

@@ -39,10 +39,10 @@ func TestAbandonedRequestsAreUndone(t *testing.T) {
 			return second(c.Bridge("b1").PlayWith(ctx, BridgePlayOptions{PlaybackID: id}, "sound:x"))
 		}, "DELETE /pbx1/ari/playbacks/a%2Fb%2Bc"},
 		"record": {func(ctx context.Context, c *Controller) error {
-			return second(c.Channel("c1").Record(ctx, id, "wav", RecordOptions{}))
+			return second(c.Channel("c1").Record(ctx, id, "wav"))
 		}, "DELETE /pbx1/ari/recordings/live/a%2Fb%2Bc"},
 		"record a bridge": {func(ctx context.Context, c *Controller) error {
-			return second(c.Bridge("b1").Record(ctx, id, "wav", BridgeRecordOptions{}))
+			return second(c.Bridge("b1").Record(ctx, id, "wav"))
 		}, "DELETE /pbx1/ari/recordings/live/a%2Fb%2Bc"},
 		"answer": {func(ctx context.Context, c *Controller) error { return c.Channel(id).Answer(ctx) }, ""},
 	} {

@@ -115,6 +115,9 @@ var newestBranch = func() int {
 // Version returns the connected Asterisk's version. Asterisk names it in every answer, so that this costs
 // a request only before the first one, or if the server's name is hidden.
 func (c *Controller) Version(ctx context.Context) (Version, error) {
+	if c == nil || c.doer == nil {
+		return Version{}, errNoController
+	}
 	if v := c.doer.version.Load(); v != nil {
 		return *v, nil
 	}
@@ -141,7 +144,7 @@ func (c *Controller) Version(ctx context.Context) (Version, error) {
 func (c *Controller) Supports(ctx context.Context, operation string) (bool, error) {
 	op := operationByID(operation)
 	if op == nil {
-		return false, fmt.Errorf("ari: there is no operation %q", operation)
+		return false, fmt.Errorf("ari: %w: there is no operation %q", ErrInvalid, operation)
 	}
 	v, err := c.Version(ctx)
 	if err != nil {

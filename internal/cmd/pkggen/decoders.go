@@ -80,6 +80,7 @@ func (w *decoderWriter) function(goName, typ, schemaName string, event bool) err
 		if !ok {
 			return fmt.Errorf("package gen's %s lacks a field for %s", schemaName, wire)
 		}
+		field.name = w.eventField(schemaName, wire, field)
 		fmt.Fprintf(&cases, "case %q:\n%s\n", wire, w.read(field, s.Properties[wire], event || w.isComposite(schemaName)))
 	}
 	other := "r.Skip()"
@@ -125,8 +126,6 @@ func (w *decoderWriter) read(f genField, p *schema, inPackage bool) string {
 		return fmt.Sprintf("wire.ReadText(r, &%s)", target)
 	case typ == "int", typ == "int64":
 		return fmt.Sprintf("wire.ReadNumber(r, &%s)", target)
-	case typ == "*int", typ == "*int64":
-		return fmt.Sprintf("wire.ReadOptionalNumber(r, &%s)", target)
 	case typ == "bool":
 		return fmt.Sprintf("wire.ReadBool(r, &%s)", target)
 	case typ == "Time":

@@ -134,7 +134,7 @@ func TestCheck(t *testing.T) {
 		},
 		"options beside by": {
 			"operations: {channelsHangup: {options: HangupOptions}}",
-			[]string{"methods.yaml: operations.channelsHangup: options and result have no effect beside by"},
+			[]string{"methods.yaml: operations.channelsHangup: options, result and required have no effect beside by"},
 		},
 		"an option struct of an unknown operation": {
 			"options: {AddChannelOptions: {operations: [bridgesAddChannels, bridgesAddChannel]}}",
@@ -257,8 +257,10 @@ func TestNamedErrors(t *testing.T) {
 func TestMethodTexts(t *testing.T) {
 	g := configured(t, "{}")
 	var b bytes.Buffer
-	if err := g.methods(&b); err != nil {
-		t.Fatal(err)
+	for _, file := range g.objectFiles() {
+		if err := g.methods(&b, file); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if found := regexp.MustCompile(`[Ff]ails with \d+`).FindString(b.String()); found != "" {
 		t.Errorf("a text has %q", found)
@@ -335,7 +337,11 @@ func TestNewParameterOfHandWrittenMethod(t *testing.T) {
 	var notes bytes.Buffer
 	generate := func(lenient bool) (string, error) {
 		out := t.TempDir()
-		return out, run(filepath.Join(repo, "api", "openapi.yaml"), filepath.Join(repo, "gen"), file, out, lenient, &notes)
+		r := run{
+			openapi: filepath.Join(repo, "api", "openapi.yaml"), gen: filepath.Join(repo, "gen"), methods: file, out: out,
+			api: filepath.Join(repo, "pkg", "ari", "testdata", "api.txt"), lenient: lenient, notes: &notes,
+		}
+		return out, r.generate()
 	}
 	out, err := generate(false)
 	if err == nil || !strings.Contains(err.Error(), `operations.channelsHangup: nothing sends "reason_code"`) {
