@@ -103,7 +103,7 @@ func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
 	}
 	c.link.memory.all = cfg.subscribeAll
 	ctrl.link = c.link
-	ctrl.doer.background = func(f func()) { c.link.background(func(context.Context) { f() }) }
+	ctrl.attach(linkLife{c.link})
 	if len(cfg.subscriptions) > 0 {
 		ctrl.rememberSubscribed(ctrl.application, cfg.subscriptions...)
 	}
@@ -300,6 +300,13 @@ func (l *link) background(f func(context.Context)) {
 		f(l.c.ctx)
 	}()
 }
+
+// linkLife is what the chain of requests knows of the connection.
+type linkLife struct{ l *link }
+
+func (linkLife) dead() error           { return nil }
+func (linkLife) failed(error)          {}
+func (s linkLife) background(f func()) { s.l.background(func(context.Context) { f() }) }
 
 // replaced ends the client because another one has taken an application over.
 func (l *link) replaced(app string) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -22,15 +22,21 @@ import (
 // Err variables.
 type Controller struct {
 	api         *gen.Client
-	doer        *doer
+	chain       *chain
 	application string
 	link        *link // the connection whose events its objects have; nil without a client
 }
 
 // NewController returns a controller that works without a websocket. The URL is that of ARI, such as
-// http://127.0.0.1:8088/ari. Options that apply to a [Client] only do nothing here.
-func NewController(baseURL string, opts ...Option) (*Controller, error) {
-	cfg, err := newConfig(baseURL, opts)
+// http://127.0.0.1:8088/ari.
+func NewController(baseURL string, opts ...ControllerOption) (*Controller, error) {
+	all := make([]Option, len(opts))
+	for i, opt := range opts {
+		if opt != nil { // It would be no nil any more.
+			all[i] = opt
+		}
+	}
+	cfg, err := newConfig(baseURL, all)
 	if err != nil {
 		return nil, err
 	}
@@ -38,28 +44,109 @@ func NewController(baseURL string, opts ...Option) (*Controller, error) {
 }
 
 func newController(cfg *config) *Controller {
-	header := make(http.Header)
-	cfg.authorize(header)
-	d := &doer{
-		transport: cfg.transport(),
-		basePath:  cfg.base.EscapedPath(),
-		auth:      header.Get("Authorization"),
-		gate:      newGate(),
-
-		background: func(f func()) { go f() },
-	}
-	c := &Controller{doer: d, api: &gen.Client{Server: cfg.base.String() + "/", Client: d}}
+	c := &Controller{chain: newChain(cfg)}
+	c.chain.server.ask = c.Version
+	c.api = &gen.Client{Server: cfg.base.String() + "/", Client: c.chain}
 	if len(cfg.applications) > 0 {
 		c.application = cfg.applications[0]
 	}
-	d.ask = c.Version
 	return c
 }
+
+// attach tells the controller of the session whose Asterisk it commands, before its first request.
+func (c *Controller) attach(life liveness) { c.chain.life = life }
 
 // API returns the generated client, for what this package doesn't offer. Its requests get the same treatment as
 // all others, and an error status is an [*Error] there too.
 func (c *Controller) API() *gen.ClientWithResponses {
 	return &gen.ClientWithResponses{ClientInterface: c.api}
+}
+
+// Version returns the connected Asterisk's version. Asterisk names it in every answer, so that this costs
+// a request only before the first one, or if the server's name is hidden.
+func (c *Controller) Version(ctx context.Context) (Version, error) {
+	if v := c.chain.server.version.Load(); v != nil {
+		return *v, nil
+	}
+	info, err := c.Info(ctx, InfoSectionSystem)
+	if err != nil {
+		return Version{}, err
+	}
+	if v := c.chain.server.version.Load(); v != nil {
+		return *v, nil
+	}
+	if info.System == nil {
+		return Version{}, errors.New("ari: Asterisk doesn't tell its version")
+	}
+	v, err := ParseVersion(info.System.Version)
+	if err != nil {
+		return Version{}, err
+	}
+	c.chain.server.version.Store(&v)
+	return v, nil
+}
+
+// Supports reports whether the connected Asterisk has an operation, named by its id in api/openapi.yaml,
+// such as "channelsProgress". It fails if there is no such operation or the version can't be had.
+func (c *Controller) Supports(ctx context.Context, operation string) (bool, error) {
+	op := operationByID(operation)
+	if op == nil {
+		return false, fmt.Errorf("ari: there is no operation %q", operation)
+	}
+	v, err := c.Version(ctx)
+	if err != nil {
+		return false, err
+	}
+	return op.since.have(v), nil
+}
+
+// begin begins a request of an operation. The ids are those that go into the path; one that would make
+// another path of it is refused here: Asterisk reads DELETE /channels//ring as an operation on /channels.
+func (c *Controller) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+	for i, id := range ids {
+		if id == "" || id == "." || id == ".." {
+			return nil, refuse(op, "the %s %q is no id", placeholder(op.path, i), id)
+		}
+	}
+	return &request{Context: ctx, op: op}, nil
+}
+
+// needs refuses an operation whose point is a parameter that this version of Asterisk doesn't know, and would ignore.
+func (c *Controller) needs(ctx context.Context, op *operation, param string) error {
+	since := op.param(param).since
+	if v, known := c.chain.server.knownVersion(ctx); known && !since.have(v) {
+		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(param, since, v)}
+	}
+	return nil
+}
+
+// placeholder returns the name of the path's n-th placeholder.
+func placeholder(path string, n int) string {
+	parts := strings.Split(path, "{")
+	name, _, _ := strings.Cut(parts[n+1], "}")
+	return name
+}
+
+// binder is an object that can be given its controller.
+type binder interface{ bind(c *Controller) }
+
+// bound returns a function that gives the object its controller, unless there was an error.
+func bound[T binder](v T, err error) func(*Controller) (T, error) {
+	return func(c *Controller) (T, error) {
+		if err == nil {
+			v.bind(c)
+		}
+		return v, err
+	}
+}
+
+func bindAll[T binder](list []T, err error) func(*Controller) ([]T, error) {
+	return func(c *Controller) ([]T, error) {
+		for _, v := range list {
+			v.bind(c)
+		}
+		return list, err
+	}
 }
 
 // Application returns a handle for a Stasis application by its name, without a request. The empty name stands for

@@ -72,9 +72,9 @@ func (w *recorder) count() int {
 }
 
 // controller returns a controller under a base path that isn't the usual one, so that absolute paths show.
-func (w *recorder) controller(t *testing.T, opts ...Option) *Controller {
+func (w *recorder) controller(t *testing.T, opts ...ControllerOption) *Controller {
 	t.Helper()
-	c, err := NewController(w.URL+"/pbx1/ari/", append([]Option{WithBasicAuth("user", "s3cret")}, opts...)...)
+	c, err := NewController(w.URL+"/pbx1/ari/", append([]ControllerOption{WithBasicAuth("user", "s3cret")}, opts...)...)
 	require.NoError(t, err)
 	c.application = "hello"
 	return c
@@ -645,7 +645,7 @@ func TestVersionThatCannotBeTold(t *testing.T) {
 // An Asterisk that starts fails to tell its version, and may tell it later.
 func TestVersionIsAskedForAgainAfterAFailure(t *testing.T) {
 	asked := 0
-	d := &doer{ask: func(context.Context) (Version, error) {
+	d := &server{ask: func(context.Context) (Version, error) {
 		if asked++; asked == 1 {
 			return Version{}, &Error{StatusCode: http.StatusServiceUnavailable}
 		}

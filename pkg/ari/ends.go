@@ -69,6 +69,9 @@ func (e *EndError) Error() string {
 // Unwrap returns the reason.
 func (e *EndError) Unwrap() error { return e.Reason }
 
+// isOf reports whether it is a channel that ended, by its id.
+func (e *EndError) isOf(channel string) bool { return e.Entity == "channel "+channel }
+
 // Is reports whether target is ErrEnded and this a regular end.
 func (e *EndError) Is(target error) bool {
 	return target == ErrEnded && e.Reason != ErrGap

@@ -64,7 +64,7 @@ func TestAbandonedRequestsAreUndone(t *testing.T) {
 			})
 			c := w.controller(t)
 			var behind sync.WaitGroup
-			c.doer.background = behind.Go
+			c.attach(inBackground{&behind})
 			require.ErrorIs(t, test.make(ctx, c), context.Canceled, name)
 			close(proceed)
 			behind.Wait()
@@ -99,3 +99,10 @@ func TestCloseWaitsForTheUndoing(t *testing.T) {
 	require.NoError(t, client.Close(t.Context()))
 	assert.Contains(t, w.last(t).line, "DELETE /ari/bridges/ari-")
 }
+
+// inBackground is a session that counts what goes on after a request has returned.
+type inBackground struct{ wg *sync.WaitGroup }
+
+func (inBackground) dead() error           { return nil }
+func (inBackground) failed(error)          {}
+func (s inBackground) background(f func()) { s.wg.Go(f) }
