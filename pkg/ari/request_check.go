@@ -37,9 +37,15 @@ func invalid(req *http.Request, basePath string) string {
 		p := &op.params[i]
 		if p.required && !hasValue(req.URL.RawQuery, p.name) {
 			// In the body it is as good.
-			if members, err := bodyMembers(req); err != nil || isEmptyJSON(members[p.name]) {
+			if members, err := bodyMembers(req); err != nil || !p.isIn(members) {
 				return fmt.Sprintf("the parameter %q is required", p.name)
 			}
+		}
+	}
+	if op == opChannelsSetChannelVar {
+		name, _ := paramText(req, "variable")
+		if _, ok := paramText(req, "value"); !ok && strings.Contains(name, "(") {
+			return fmt.Sprintf("the function %s has no value, which crashes some versions of Asterisk; set the empty one", name)
 		}
 	}
 	if op.missing(nil) != "" {
@@ -60,6 +66,13 @@ func isEmptyJSON(member json.RawMessage) bool {
 		return true
 	}
 	return false
+}
+
+// isIn reports whether a JSON body has a value for the parameter. Asterisk takes one of another type for none at all, and
+// some operations don't survive that.
+func (p *param) isIn(members map[string]json.RawMessage) bool {
+	value := bytes.TrimSpace(members[p.name])
+	return !isEmptyJSON(value) && (p.kind != paramString || value[0] == '"')
 }
 
 // emptyItem returns the name of a list in the query that has an empty item among others, or "".
