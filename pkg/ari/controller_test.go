@@ -270,7 +270,7 @@ func TestRequiredParameterMayStandInTheBody(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	statuses := map[int]error{
-		400: ErrInvalid, 401: ErrUnauthorized, 403: ErrForbidden, 404: ErrNotFound, 409: ErrNotInStasis, 412: ErrPreconditionFailed,
+		400: ErrInvalid, 401: ErrUnauthorized, 403: ErrForbidden, 404: ErrNotFound, 409: ErrConflict, 412: ErrPreconditionFailed,
 		413: ErrTooLarge, 422: ErrUnprocessable, 500: ErrInternal, 501: ErrNotImplemented, 503: ErrUnavailable,
 	}
 	for status := range statuses {
@@ -287,7 +287,12 @@ func TestErrors(t *testing.T) {
 		assert.Contains(t, err.Error(), "channelsAnswer (POST /pbx1/ari/channels/c1/answer)")
 		assert.Contains(t, err.Error(), "No such luck")
 	}
-	assert.ErrorIs(t, &Error{StatusCode: 409}, ErrConflict)
+	for status, message := range map[int]string{409: "Channel not in Stasis application", 422: "Channel not in Stasis application"} {
+		e := &Error{StatusCode: status, Message: message}
+		require.ErrorIs(t, e, ErrNotInStasis)
+		require.ErrorIs(t, e, statuses[status])
+	}
+	assert.NotErrorIs(t, &Error{StatusCode: 409, Message: "Bridge with id 'b' already exists"}, ErrNotInStasis)
 }
 
 // A channel that has just gone can't go into a bridge. Other operations' 400 is about their parameters.

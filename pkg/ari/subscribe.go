@@ -259,7 +259,7 @@ func Subscribe[E Event](c *Client, scope Scope) *Subscription[E] {
 	}
 	s := &subscription{c: c, sel: selectionOf[E](), at: c.link.places(scope.scope()), gen: c.link.gen.Load()}
 	if s.at.own.nameless() {
-		s.err = fmt.Errorf("ari: Subscribe: %w: the %s has no id", ErrInvalid, s.at.own.kind)
+		s.err = annotate("Subscribe", fmt.Errorf("%w: the %s has no id", ErrInvalid, s.at.own.kind))
 	} else {
 		c.index.add(s)
 	}

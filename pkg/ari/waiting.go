@@ -1,45 +1,5 @@
 package ari
 
-import (
-	"errors"
-	"fmt"
-)
-
-// Why a playback or recording did not come out as it should.
-var (
-	// ErrPlaybackFailed: at least one medium of a playback could not be played.
-	ErrPlaybackFailed = errors.New("ari: playback failed")
-	// ErrRecordingFailed: a recording could not be made.
-	ErrRecordingFailed = errors.New("ari: recording failed")
-)
-
-type playbackError struct {
-	id    string
-	media string
-}
-
-func (e *playbackError) Error() string {
-	if e.media != "" {
-		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
-	}
-	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
-}
-
-func (e *playbackError) Is(target error) bool { return target == ErrPlaybackFailed }
-
-type recordingError struct {
-	recording *LiveRecording
-}
-
-func (e *recordingError) Error() string {
-	if e.recording == nil {
-		return ErrRecordingFailed.Error()
-	}
-	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
-}
-
-func (e *recordingError) Is(target error) bool { return target == ErrRecordingFailed }
-
 // ending is why the life ended; nil if it hasn't.
 func (lf *life) ending() error {
 	lf.mu.Lock()
