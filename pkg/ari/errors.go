@@ -219,6 +219,7 @@ func newError(operation, method, path string, status int, header http.Header, bo
 
 // What is usually behind an answer that doesn't say much.
 const (
+	hintTLS          = "it closes the connection without a word; if the port is one for TLS, the URL must begin with https://"
 	hintNoARI        = "/ari may be missing from the base URL, or ARI be disabled"
 	hintNoAllocation = "the technology is unknown, or the endpoint doesn't exist or isn't registered"
 )

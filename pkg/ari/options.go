@@ -70,6 +70,16 @@ func WithBasicAuth(username, password string) ControllerOption {
 	})
 }
 
+// WithCleartextCredentials lets user and password go to any host without TLS. By default they go in clear text to this
+// machine only, and with a warning in the log to a private address or a name without a domain; for any other http URL
+// with a user, NewClient and NewController fail.
+func WithCleartextCredentials() ControllerOption {
+	return controllerOption(func(cfg *config) error {
+		cfg.cleartext = true
+		return nil
+	})
+}
+
 // WithTLSConfig sets the TLS configuration for https URLs: own certificate
 // authorities, a client certificate. Without it, the server's certificate is
 // verified against the system's authorities.
@@ -276,6 +286,7 @@ type config struct {
 	http *http.Client
 	log  *slog.Logger
 
+	cleartext    bool // User and password may go anywhere without TLS.
 	interceptors []chainLink
 	transports   []chainLink
 
@@ -320,6 +331,9 @@ func newConfig(baseURL string, opts []Option) (*config, error) {
 	}
 	if cfg.log == nil {
 		cfg.log = slog.Default()
+	}
+	if err := cfg.checkCredentials(); err != nil {
+		return nil, err
 	}
 	if cfg.http == nil {
 		transport := newTransport(cfg.tls)

@@ -53,7 +53,11 @@ func (c *chain) noAnswer(req *http.Request, err error) error {
 	} else if errors.Is(ctx.Err(), context.DeadlineExceeded) && !requestOf(ctx).op.waits() {
 		c.life.failed(err)
 	}
-	return newRequestError(req, err)
+	e := newRequestError(req, err)
+	if ctx.Err() == nil && c.server.name.Load() == nil && req.URL.Scheme == "http" && errors.Is(err, io.EOF) {
+		e.hint = hintTLS
+	}
+	return e
 }
 
 // refusal makes the error of an answer whose status isn't a success.

@@ -177,6 +177,7 @@ func TestKindsOfOptions(t *testing.T) {
 	}{
 		{WithBasicAuth("u", "p"), true, true},
 		{WithTLSConfig(nil), true, true},
+		{WithCleartextCredentials(), true, true},
 		{WithHTTPClient(nil), true, true},
 		{WithLogger(nil), true, true},
 		{WithInterceptor(nil), true, true},

@@ -153,7 +153,7 @@ func (s *Server) HTTPClient() *http.Client { return s.client }
 func (s *Server) options() []ari.ControllerOption {
 	own := []ari.ControllerOption{ari.WithBasicAuth(s.Username, s.Password)}
 	if s.pipe != nil {
-		own = append(own, ari.WithHTTPClient(s.client))
+		own = append(own, ari.WithHTTPClient(s.client), ari.WithCleartextCredentials())
 	}
 	return own
 }
