@@ -308,34 +308,6 @@ func TestChannelGoneFromBridge(t *testing.T) {
 	require.NotErrorIs(t, err, ErrNotFound)
 }
 
-func TestErrorHints(t *testing.T) {
-	page := http.Header{"Content-Type": {"text/html"}}
-	for name, tt := range map[string]struct {
-		err  *Error
-		want string
-	}{
-		"unknown technology": {
-			newError("channelsOriginateWithId", "POST", "/ari/channels/c", 500, nil, []byte(`{"error":"Allocation failed"}`)),
-			"ari: channelsOriginateWithId (POST /ari/channels/c): 500 Internal Server Error: Allocation failed (the technology is unknown, or the endpoint doesn't exist or isn't registered)",
-		},
-		"unknown technology, create": {newError("channelsCreate", "POST", "/ari/channels/create", 500, nil, []byte(`{"error":"Allocation failed"}`)), hintNoAllocation},
-		"another failure":            {newError("channelsCreate", "POST", "/ari/channels/create", 500, nil, []byte(`{"error":"Failure"}`)), ""},
-		"another operation":          {newError("channelsGet", "GET", "/ari/channels/c", 500, nil, []byte(`{"error":"Allocation failed"}`)), ""},
-		"wrong base":                 {newError("channelsList", "GET", "/channels", 404, page, []byte("<p>The requested URL was not found on this server.</p>")), hintNoARI},
-		"no such channel":            {newError("channelsGet", "GET", "/ari/channels/c", 404, nil, []byte(`{"message":"Channel not found"}`)), ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			assert.ErrorContains(t, tt.err, tt.want)
-			if tt.want == "" {
-				assert.Empty(t, tt.err.hint)
-				return
-			}
-			assert.Contains(t, tt.err.LogValue().String(), "hint="+tt.err.hint)
-			assert.NotNil(t, operationByID(tt.err.Operation))
-		})
-	}
-}
-
 func TestErrorBodies(t *testing.T) {
 	for name, test := range map[string]struct {
 		contentType, body, want string

@@ -206,7 +206,6 @@ func newError(operation, method, path string, status int, header http.Header, bo
 		StatusCode: status,
 		Message:    message(contentType, body),
 	}
-	e.hint = hint(operation, status, e.Message)
 	if status == http.StatusNotFound && isPage(contentType) { // ARI itself answers in JSON.
 		e.hint, e.err = hintNoARI, ErrNoARI
 	}
@@ -215,24 +214,6 @@ func newError(operation, method, path string, status int, header http.Header, bo
 		e.Message = "redirected to " + to.Redacted()
 	}
 	return e
-}
-
-// What is usually behind an answer that doesn't say much.
-const (
-	hintTLS          = "it closes the connection without a word; if the port is one for TLS, the URL must begin with https://"
-	hintNoARI        = "/ari may be missing from the base URL, or ARI be disabled"
-	hintNoAllocation = "the technology is unknown, or the endpoint doesn't exist or isn't registered"
-)
-
-// hint is what is usually behind an answer, or "".
-func hint(operation string, status int, message string) string {
-	if status == http.StatusInternalServerError && message == "Allocation failed" {
-		switch operation {
-		case "channelsOriginate", "channelsOriginateWithId", "channelsCreate":
-			return hintNoAllocation
-		}
-	}
-	return ""
 }
 
 func isPage(contentType string) bool { return strings.HasPrefix(contentType, "text/html") }

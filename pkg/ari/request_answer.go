@@ -76,6 +76,9 @@ func (c *chain) refusal(req *http.Request, resp *http.Response) error {
 	if op == nil {
 		return e
 	}
+	if e.hint == "" {
+		e.hint = hintOn(req, op, resp.StatusCode, e.Message)
+	}
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed {
 		if v := c.server.version.Load(); v != nil && !op.since.have(*v) {
 			e.err = unsupported("it", op.since, *v)

@@ -121,6 +121,28 @@ func paramText(req *http.Request, name string) (text string, ok bool) {
 	return text, string(members[name]) != "null"
 }
 
+// paramItems returns the items of a list parameter from the query, or else from the body.
+func paramItems(req *http.Request, name string) (items []string) {
+	found := false
+	_ = queryParts(req.URL.RawQuery, func(n, value string) error {
+		if n == name && !found {
+			found = true
+			for item := range strings.SplitSeq(value, ",") {
+				text, _ := url.QueryUnescape(item)
+				items = append(items, text)
+			}
+		}
+		return nil
+	})
+	if members, err := bodyMembers(req); !found && err == nil && json.Unmarshal(members[name], &items) != nil {
+		var one string
+		if json.Unmarshal(members[name], &one) == nil {
+			items = []string{one}
+		}
+	}
+	return items
+}
+
 // bodyMembers returns the members of a request's JSON body; nil if it has none.
 func bodyMembers(req *http.Request) (map[string]json.RawMessage, error) {
 	if req.GetBody == nil || req.ContentLength == 0 {
