@@ -296,9 +296,9 @@ func (s *S) moveTo(env OwnEnv, opts ...ari.Option) {
 }
 
 // controller makes a controller without a websocket. Its options come after those that every client here has.
-func (s *S) controller(opts ...ari.Option) *ari.Controller {
+func (s *S) controller(opts ...ari.ControllerOption) *ari.Controller {
 	server := s.Server()
-	defaults := []ari.Option{ari.WithBasicAuth(server.Username, server.Password), ari.WithHTTPClient(&http.Client{Transport: s.recorder})}
+	defaults := []ari.ControllerOption{ari.WithBasicAuth(server.Username, server.Password), ari.WithHTTPClient(&http.Client{Transport: s.recorder})}
 	c, err := ari.NewController(server.URL, append(defaults, opts...)...)
 	require.NoError(s, err)
 	return c

@@ -25,7 +25,7 @@ func (o *Channel) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *Channel) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *Channel) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the channel is nil")
 	}

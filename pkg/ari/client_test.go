@@ -72,7 +72,7 @@ func TestConnectErrors(t *testing.T) {
 		"wrong password":      {refuse: respond(401, "application/json", `{"message":"Authentication required"}`), is: ErrUnauthorized, want: "Authentication required"},
 		"forbidden":           {refuse: respond(403, "text/html", page("not you")), is: ErrForbidden, want: "403"},
 		"starting":            {refuse: respond(503, "text/html", page("Asterisk not ready")), want: "503"},
-		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNotFound, want: "no ARI at http://asterisk:8088/ari (/ari may be missing from the base URL, or ARI be disabled)"},
+		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNoARI, want: "no ARI at http://asterisk:8088/ari (/ari may be missing from the base URL, or ARI be disabled)"},
 		"another server":      {refuse: respond(200, "text/html", page("welcome")), want: "not an Asterisk at http://asterisk:8088/ari"},
 		"asterisk's own page": {refuse: respond(500, "text/html", page("Stasis app registration failed")), want: "Stasis app registration failed"},
 		"asterisk's message":  {refuse: respond(400, "application/json", `{"message":"HTTP request is missing param: [app]"}`), want: "HTTP request is missing param: [app]"},

@@ -174,7 +174,7 @@ func (s *session) remove() {
 // died notes that Asterisk doesn't answer any more, and ends the commands that wait for it.
 func (s *session) died(err error) {
 	s.state.foundDead(err)
-	s.ctrl.abandon(err)
+	s.ctrl.chain.sever(err)
 }
 
 // steadyAfter is how long a session must have been in step for its connection to count as a good one: a server that takes

@@ -2,7 +2,10 @@ package ari
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/ari-go/ari/gen"
 )
@@ -17,7 +20,7 @@ import (
 // Err variables.
 type Controller struct {
 	api         *gen.Client
-	doer        *doer
+	chain       *chain
 	application string
 	ids         ids
 	sessionID   sessionID // 0 without a client
@@ -25,9 +28,15 @@ type Controller struct {
 }
 
 // NewController returns a controller that works without a websocket. The URL is that of ARI, such as
-// http://127.0.0.1:8088/ari. Options that apply to a [Client] only do nothing here.
-func NewController(baseURL string, opts ...Option) (*Controller, error) {
-	cfg, err := newConfig(baseURL, opts)
+// http://127.0.0.1:8088/ari.
+func NewController(baseURL string, opts ...ControllerOption) (*Controller, error) {
+	all := make([]Option, len(opts))
+	for i, opt := range opts {
+		if opt != nil { // It would be no nil any more.
+			all[i] = opt
+		}
+	}
+	cfg, err := newConfig(baseURL, all)
 	if err != nil {
 		return nil, err
 	}
@@ -35,24 +44,18 @@ func NewController(baseURL string, opts ...Option) (*Controller, error) {
 }
 
 func newController(cfg *config) *Controller {
-	header := make(http.Header)
-	cfg.authorize(header)
-	d := &doer{
-		transport: cfg.transport(),
-		basePath:  cfg.base.EscapedPath(),
-		auth:      header.Get("Authorization"),
-		gate:      newGate(),
-
-		background: func(f func()) { go f() },
-	}
-	c := &Controller{doer: d, api: &gen.Client{Server: cfg.base.String() + "/", Client: d}}
+	c := &Controller{chain: newChain(cfg)}
+	c.chain.server.ask = c.Version
+	c.api = &gen.Client{Server: cfg.base.String() + "/", Client: c.chain}
 	if len(cfg.applications) > 0 {
 		c.application = cfg.applications[0]
 	}
 	c.ids = newIDs("")
-	d.ask = c.Version
 	return c
 }
+
+// attach tells the controller of the session whose Asterisk it commands, before its first request.
+func (c *Controller) attach(life liveness) { c.chain.life = life }
 
 // API returns the generated client, for what this package doesn't offer. Its requests get the same treatment as
 // all others, and an error status is an [*Error] there too.
@@ -70,6 +73,86 @@ func (c *Controller) API() *gen.ClientWithResponses {
 type nowhere struct{}
 
 func (nowhere) Do(*http.Request) (*http.Response, error) { return nil, errNoController }
+
+// Version returns the connected Asterisk's version. Asterisk names it in every answer, so that this costs
+// a request only before the first one, or if the server's name is hidden.
+func (c *Controller) Version(ctx context.Context) (Version, error) {
+	if c == nil || c.chain == nil {
+		return Version{}, errNoController
+	}
+	if v := c.chain.server.version.Load(); v != nil {
+		return *v, nil
+	}
+	info, err := c.Info(ctx, InfoSectionSystem)
+	if err != nil {
+		return Version{}, err
+	}
+	if v := c.chain.server.version.Load(); v != nil {
+		return *v, nil
+	}
+	if info.System == nil {
+		return Version{}, errors.New("ari: Asterisk doesn't tell its version")
+	}
+	v, err := ParseVersion(info.System.Version)
+	if err != nil {
+		return Version{}, err
+	}
+	c.chain.server.version.Store(&v)
+	return v, nil
+}
+
+// Supports reports whether the connected Asterisk has an operation, named by its id in api/openapi.yaml,
+// such as "channelsProgress". It fails if there is no such operation or the version can't be had.
+func (c *Controller) Supports(ctx context.Context, operation string) (bool, error) {
+	op := operationByID(operation)
+	if op == nil {
+		return false, fmt.Errorf("%w: there is no operation %q", ErrInvalid, operation)
+	}
+	v, err := c.Version(ctx)
+	if err != nil {
+		return false, err
+	}
+	return op.since.have(v), nil
+}
+
+// A command is a request with the controller whose it is.
+type command struct {
+	request
+	ctrl *Controller
+}
+
+// begin begins a request of an operation. The ids are those that go into the path; one that would make
+// another path of it is refused here: Asterisk reads DELETE /channels//ring as an operation on /channels.
+func (c *Controller) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
+	if c == nil || c.api == nil {
+		return nil, refuse(op, "there is no controller: a zero value has none")
+	}
+	for i, id := range ids {
+		if id == "" || id == "." || id == ".." {
+			return nil, refuse(op, "the %s %q is no id", placeholder(op.path, i), id)
+		}
+	}
+	return &command{request{Context: ctx, op: op}, c}, nil
+}
+
+// needs refuses an operation whose point is a parameter that this version of Asterisk doesn't know, and would ignore.
+func (c *Controller) needs(ctx context.Context, op *operation, param string) error {
+	if c == nil || c.chain == nil {
+		return nil // begin refuses it
+	}
+	since := op.param(param).since
+	if v, known := c.chain.server.knownVersion(ctx); known && !since.have(v) {
+		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(param, since, v)}
+	}
+	return nil
+}
+
+// placeholder returns the name of the path's n-th placeholder.
+func placeholder(path string, n int) string {
+	parts := strings.Split(path, "{")
+	name, _, _ := strings.Cut(parts[n+1], "}")
+	return name
+}
 
 // Originate calls an endpoint, such as PJSIP/1001. The channel enters opts.App when it is answered, by default the
 // client's application; with an Extension it runs the dialplan instead. It returns when the call has been placed,
@@ -189,6 +272,3 @@ func (c *Controller) BridgeAddChannel(ctx context.Context, bridgeID string, chan
 func (c *Controller) StopBridge(ctx context.Context, bridgeID string) error {
 	return c.Bridge(bridgeID).Stop(ctx)
 }
-
-// abandon ends the requests under way, since Asterisk has been found dead.
-func (c *Controller) abandon(error) {}

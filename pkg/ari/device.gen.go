@@ -24,7 +24,7 @@ func (o *DeviceState) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *DeviceState) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *DeviceState) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the device state is nil")
 	}

@@ -24,7 +24,7 @@ func (o *Endpoint) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *Endpoint) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *Endpoint) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the endpoint is nil")
 	}

@@ -3,7 +3,6 @@ package ari
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Why something that somebody waited for, or lived by, is over. See [EndError].
@@ -29,12 +28,6 @@ var (
 	// and gets its events now. Connecting again would take them back, and the two
 	// would go on robbing each other; so the client ends.
 	ErrReplaced = errors.New("ari: application taken over by another client")
-
-	// ErrPlaybackFailed: at least one medium of a playback could not be played.
-	ErrPlaybackFailed = errors.New("ari: playback failed")
-
-	// ErrRecordingFailed: a recording could not be made.
-	ErrRecordingFailed = errors.New("ari: recording failed")
 
 	// ErrNoEvents: the controller was made without a client, or the client has not
 	// connected yet, so nothing can be waited for.
@@ -64,7 +57,7 @@ type EndError struct {
 }
 
 func (e *EndError) Error() string {
-	text := "ari: " + e.Entity.String() + ": " + strings.TrimPrefix(e.Reason.Error(), "ari: ")
+	text := "ari: " + e.Entity.String() + ": " + bare(e.Reason)
 	if e.Cause != 0 || e.CauseText != "" {
 		text += fmt.Sprintf(" (cause %d, %s)", e.Cause, e.CauseText)
 	}
@@ -73,6 +66,9 @@ func (e *EndError) Error() string {
 
 // Unwrap returns the reason.
 func (e *EndError) Unwrap() error { return e.Reason }
+
+// isOf reports whether it is a channel that ended, by its id.
+func (e *EndError) isOf(channel string) bool { return e.Entity == Entity{Kind: "channel", ID: channel} }
 
 // Is reports whether target is ErrEnded and this a regular end.
 func (e *EndError) Is(target error) bool {
@@ -126,7 +122,7 @@ type HandlerError struct {
 }
 
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("ari: handler of %s on %s: %v", e.Handler, describe(e.Event, e.Entity), e.Err)
+	return fmt.Sprintf("ari: handler of %s on %s: %s", e.Handler, describe(e.Event, e.Entity), bare(e.Err))
 }
 
 // Unwrap returns the handler's own error.
@@ -141,7 +137,7 @@ type PanicError struct {
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("ari: panic: %v", e.Value) }
 
 // Unwrap returns the value that panic was called with, if it was an error.
 func (e *PanicError) Unwrap() error {
@@ -159,7 +155,42 @@ type FrameError struct {
 	Err error
 }
 
-func (e *FrameError) Error() string { return "ari: bad event: " + e.Err.Error() }
+func (e *FrameError) Error() string { return "ari: bad event: " + bare(e.Err) }
 
 // Unwrap returns what is wrong.
 func (e *FrameError) Unwrap() error { return e.Err }
+
+// Why a playback or recording did not come out as it should.
+var (
+	// ErrPlaybackFailed: at least one medium of a playback could not be played.
+	ErrPlaybackFailed = errors.New("ari: playback failed")
+	// ErrRecordingFailed: a recording could not be made.
+	ErrRecordingFailed = errors.New("ari: recording failed")
+)
+
+type playbackError struct {
+	id    string
+	media string
+}
+
+func (e *playbackError) Error() string {
+	if e.media != "" {
+		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
+	}
+	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
+}
+
+func (e *playbackError) Is(target error) bool { return target == ErrPlaybackFailed }
+
+type recordingError struct {
+	recording *LiveRecording
+}
+
+func (e *recordingError) Error() string {
+	if e.recording == nil {
+		return ErrRecordingFailed.Error()
+	}
+	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
+}
+
+func (e *recordingError) Is(target error) bool { return target == ErrRecordingFailed }

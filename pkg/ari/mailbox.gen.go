@@ -24,7 +24,7 @@ func (o *Mailbox) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *Mailbox) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *Mailbox) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the mailbox is nil")
 	}

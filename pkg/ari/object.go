@@ -52,7 +52,7 @@ type object[T any] interface {
 }
 
 // answered ends a request that is answered with an object.
-func answered[T any, P object[T]](req *request, resp *http.Response, err error) (P, error) {
+func answered[T any, P object[T]](req *command, resp *http.Response, err error) (P, error) {
 	v, err := decodeObject[T](req, resp, err)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func answered[T any, P object[T]](req *request, resp *http.Response, err error) 
 }
 
 // answeredList ends a request that is answered with objects.
-func answeredList[T any, P object[T]](req *request, resp *http.Response, err error) ([]P, error) {
+func answeredList[T any, P object[T]](req *command, resp *http.Response, err error) ([]P, error) {
 	list, err := decodeList[P](req, resp, err)
 	for _, o := range list {
 		o.bind(req.ctrl)
@@ -76,7 +76,7 @@ func answeredList[T any, P object[T]](req *request, resp *http.Response, err err
 func made[T any, P interface {
 	*T
 	maker
-}](req *request, l life, resp *http.Response, err error) (P, error) {
+}](req *command, l life, resp *http.Response, err error) (P, error) {
 	o, err := answered[T, P](req, resp, err)
 	l.settle(err)
 	if err != nil {

@@ -64,12 +64,16 @@ func TestDetectTalk(t *testing.T) {
 	}{
 		"as it is": {func() error { return ch.DetectTalk(t.Context()) }, "TALK_DETECT(set)", ""},
 		"silence": {
-			func() error { return ch.DetectTalkWith(t.Context(), DetectTalkOptions{Silence: 1500*time.Millisecond + 1}) },
+			func() error {
+				return ch.DetectTalkWith(t.Context(), DetectTalkOptions{Silence: 1500*time.Millisecond + 1})
+			},
 			"TALK_DETECT(set)", "1501",
 		},
 		"level": {func() error { return ch.DetectTalkWith(t.Context(), DetectTalkOptions{Level: 512}) }, "TALK_DETECT(set)", ",512"},
 		"both": {
-			func() error { return ch.DetectTalkWith(t.Context(), DetectTalkOptions{Silence: time.Second, Level: 512}) },
+			func() error {
+				return ch.DetectTalkWith(t.Context(), DetectTalkOptions{Silence: time.Second, Level: 512})
+			},
 			"TALK_DETECT(set)", "1000,512",
 		},
 		"the end": {func() error { return ch.StopDetectTalk(t.Context()) }, "TALK_DETECT(remove)", ""},

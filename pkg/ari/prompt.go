@@ -51,11 +51,11 @@ type PromptOptions struct {
 func (o *PromptOptions) check() error {
 	switch {
 	case o.MaxDigits < 0 || o.MinDigits < 0:
-		return fmt.Errorf("ari: prompt: %w: a negative number of digits", ErrInvalid)
+		return annotate("prompt", fmt.Errorf("%w: a negative number of digits", ErrInvalid))
 	case o.MaxDigits > 0 && o.MinDigits > o.MaxDigits:
-		return fmt.Errorf("ari: prompt: %w: %d digits at least and %d at most", ErrInvalid, o.MinDigits, o.MaxDigits)
+		return annotate("prompt", fmt.Errorf("%w: %d digits at least and %d at most", ErrInvalid, o.MinDigits, o.MaxDigits))
 	case strings.Trim(o.Terminators, telephoneKeys) != "":
-		return fmt.Errorf("ari: prompt: %w: the terminators %q are not all keys of a telephone", ErrInvalid, o.Terminators)
+		return annotate("prompt", fmt.Errorf("%w: the terminators %q are not all keys of a telephone", ErrInvalid, o.Terminators))
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (o *LiveRecording) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *LiveRecording) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *LiveRecording) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the live recording is nil")
 	}
@@ -50,7 +50,7 @@ func (o *StoredRecording) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *StoredRecording) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *StoredRecording) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the stored recording is nil")
 	}

@@ -83,7 +83,7 @@ func newSession(id sessionID, hub *hub, up upper, cfg *config, src Source) *sess
 	s.ctx, s.cancel = context.WithCancelCause(hub.ctx)
 	s.ctrl = newController(cfg)
 	s.ctrl.feed, s.ctrl.sessionID, s.ctrl.ids = s, id, newIDs(s.ctrl.application)
-	s.ctrl.doer.background = s.background
+	s.ctrl.attach(s)
 	s.api = s.ctrl
 	if len(cfg.subscriptions) > 0 {
 		s.wanted.add(s.ctrl.application, cfg.subscriptions)

@@ -22,7 +22,7 @@ func (o *Sound) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *Sound) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *Sound) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the sound is nil")
 	}

@@ -24,7 +24,7 @@ func (o *LogChannel) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *LogChannel) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *LogChannel) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the log channel is nil")
 	}
@@ -50,7 +50,7 @@ func (o *Module) bind(c *Controller) {
 }
 
 // begin begins a request about the object. The ids are those that stand behind its own in the path.
-func (o *Module) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
+func (o *Module) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
 	if o == nil {
 		return nil, refuse(op, "the module is nil")
 	}

@@ -209,7 +209,7 @@ func newWireServer(t *testing.T) (*recorder, *Controller) {
 		answerJSON(http.StatusOK, `{"id":"x"}`)(rw, r)
 	})
 	c := server.controller(t)
-	c.doer.version.Store(&Version{Major: 99})
+	c.chain.server.version.Store(&Version{Major: 99})
 	return server, c
 }
 

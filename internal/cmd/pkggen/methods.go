@@ -249,7 +249,7 @@ func (g *generator) belonging(b *bytes.Buffer, object string) {
 	fmt.Fprintf(b, "func (o *%s) bind(c *Controller) {\nif o != nil {\no.ctrl = c\n}\n}\n\n", object)
 
 	fmt.Fprintf(b, "// begin begins a request about the object. The ids are those that stand behind its own in the path.\n")
-	fmt.Fprintf(b, "func (o *%s) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {\n", object)
+	fmt.Fprintf(b, "func (o *%s) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {\n", object)
 	fmt.Fprintf(b, "if o == nil {\nreturn nil, refuse(op, \"the %s is nil\")\n}\n", words(object))
 	fmt.Fprintf(b, "if len(ids) == 0 {\nreturn o.ctrl.begin(ctx, op, %s)\n}\n", list)
 	fmt.Fprintf(b, "return o.ctrl.begin(ctx, op, append([]string{%s}, ids...)...)\n}\n\n", list)

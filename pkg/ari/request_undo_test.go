@@ -2,6 +2,7 @@ package ari
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ari-go/ari/gen"
 )
 
 // What is made after the context of its request has ended is taken back.
@@ -64,7 +67,7 @@ func TestAbandonedRequestsAreUndone(t *testing.T) {
 			})
 			c := w.controller(t)
 			var behind sync.WaitGroup
-			c.doer.background = behind.Go
+			c.attach(inBackground{&behind})
 			require.ErrorIs(t, test.make(ctx, c), context.Canceled, name)
 			close(proceed)
 			behind.Wait()
@@ -98,4 +101,87 @@ func TestCloseWaitsForTheUndoing(t *testing.T) {
 	close(proceed)
 	require.NoError(t, client.Close(t.Context()))
 	assert.Contains(t, w.last(t).line, "DELETE /ari/bridges/ari-")
+}
+
+// inBackground is a session that counts what goes on after a request has returned.
+type inBackground struct{ wg *sync.WaitGroup }
+
+func (inBackground) dead() error           { return nil }
+func (inBackground) failed(error)          {}
+func (s inBackground) background(f func()) { s.wg.Go(f) }
+
+// What an unreadable answer tells of is taken back: nobody would ever follow it. There needn't be a session for that.
+func TestUnreadableAnswersAreUndone(t *testing.T) {
+	for name, test := range map[string]struct {
+		body, contentType string
+		cut               bool
+		undone            bool
+	}{
+		"broken off":   {`{"id":"c1"`, "application/json", true, true},
+		"no JSON":      {`{"id":"c1"`, "application/json", false, true},
+		"another JSON": {`{"id":["c1"]}`, "application/json", false, true},
+		"fine":         {`{"id":"c1"}`, "application/json", false, false},
+		// An older Asterisk answers so where a bridge with the id exists, which is somebody else's.
+		"nothing":          {``, "application/json", false, false},
+		"a portal's login": {`<html>`, "text/html", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			undone := make(chan string, 10)
+			w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodDelete {
+					undone <- r.RequestURI + " " + r.Header.Get("Authorization")
+					rw.WriteHeader(http.StatusNoContent)
+					return
+				}
+				rw.Header().Set("Content-Type", test.contentType)
+				if test.cut {
+					rw.Header().Set("Content-Length", "1000")
+				}
+				_, _ = io.WriteString(rw, test.body)
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for _, ctx := range []context.Context{ctx, context.Background()} { // one that can end, and one that can't
+				c := w.controller(t)
+				_, err := c.CreateBridge(ctx, CreateBridgeOptions{BridgeID: "b/1+"})
+				if test.body == `{"id":"c1"}` {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, ErrProtocol)
+				}
+				if test.cut {
+					require.ErrorContains(t, err, "the answer broke off")
+				}
+				if test.undone {
+					assert.Equal(t, "/pbx1/ari/bridges/b%2F1%2B Basic dXNlcjpzM2NyZXQ=", <-undone)
+				}
+			}
+			assert.Empty(t, undone)
+			_, err := w.controller(t).API().ChannelsOriginateWithIDWithResponse(ctx, "c1", &gen.ChannelsOriginateWithIDParams{Endpoint: "X/1"}, gen.ChannelsOriginateWithIDJSONRequestBody{})
+			if test.cut {
+				require.Error(t, err)
+				assert.Contains(t, <-undone, "/pbx1/ari/channels/c1")
+			}
+		})
+	}
+}
+
+// What can't be taken back is logged.
+func TestUndoingFails(t *testing.T) {
+	var book logBook
+	w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			rw.WriteHeader(http.StatusConflict)
+			return
+		}
+		answerJSON(http.StatusOK, `{"id":["b1"]}`)(rw, r)
+	})
+	c := w.controller(t, WithLogger(book.logger()))
+	var behind sync.WaitGroup
+	c.attach(inBackground{&behind})
+	_, err := c.CreateBridge(t.Context(), CreateBridgeOptions{BridgeID: "b1"})
+	require.ErrorIs(t, err, ErrProtocol)
+	behind.Wait()
+	require.Len(t, book.with("may be left over"), 1)
+	assert.Contains(t, book.with("may be left over")[0], "/bridges/b1")
 }
