@@ -54,12 +54,13 @@ func (s *session) enter(in *arrival) bool {
 		return false
 	case roster.Missed:
 		s.endInGap(stay)
-	case roster.Again: // It has been moved to where it is.
+	case roster.Again: // Its end has not been told.
 		if k := s.takeCall(stay); k != nil {
 			k.end(&EndError{Entity: entityKey{s.id, kindChannel, stay.Channel}.entity(), Reason: ErrLeftStasis})
 		}
 	case roster.Started:
 	}
+	s.endSuperseded(stay.Channel)
 	in.call = &call{stay: stay}
 	s.calls[stay] = in.call
 	in.madeHere = s.ctrl.ids.mine(stay.Channel)
@@ -83,7 +84,16 @@ func (s *session) leave(in *arrival) bool {
 		s.callOver(in, stay, ErrLeftStasis)
 	case roster.Stranger:
 	}
+	s.endSuperseded(stay.Channel)
 	return true
+}
+
+// endSuperseded ends the calls of a channel of which an event has told, without being about them, that they ended in the
+// gap.
+func (s *session) endSuperseded(channel string) {
+	for _, stay := range s.roster.Superseded(channel) {
+		s.endInGap(stay)
+	}
 }
 
 // placeOf is where in the dialplan an event shows its channel; "" if that can't be told.
@@ -216,7 +226,7 @@ func (s *session) hangingUp(channel string, ours bool) {
 func (s *session) sentAway(channel string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.roster.InDialplan(channel)
+	s.roster.Continued(channel)
 }
 
 // cutOff says that what runs on a channel has failed since the channel is being hung up; nil if it isn't. Asterisk tells of

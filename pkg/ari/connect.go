@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -105,13 +104,13 @@ func (s *session) run(ctx context.Context, conn Connection) {
 	var gap time.Duration
 	delays := s.cfg.reconnect.delays()
 	for resumed := false; ; resumed = true {
-		inStep, err := s.serve(ctx, conn, resumed, gap)
+		steady, err := s.serve(ctx, conn, resumed, gap)
 		if ctx.Err() != nil {
 			s.state.set(phaseEnded)
 			return
 		}
 		lost := time.Now()
-		if inStep {
+		if steady {
 			delays = s.cfg.reconnect.delays()
 		}
 		s.disconnected(err)
@@ -144,7 +143,7 @@ func (s *session) reconnect(ctx context.Context, delays func() time.Duration) Co
 		case ctx.Err() != nil:
 			s.state.set(phaseEnded)
 			return nil
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, ErrSourceEnded):
 			s.over()
 			return nil
 		}
@@ -178,15 +177,20 @@ func (s *session) died(err error) {
 	s.ctrl.abandon(err)
 }
 
-// serve reads one connection to its end. It returns whether the session was in step, and why the connection ended.
-func (s *session) serve(client context.Context, conn Connection, resumed bool, gap time.Duration) (inStep bool, err error) {
+// steadyAfter is how long a session must have been in step for its connection to count as a good one: a server that takes
+// connections only to drop them is not hammered.
+const steadyAfter = time.Second
+
+// serve reads one connection to its end. It returns whether it was a good one, and why it ended.
+func (s *session) serve(client context.Context, conn Connection, resumed bool, gap time.Duration) (steady bool, err error) {
 	ctx, cancel := context.WithCancelCause(client)
 	defer cancel(nil)
 	distrust := s.newConnection()
 	s.hub.reports.log(slog.LevelInfo, "connected to Asterisk", "source", s.src.String(), "resumed", resumed)
 
 	var behind sync.WaitGroup
-	var wasInStep atomic.Bool
+	var inStep atomic.Pointer[time.Time]
+	noteInStep := func() { now := time.Now(); inStep.Store(&now) }
 	var frames atomic.Uint64
 	renew := func() { // The other side lives, but this connection is worth nothing.
 		cancel(errMute)
@@ -196,14 +200,14 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 		behind.Go(func() {
 			switch err := s.settle(ctx, resumed, gap); {
 			case err == nil:
-				wasInStep.Store(true)
+				noteInStep()
 			case errors.Is(err, errMute):
 				renew()
 			}
 		})
 	} else {
 		s.isInStep(&Connected{})
-		wasInStep.Store(true)
+		noteInStep()
 	}
 	if resumed || distrust {
 		behind.Go(func() {
@@ -241,7 +245,8 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 		<-left
 	}
 	behind.Wait()
-	return wasInStep.Load(), err
+	since := inStep.Load()
+	return since != nil && time.Since(*since) >= steadyAfter, err
 }
 
 // newConnection prepares for the events of another connection, and reports whether Asterisk may mistake it.

@@ -138,7 +138,7 @@ func offline(t testing.TB, opts ...Option) *Client {
 
 func (c *Client) receive(frames ...string) {
 	for _, frame := range frames {
-		c.first().receive(Frame{Data: []byte(frame)})
+		c.first().receive(Frame{Data: []byte(stamped(frame))})
 	}
 }
 
@@ -197,6 +197,18 @@ func recordingFrame(typ, name, target, state string) string {
 
 func deviceFrame(name string) string {
 	return `{"type":"DeviceStateChanged","device_state":{"name":"` + name + `","state":"INUSE"}` + frameTail
+}
+
+// stamps counts the frames that were stamped.
+var stamps atomic.Int64
+
+// stamped gives the beginning or the end of a stay a time stamp of its own, as Asterisk does; one that is made by at has one.
+func stamped(frame string) string {
+	if !strings.Contains(frame, `"type":"StasisStart"`) && !strings.Contains(frame, `"type":"StasisEnd"`) {
+		return frame
+	}
+	when := time.UnixMilli(1795000000000 + stamps.Add(1)).UTC().Format("2006-01-02T15:04:05.000+0000")
+	return strings.Replace(frame, `"timestamp":"2026-11-23T00:41:40.897+0000"`, `"timestamp":"`+when+`"`, 1)
 }
 
 // at is a frame of n seconds later.
@@ -387,6 +399,12 @@ func (a *asterisk) rest(r *http.Request, path, body string) (int, any) {
 		}
 	case parts[0] == "applications" && a.noApps > 0:
 		a.noApps--
+	case path == "/applications":
+		list := []any{}
+		for _, name := range slices.Sorted(maps.Keys(a.sources)) {
+			list = append(list, a.application(name))
+		}
+		return 200, list
 	case parts[0] == "applications" && len(parts) == 2:
 		return 200, a.application(parts[1])
 	case parts[0] == "applications" && parts[2] == "subscription":
@@ -411,7 +429,7 @@ func (a *asterisk) channel(id string) any {
 	ch := a.channels[id]
 	return map[string]any{
 		"id": id, "state": ch.state, "name": "Local/x", "creationtime": "2026-11-23T00:41:40.100+0000",
-		"dialplan": map[string]any{"app_name": ch.app, "app_data": ch.appData, "context": "", "exten": "", "priority": 1},
+		"dialplan": map[string]any{"app_name": ch.app, "app_data": ch.appData, "context": "default", "exten": "hello", "priority": 3},
 	}
 }
 
@@ -491,7 +509,7 @@ func (a *asterisk) send(frames ...string) error { return a.sendOn(a.socket(), fr
 func (a *asterisk) sendOn(ws *websocket.Conn, frames ...string) error {
 	for _, frame := range frames {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		err := ws.Write(ctx, websocket.MessageText, []byte(frame))
+		err := ws.Write(ctx, websocket.MessageText, []byte(stamped(frame)))
 		cancel()
 		if err != nil {
 			return err

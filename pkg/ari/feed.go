@@ -119,8 +119,8 @@ func (s *session) recheck(f *follower) {
 // flowing implements keeper.
 func (s *session) flowing() bool { return s.state.now().flowing() }
 
-// notMade implements keeper.
-func (s *session) notMade(channel string) { s.wanted.removeChannel(channel) }
+// gone implements keeper.
+func (s *session) gone(channel string) { s.wanted.removeChannel(channel) }
 
 // bridgeStopped implements observer. Asterisk tells of a bridge's end only where the application is subscribed to the
 // bridge: its channels have left it by then.

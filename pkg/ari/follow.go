@@ -18,8 +18,8 @@ type keeper interface {
 	// flowing reports whether events come.
 	flowing() bool
 
-	// notMade notes that a channel that was expected doesn't come.
-	notMade(channel string)
+	// gone notes that nothing more is expected of a channel that the client has made, or wanted to make.
+	gone(channel string)
 }
 
 // A follower is a [life] that stands in the index. It leaves it by itself when the entity ends.
@@ -79,9 +79,6 @@ func (f *follower) failed(err error) {
 // drop ends the life without a word: the request failed, or nobody will wait.
 func (f *follower) drop() {
 	f.index.remove(f)
-	if f.origin == madeHere {
-		f.keeper.notMade(f.at.own.id)
-	}
 	f.end(ErrClosed)
 }
 
@@ -246,6 +243,9 @@ func (f *follower) end(err error) {
 		return
 	}
 	f.out.End = err
+	if f.origin == madeHere {
+		f.keeper.gone(f.at.own.id)
+	}
 	if ended, ok := errors.AsType[*EndError](err); ok && errors.Is(err, ErrEnded) && ended.Entity == f.at.own.entity() {
 		f.reached |= stageEnded
 		if f.reached&stageEntered != 0 {

@@ -702,7 +702,7 @@ func TestAdoptedChannelMovesIntoItsOwnApplication(t *testing.T) {
 		var entered bag[string]
 		c.OnStasisStart(func(_ context.Context, ev *StasisStart) error { entered.add(ev.Channel.ID); return nil })
 		time.Sleep(time.Minute)
-		require.NoError(t, a.send(startFrame("c1"), endFrame("c1")))
+		require.NoError(t, a.send(endFrame("c1"), startFrame("c1")))
 		synctest.Wait()
 		assert.Equal(t, []string{"c1"}, entered.all())
 		assert.Equal(t, 1, c.Stats().Calls)

@@ -1,17 +1,23 @@
 package ari
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // A Source gives a session its connections with one Asterisk, one after the other: by dialling a websocket, which is what
 // [NewClient] does, by accepting those that Asterisk opens, or from a message bus. See [WithSource].
 type Source interface {
 	// Next makes the next connection, or waits for it. Events flow on it already. Its errors carry no credentials. An
-	// error that is [io.EOF] says that no other connection follows: the session ends. Any other is tried again.
+	// error that is [ErrSourceEnded] says that no other connection follows: the session ends. Any other is tried again.
 	Next(ctx context.Context) (Connection, error)
 
 	// String says, in logs and errors, where the connections lead; without credentials.
 	String() string
 }
+
+// ErrSourceEnded is the error of a [Source] that has no other connection to give.
+var ErrSourceEnded = errors.New("ari: no other connection follows")
 
 // A Connection is one connection of a [Source]. Read is called by one goroutine; the other methods by any.
 type Connection interface {

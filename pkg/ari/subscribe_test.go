@@ -245,7 +245,7 @@ func TestSubscriptionOverflow(t *testing.T) {
 		var overflow *OverflowError
 		require.ErrorAs(t, errs.all()[0], &overflow)
 		assert.Equal(t, "subscription to ari.Event", overflow.Listener)
-		assert.Equal(t, "channel c1", overflow.Entity)
+		assert.Equal(t, Entity{"channel", "c1"}, overflow.Entity)
 		assert.EqualValues(t, 40, c.Stats().Lost)
 		assert.Len(t, book.with("falls behind"), 2)
 	})
