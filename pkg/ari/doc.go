@@ -70,4 +70,10 @@
 //
 // Queues are bounded. When a handler falls so far behind that events are lost, an [*OverflowError] says so; events that
 // start or end something are never lost.
+//
+// # Compatibility
+//
+// A method X(ctx, required...) keeps its signature; options are in XWith, and option structs and events may get new fields.
+// The promise doesn't cover package gen, which [Controller.API] hands out, nor the fields that objects embed from it: they
+// follow Asterisk's own description. docs/compatibility.md says more.
 package ari

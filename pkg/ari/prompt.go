@@ -71,6 +71,9 @@ type Keypad struct {
 
 // Keypad returns a keypad of the channel, which collects keys from this call on. Each keypad of a channel gets all of them.
 func (o *Channel) Keypad() *Keypad {
+	if o == nil {
+		o = &Channel{} // Its prompts fail.
+	}
 	return &Keypad{ch: o, keys: Subscribe[*ChannelDtmfReceived](o)}
 }
 
