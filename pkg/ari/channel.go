@@ -3,7 +3,6 @@ package ari
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -231,7 +230,7 @@ func (o *Channel) WaitEnd(ctx context.Context) (*EndError, error) {
 	}
 	end, ok := errors.AsType[*EndError](out.End)
 	if !ok {
-		return nil, fmt.Errorf("ari: %w", out.End)
+		return nil, out.End
 	}
 	return end, nil
 }

@@ -127,7 +127,7 @@ func (c *Client) Remove(ctrl *Controller) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("ari: remove: %w: the controller is none of this client's", ErrInvalid)
+	return annotate("remove", fmt.Errorf("%w: the controller is none of this client's", ErrInvalid))
 }
 
 // all returns the sessions.

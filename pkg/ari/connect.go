@@ -277,7 +277,7 @@ func (s *session) read(conn Connection, frames *atomic.Uint64) error {
 	for {
 		frame, err := conn.Read()
 		if err != nil {
-			return fmt.Errorf("ari: connection to %s: %w", s.src, err)
+			return annotate(fmt.Sprintf("connection to %s", s.src), err)
 		}
 		frames.Add(1)
 		if s.ctx.Err() == nil && !s.receive(frame) {

@@ -87,7 +87,7 @@ func (s *session) ask(ctx context.Context, f *follower) error {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("ari: %s: %w", key, err)
+		return annotate(fmt.Sprintf("%s", key), err)
 	}
 	if ch != nil {
 		s.catchUp(f, ch)

@@ -40,7 +40,7 @@ func or(a, b string) string {
 }
 
 // errNoController is what waiting for a zero value ends with; commands fail with an *Error that says so.
-var errNoController = fmt.Errorf("ari: %w: there is no controller: a zero value has none", ErrInvalid)
+var errNoController = fmt.Errorf("%w: there is no controller: a zero value has none", ErrInvalid)
 
 // binder is an object that can be given its controller.
 type binder interface{ bind(c *Controller) }

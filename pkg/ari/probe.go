@@ -170,7 +170,7 @@ func (s *session) eventsCome(ctx context.Context, app string) (bool, error) {
 	case errors.Is(err, ErrNotFound):
 		return false, nil // There is no such application any more.
 	case err != nil:
-		return false, fmt.Errorf("ari: send an event to %s: %w", app, err)
+		return false, annotate(fmt.Sprintf("send an event to %s", app), err)
 	}
 	t := time.NewTimer(probeTimeout)
 	defer t.Stop()

@@ -134,7 +134,7 @@ func (s *session) settleCalls(ctx context.Context, waiting []listener) error {
 	}()
 	list, err := s.api.Channels(ctx)
 	if err != nil {
-		return fmt.Errorf("ari: resync: channels: %w", err)
+		return annotate("resync: channels", err)
 	}
 	channels := make(map[string]*Channel, len(list))
 	for _, ch := range list {
@@ -148,7 +148,7 @@ func (s *session) settleCalls(ctx context.Context, waiting []listener) error {
 	s.wanted.keepChannels(func(id string) bool { return channels[id] != nil || s.hub.index.has(entityKey{s.id, kindChannel, id}) })
 	bridges, err := s.api.Bridges(ctx)
 	if err != nil {
-		return fmt.Errorf("ari: resync: bridges: %w", err)
+		return annotate("resync: bridges", err)
 	}
 	return s.endListeners(ctx, waiting, channels, bridges)
 }
@@ -178,7 +178,7 @@ func (s *session) snapshot(ctx context.Context, channels map[string]*Channel) (r
 	if s.missesSome(snap) {
 		others, err := s.api.foreign(ctx, s.apps)
 		if err != nil {
-			return snap, fmt.Errorf("ari: resync: applications: %w", err)
+			return snap, annotate("resync: applications", err)
 		}
 		snap.Elsewhere = elsewhere(others)
 	}
@@ -333,7 +333,7 @@ func (s *session) endUnlessExist(ctx context.Context, list []listener) error {
 				switch {
 				case err != nil:
 					mu.Lock()
-					failed = fmt.Errorf("ari: resync: %s: %w", key, err)
+					failed = annotate(fmt.Sprintf("resync: %s", key), err)
 					mu.Unlock()
 				case !exists:
 					s.endMissing(x)

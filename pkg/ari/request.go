@@ -118,9 +118,19 @@ func (r *request) Value(key any) any {
 	return r.Context.Value(key)
 }
 
+func (r *request) itself() *request { return r }
+
+// requestIn returns the request that ctx is, by itself or as the greater part of it; nil if it is none.
+func requestIn(ctx context.Context) *request {
+	if r, ok := ctx.(interface{ itself() *request }); ok {
+		return r.itself()
+	}
+	return nil
+}
+
 // requestOf returns the request that ctx belongs to.
 func requestOf(ctx context.Context) *request {
-	if r, ok := ctx.(*request); ok {
+	if r := requestIn(ctx); r != nil {
 		return r
 	}
 	r, _ := ctx.Value(requestKey{}).(*request)

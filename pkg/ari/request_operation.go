@@ -11,8 +11,8 @@ import (
 func findOperation(basePath string) chainLink {
 	return func(next Doer) Doer {
 		return DoerFunc(func(req *http.Request) (*http.Response, error) {
-			r, ok := req.Context().(*request)
-			if !ok || r.begun { // It comes from API(), perhaps with the context of another request.
+			r := requestIn(req.Context())
+			if r == nil || r.begun { // It comes from API(), perhaps with the context of another request.
 				r = newRequest(req, basePath)
 				req = req.WithContext(r)
 			}

@@ -65,7 +65,7 @@ func subscribe(sel *selection, of Scope) *subscription {
 	s.hub, s.gen = a.listeners(), a.generation()
 	s.queue.Init(s.hub.budget, s)
 	if s.at.own.nameless() {
-		s.queue.End(fmt.Errorf("ari: Subscribe: %w: the %s has no id", ErrInvalid, s.at.own.kind))
+		s.queue.End(annotate("Subscribe", fmt.Errorf("%w: the %s has no id", ErrInvalid, s.at.own.kind)))
 	} else {
 		s.hub.index.add(s)
 	}

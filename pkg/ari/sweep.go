@@ -3,7 +3,6 @@ package ari
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 )
 
@@ -13,11 +12,11 @@ import (
 func (s *session) sweep(ctx context.Context) error {
 	bridges, err := s.api.Bridges(ctx)
 	if err != nil {
-		return fmt.Errorf("ari: sweep: bridges: %w", err)
+		return annotate("sweep: bridges", err)
 	}
 	channels, err := s.api.Channels(ctx)
 	if err != nil {
-		return fmt.Errorf("ari: sweep: channels: %w", err)
+		return annotate("sweep: channels", err)
 	}
 	left := func(id string) bool { return s.ctrl.ids.made(id) && !s.ctrl.ids.mine(id) }
 	swept := 0
@@ -26,7 +25,7 @@ func (s *session) sweep(ctx context.Context) error {
 			continue
 		}
 		if err := ch.Stop(ctx); err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("ari: sweep: %w", err)
+			return annotate("sweep", err)
 		}
 		swept++
 	}
@@ -35,7 +34,7 @@ func (s *session) sweep(ctx context.Context) error {
 			continue
 		}
 		if err := br.Stop(ctx); err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("ari: sweep: %w", err)
+			return annotate("sweep", err)
 		}
 		swept++
 	}

@@ -292,7 +292,7 @@ func (s *session) restoreApp(ctx context.Context, app string) error {
 	}
 	if filter != nil {
 		if err := s.api.setEventFilter(ctx, app, filter); err != nil && !s.refused(err, "event filter of "+app) {
-			return fmt.Errorf("ari: resync: event filter of %s: %w", app, err)
+			return annotate(fmt.Sprintf("resync: event filter of %s", app), err)
 		}
 	}
 	return nil
@@ -309,7 +309,7 @@ func (s *session) resubscribe(ctx context.Context, app string, sources []string)
 			continue
 		}
 		if !isRefusal(err) {
-			return fmt.Errorf("ari: resync: subscribe %s: %w", app, err)
+			return annotate(fmt.Sprintf("resync: subscribe %s", app), err)
 		}
 		if err := s.resubscribeSingly(ctx, app, some); err != nil {
 			return err
@@ -326,7 +326,7 @@ func (s *session) resubscribeSingly(ctx context.Context, app string, sources []s
 			continue
 		}
 		if !s.refused(err, "subscription of "+app+" to "+source) {
-			return fmt.Errorf("ari: resync: subscribe %s to %s: %w", app, source, err)
+			return annotate(fmt.Sprintf("resync: subscribe %s to %s", app, source), err)
 		}
 		if !comesBack(source) {
 			s.wanted.remove(app, []string{source})
@@ -363,7 +363,7 @@ func (s *session) sources(ctx context.Context, app string) (map[string]bool, err
 		return nil, fmt.Errorf("%w: application %s is gone", errMute, app)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ari: resync: application %s: %w", app, err)
+		return nil, annotate(fmt.Sprintf("resync: application %s", app), err)
 	}
 	return has, nil
 }
