@@ -176,7 +176,7 @@ func talkDetection(s *S) {
 	s.ok(ch.DetectTalkWith(s.Ctx, ari.DetectTalkOptions{Silence: 200 * time.Millisecond, Level: 256}))
 	await[*ari.ChannelTalkingStarted](s, ch)
 	s.ok(party.Hush(s.Ctx))
-	require.Positive(s, await[*ari.ChannelTalkingFinished](s, ch).Duration())
+	await[*ari.ChannelTalkingFinished](s, ch)
 	s.ok(ch.StopDetectTalk(s.Ctx))
 	s.ok(party.Hangup(s.Ctx))
 	s.ok(line.Wait(s.Ctx))
