@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -143,39 +142,6 @@ func (g *generator) isFirstEnum(typ string) bool {
 	return false
 }
 
-// place is where the method of an operation stands.
-type place struct {
-	receiver, name string
-	conf           methodConfig
-}
-
-func (g *generator) place(op *operation) (place, error) {
-	conf, ok := g.conf.Operations[op.ID]
-	if ok && conf.Method != "" {
-		receiver, name, _ := strings.Cut(conf.Method, ".")
-		return place{receiver, name, conf}, nil
-	}
-	return g.defaultPlace(op)
-}
-
-// defaultPlace is the place of an operation that isn't named by hand: on the object with the longest path that the
-// operation's path begins with.
-func (g *generator) defaultPlace(op *operation) (place, error) {
-	best := ""
-	for path := range g.conf.Paths {
-		if (op.path == path || strings.HasPrefix(op.path, path+"/")) && len(path) > len(best) {
-			best = path
-		}
-	}
-	if best == "" {
-		if len(op.Tags) != 1 {
-			return place{}, fmt.Errorf("%s has %d tags, want one", op.ID, len(op.Tags))
-		}
-		return place{"Controller", camelID(op.ID), methodConfig{}}, nil
-	}
-	return place{g.conf.Paths[best], camel(op.Nickname), methodConfig{}}, nil
-}
-
 // fileOf is the file of a receiver's methods, without its ending.
 func (g *generator) fileOf(receiver string) string {
 	if file, ok := g.conf.Files[receiver]; ok {
@@ -293,16 +259,6 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 		fmt.Fprintf(b, "func (%s) %s(%s) %s {\n", p.recv(), with, params(arguments, g.optionsName(p)), result)
 	}
 	return g.body(b, op, p, inputs)
-}
-
-// recv is the receiver of a place's method, and recvName its name.
-func (p place) recv() string { return p.recvName() + " *" + p.receiver }
-
-func (p place) recvName() string {
-	if p.receiver == "Controller" {
-		return "c"
-	}
-	return "o"
 }
 
 // passed are the arguments with which X calls XWith.
@@ -440,53 +396,6 @@ func (g *generator) arguments(op *operation, p place, inputs []*input) []argumen
 
 // key is the argument's name in api/methods.yaml.
 func (a *argument) key(p place) string { return p.receiver + "." + p.name + "." + a.name }
-
-// methodDoc writes what a method does, how it fails, and what its arguments are.
-func (g *generator) methodDoc(b *bytes.Buffer, op *operation, p place, args []argument) {
-	goNames := func(text string) string {
-		for _, a := range args {
-			text = strings.ReplaceAll(text, "`"+a.wire+"`", a.name)
-		}
-		return text
-	}
-	doc(b, "", goNames(p.name+" "+lowerFirst(namedErrors(op.Description))))
-	for i, a := range args {
-		if i == 0 {
-			b.WriteString("//\n")
-		}
-		docItem(b, a.name+": "+goNames(a.text))
-	}
-}
-
-// failures are the sentences that say how an operation fails.
-var failures = regexp.MustCompile(`[Ff]ails with [^.]*(\.[^ .][^.]*)*\.( |$)`)
-
-// failure is one of the reasons in such a sentence.
-var failure = regexp.MustCompile(`\b(\d{3}) ((?:only )?(?:if|on)\b[^,]*)`)
-
-// errorNames are package ari's names for statuses.
-var errorNames = map[string]string{
-	"400": "ErrInvalid", "401": "ErrUnauthorized", "403": "ErrForbidden", "404": "ErrNotFound", "409": "ErrConflict",
-	"412": "ErrPreconditionFailed", "413": "ErrTooLarge", "422": "ErrUnprocessable", "500": "ErrInternal", "501": "ErrNotImplemented",
-	"503": "ErrUnavailable",
-}
-
-// namedErrors puts the names of errors in the place of statuses, where a text says with which it fails.
-func namedErrors(text string) string {
-	return failures.ReplaceAllStringFunc(text, func(sentence string) string {
-		return failure.ReplaceAllStringFunc(sentence, func(reason string) string {
-			m := failure.FindStringSubmatch(reason)
-			name, ok := errorNames[m[1]]
-			if !ok {
-				return reason
-			}
-			if m[1] == "409" && strings.Contains(m[2], "not in a Stasis application") {
-				name = "ErrNotInStasis"
-			}
-			return name + " " + m[2]
-		})
-	})
-}
 
 func (g *generator) assign(b *bytes.Buffer, t *genType, inputs []*input, values map[string]string, body bool) {
 	for _, in := range inputs {
