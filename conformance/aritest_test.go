@@ -94,7 +94,7 @@ exten = 1027,1,Answer()
  same = n,Hangup()
 exten = _bcast-.,1,StasisBroadcast(5000,^${EXTEN:6}$,one:two,yes)
  same = n,Goto(after,s,1)
-exten = _19XXX,1,Hangup(${EXTEN:2})
+exten = _19XXX,1,Hangup(${MATH(${EXTEN:2}+0,int)})
 
 [after]
 exten = s,1,UserEvent(After,Status: ${STASISSTATUS})

@@ -181,12 +181,12 @@ func (b *Bridge) tellPeers() {
 			}
 		}
 		peers := strings.Join(names, ",")
-		if ch.Vars["BRIDGEPEER"] != peers {
+		if ch.variable("BRIDGEPEER") != peers {
 			ch.SetVariable("BRIDGEPEER", peers)
 			if len(names) != 1 {
 				callID = ""
 			}
-			if ch.Vars["BRIDGEPVTCALLID"] != callID {
+			if ch.variable("BRIDGEPVTCALLID") != callID {
 				ch.SetVariable("BRIDGEPVTCALLID", callID)
 			}
 		}
@@ -200,7 +200,7 @@ func (ch *Channel) leaveBridge() {
 	if b == nil {
 		return
 	}
-	if ch.Vars["BRIDGEPEER"] != "" {
+	if ch.variable("BRIDGEPEER") != "" {
 		ch.SetVariable("BRIDGEPEER", "")
 	}
 	ch.Bridge, ch.role = nil, nil

@@ -63,8 +63,12 @@ type Channel struct {
 	appData    string
 	created    time.Time
 
-	Vars     map[string]string
-	reported []string // names of variables that events carry, in the order in which they were set
+	shown    place  // in the dialplan, as events and answers show it: where the channel was when it was published last
+	shownApp string // the dialplan application that was published last
+
+	vars      variables
+	functions map[string]string // that were set, and of which nothing comes
+	reported  []string          // names of variables that events carry, in the order in which they were set
 
 	Other     *Channel // the other half of a Local channel
 	half      int      // 1 or 2 for halves of Local channels
@@ -96,7 +100,7 @@ func (p *PBX) NewChannel(tech, dest, name, id string) *Channel {
 	}
 	ch := &Channel{
 		PBX: p, ID: id, linked: id, name: name, Tech: tech, Dest: dest, State: StateDown, Language: "en", format: "ulaw",
-		Context: "default", Exten: "s", Priority: 1, created: p.Now(), Vars: map[string]string{},
+		Context: "default", Exten: "s", Priority: 1, created: p.Now(), functions: map[string]string{},
 	}
 	p.Channels[id] = ch
 	p.ChannelOrder = append(p.ChannelOrder, ch)
@@ -106,14 +110,17 @@ func (p *PBX) NewChannel(tech, dest, name, id string) *Channel {
 
 // Announce tells of the new channel.
 func (ch *Channel) Announce() {
+	ch.shown = ch.place()
 	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.event("ChannelCreated") })
 }
 
 // JSON is the channel as ARI shows it.
-func (ch *Channel) JSON() wire.JSON { return ch.JsonWith(nil) }
+func (ch *Channel) JSON() wire.JSON { return ch.json(false) }
 
-// JsonWith is the channel with given variables instead of those that it usually shows.
-func (ch *Channel) JsonWith(variables map[string]string) wire.JSON {
+// JSONWithVariables is the channel with all its variables instead of those that it usually shows.
+func (ch *Channel) JSONWithVariables() wire.JSON { return ch.json(true) }
+
+func (ch *Channel) json(all bool) wire.JSON {
 	fields := make([]wire.Field, 0, 16)
 	fields = append(fields, wire.F("id", ch.ID), wire.F("name", ch.name), wire.F("state", ch.State))
 	if ch.PBX.Has.protocolID {
@@ -123,7 +130,7 @@ func (ch *Channel) JsonWith(variables map[string]string) wire.JSON {
 		wire.F("caller", ch.Caller.json()),
 		wire.F("connected", ch.connected.json()),
 		wire.F("accountcode", ch.account),
-		wire.F("dialplan", wire.Object(wire.F("context", ch.Context), wire.F("exten", ch.Exten), wire.F("priority", ch.Priority),
+		wire.F("dialplan", wire.Object(wire.F("context", ch.shown.context), wire.F("exten", ch.shown.exten), wire.F("priority", ch.shown.priority),
 			wire.F("app_name", ch.appName), wire.F("app_data", ch.appData))),
 		wire.F("creationtime", ch.created),
 		wire.F("language", ch.Language),
@@ -132,9 +139,9 @@ func (ch *Channel) JsonWith(variables map[string]string) wire.JSON {
 		fields = append(fields, wire.F("caller_rdnis", ch.rdnis))
 	}
 	var shown []wire.Field
-	if variables != nil {
-		for name, value := range variables {
-			shown = append(shown, wire.F(name, value))
+	if all {
+		for _, v := range ch.vars {
+			shown = append(shown, wire.F(v.name(), v.value))
 		}
 		slices.SortFunc(shown, func(a, b wire.Field) int { return strings.Compare(a.Name, b.Name) })
 	} else {
@@ -143,7 +150,7 @@ func (ch *Channel) JsonWith(variables map[string]string) wire.JSON {
 		}
 		for _, name := range ch.reported {
 			if !slices.Contains(ch.PBX.Config.ChannelVars, name) {
-				shown = append(shown, wire.F(name, ch.Vars[name]))
+				shown = append(shown, wire.F(name, ch.variable(name)))
 			}
 		}
 	}
@@ -169,16 +176,33 @@ func (ch *Channel) setState(state string) {
 		return
 	}
 	ch.State = state
-	ch.Emit("ChannelStateChange")
+	ch.publish("ChannelStateChange")
 	ch.PBX.DeviceChanged(ch)
 	ch.PBX.Signal()
 }
 
-func (ch *Channel) emitDialplan() {
-	name, data := ch.appName, ch.appData
-	ch.PBX.ToChannel(ch.ID, func() wire.Event {
-		return ch.PBX.Event("ChannelDialplan", wire.F("dialplan_app", name), wire.F("dialplan_app_data", data), wire.F("channel", ch.JSON()))
-	})
+// A place is one in the dialplan.
+type place struct {
+	context, exten string
+	priority       int
+}
+
+func (ch *Channel) place() place { return place{ch.Context, ch.Exten, ch.Priority} }
+
+// publish tells of the channel as it is now: by the event of that type, if there is one, and by another one if it runs something else in
+// the dialplan than when it was published last. Meanwhile events and answers show the old place.
+func (ch *Channel) publish(typ string, more ...wire.Field) {
+	moved := ch.appName != "" && (ch.shownApp == "" || ch.shown != ch.place())
+	ch.shown, ch.shownApp = ch.place(), ch.appName
+	if typ != "" {
+		ch.Emit(typ, more...)
+	}
+	if moved {
+		name, data := ch.appName, ch.appData
+		ch.PBX.ToChannel(ch.ID, func() wire.Event {
+			return ch.PBX.Event("ChannelDialplan", wire.F("dialplan_app", name), wire.F("dialplan_app_data", data), wire.F("channel", ch.JSON()))
+		})
+	}
 }
 
 // Find is the channel of that id or, as some operations have it, of that name.

@@ -7,9 +7,9 @@ import (
 // A Command is something that a channel in an application does after what it was told before. Commands run one after another;
 // one that takes time holds up those behind it.
 type Command struct {
-	Run  func()            // begins it; finish must be called when it is over
-	End  func(hungup bool) // takes back what was begun, when the channel goes; may be nil
-	done chan error        // for those that are waited for
+	Run  func()     // begins it; finish must be called when it is over
+	End  func()     // takes back what was begun, when the channel goes; may be nil
+	done chan error // for those that are waited for
 }
 
 // ErrHungup is what a command gets that waited on a channel that was hung up.
@@ -41,9 +41,15 @@ func (ch *Channel) Enqueue(c *Command, instant bool) {
 	ch.pump()
 }
 
-// pump runs what is queued.
+// pump runs what is queued, and lets the channel go when all is done that came before, or with, the command to go.
 func (ch *Channel) pump() {
-	if ch.Current != nil || len(ch.queue) == 0 {
+	if ch.Current != nil {
+		return
+	}
+	if len(ch.queue) == 0 {
+		if ch.Stasis != nil && ch.Stasis.next != nil {
+			ch.leaveStasis()
+		}
 		return
 	}
 	c := ch.queue[0]
@@ -61,15 +67,15 @@ func (ch *Channel) Finish(c *Command) {
 }
 
 // flush throws away what is queued, and ends what is running.
-func (ch *Channel) flush(hungup bool) {
+func (ch *Channel) flush() {
 	current, queue := ch.Current, ch.queue
 	ch.Current, ch.queue = nil, nil
 	if current != nil && current.End != nil {
-		current.End(hungup)
+		current.End()
 	}
 	for _, c := range queue {
 		if c.End != nil {
-			c.End(hungup)
+			c.End()
 		}
 		if c.done != nil {
 			c.done <- ErrHungup

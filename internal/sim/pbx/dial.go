@@ -47,10 +47,13 @@ func (d *dialing) after(t time.Duration, f func()) {
 	}))
 }
 
-// call calls the channel's party. A timeout of 0 is none.
+// CallParty calls the channel's party. A timeout of 0 is none.
 func (ch *Channel) CallParty(timeout time.Duration, answered func()) {
 	d := &dialing{ch: ch, dest: ch.Dest, answered: answered}
 	ch.Dial = d
+	if ch.Other != nil {
+		ch.inherit()
+	}
 	d.event("")
 	if timeout > 0 {
 		d.after(timeout, func() {
@@ -172,7 +175,7 @@ func (p *PBX) NewParty(r Party) *Channel {
 	if r.OrigApp {
 		ch.origApp = "AppDial2"
 		ch.appName, ch.appData = "AppDial2", "(Outgoing Line)"
-		ch.emitDialplan()
+		ch.publish("")
 	}
 	if o := r.Originator; o != nil {
 		ch.setConnected(o.Caller)

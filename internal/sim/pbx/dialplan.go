@@ -192,3 +192,9 @@ func (p *PBX) SetExtension(context, pattern string, apps []string) {
 		e.add("", call)
 	}
 }
+
+// hasPriority reports whether an extension has a priority.
+func (d *dialplan) hasPriority(context, exten string, priority int) bool {
+	e := d.find(context, exten)
+	return e != nil && priority >= 1 && priority <= len(e.steps)
+}

@@ -56,7 +56,7 @@ func (ch *Channel) Speak(d time.Duration) {
 			r.heard(d)
 		}
 	}
-	setting, ok := ch.Vars["TALK_DETECT(set)"]
+	setting, ok := ch.functions["TALK_DETECT(set)"]
 	if !ok {
 		return
 	}

@@ -7,7 +7,10 @@ import (
 
 // Lookup reads a variable, a variable of the channel's own, a global one, or one of the functions that are known.
 func (ch *Channel) Lookup(name string) (string, bool) {
-	if v, ok := ch.Vars[name]; ok {
+	if v, ok := ch.vars.get(name); ok {
+		return v, true
+	}
+	if v, ok := ch.functions[name]; ok {
 		return v, true
 	}
 	switch name {

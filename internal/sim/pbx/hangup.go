@@ -70,24 +70,30 @@ func (ch *Channel) Hangup(h Hangup) {
 			d.event(dialStatus(h))
 		}
 	}
-	ch.flush(true)
+	ch.flush()
 	ch.leaveBridge()
-	ch.LeaveStasis(true)
+	ch.endStasis()
 	if b := ch.Broadcast; b != nil {
 		b.over()
 	}
 	if r := ch.Run; r != nil {
-		r.end()
 		ch.PBX.ToChannel(ch.ID, func() wire.Event {
 			return ch.PBX.BlobEvent("ChannelHangupRequest", []wire.Field{wire.F("cause", 16), wire.F("soft", true)}, wire.F("channel", ch.JSON()))
 		})
+		r.end()
 	}
 	ch.appName, ch.appData = ch.origApp, ""
 	if ch.origApp != "" {
 		ch.appData = "(Outgoing Line)"
 	}
 	if o := ch.Other; o != nil {
-		o.Hangup(Hangup{Cause: ch.cause})
+		// A half that was never called runs nothing that could be asked to end.
+		idle := o.half == 2 && o.Run == nil && o.Stasis == nil
+		cause := ch.cause
+		if idle {
+			cause = 0
+		}
+		o.Hangup(Hangup{Cause: cause, Silent: idle})
 	}
 	for _, sn := range slices.Clone(ch.Snoops) {
 		sn.Hangup(Hangup{Silent: true})
@@ -107,13 +113,11 @@ func (ch *Channel) destroy() {
 	}
 	delete(p.Channels, ch.ID)
 	p.ChannelOrder = slices.DeleteFunc(p.ChannelOrder, func(o *Channel) bool { return o == ch })
-	p.ToChannel(ch.ID, func() wire.Event {
-		fields := []wire.Field{wire.F("cause", ch.cause), wire.F("cause_txt", causeText(ch.cause))}
-		if ch.techCause != 0 && p.Has.techCause {
-			fields = append(fields, wire.F("tech_cause", ch.techCause))
-		}
-		return ch.event("ChannelDestroyed", fields...)
-	})
+	fields := []wire.Field{wire.F("cause", ch.cause), wire.F("cause_txt", causeText(ch.cause))}
+	if ch.techCause != 0 && p.Has.techCause {
+		fields = append(fields, wire.F("tech_cause", ch.techCause))
+	}
+	ch.publish("ChannelDestroyed", fields...)
 	p.ForgetChannel(ch.ID)
 	p.DeviceChanged(ch)
 	if ch.talk != nil {

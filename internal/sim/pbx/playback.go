@@ -230,7 +230,7 @@ func (p *PBX) PlayOnChannel(ch *Channel, pb *Playback) wire.JSON {
 	answer := pb.JSON()
 	pb.cmd = &Command{
 		Run: pb.start,
-		End: func(bool) {
+		End: func() {
 			// The command is no longer the channel's, so that nothing is left to be finished.
 			if pb.State != "queued" {
 				pb.Stop("failed")

@@ -103,7 +103,7 @@ func (p *PBX) Record(r *Recording) wire.JSON {
 	}
 	r.cmd = &Command{
 		Run: r.start,
-		End: func(bool) {
+		End: func() {
 			if r.State != "queued" {
 				r.Finish()
 				return

@@ -11,14 +11,15 @@ import (
 
 // A Run is a channel's way through the dialplan.
 type Run struct {
-	Ch     *Channel
-	steps  []Step // instead of an extension's
-	timer  *time.Timer
-	jumped bool
-	over   bool
-	NoEnd  bool  // it has no extension h
-	read   *read // digits that it waits for
-	echoes bool  // what comes
+	Ch        *Channel
+	steps     []Step // instead of an extension's
+	timer     *time.Timer
+	jumped    bool
+	over      bool
+	NoEnd     bool  // it has no extension h
+	read      *read // digits that it waits for
+	answering bool  // it waits for media after it has answered
+	echoes    bool  // what comes
 }
 
 // A read is a wait for digits.
@@ -32,14 +33,14 @@ type read struct {
 func (ch *Channel) StartDialplan(context, exten string, priority int) {
 	ch.Run = &Run{Ch: ch}
 	ch.Context, ch.Exten, ch.Priority = context, exten, priority
-	ch.Run.Next()
+	ch.Run.next()
 }
 
 // StartSteps lets the channel run steps as if they were an extension's.
 func (ch *Channel) StartSteps(context, exten string, steps []Step) {
 	ch.Run = &Run{Ch: ch, steps: steps}
 	ch.Context, ch.Exten, ch.Priority = context, exten, 1
-	ch.Run.Next()
+	ch.Run.next()
 }
 
 // end ends the run when the channel is hung up. What the context's extension h does that takes no time is done.
@@ -59,7 +60,7 @@ func (r *Run) end() {
 		ch.appName, ch.appData = s.App, ch.expand(s.Data)
 		switch s.App {
 		case "UserEvent", "Set", "NoOp":
-			ch.emitDialplan()
+			ch.publish("")
 			last.execute(s.App, ch.appData)
 		default:
 			return
@@ -70,6 +71,10 @@ func (r *Run) end() {
 
 // digit is a digit that came while the dialplan runs.
 func (r *Run) digit(digit string) {
+	if r.answering {
+		r.timer.Stop()
+		r.advance()
+	}
 	if r.echoes {
 		r.Ch.write(digit)
 	}
@@ -95,17 +100,17 @@ func (r *Run) endRead() {
 	r.advance()
 }
 
-// GoTo continues somewhere else.
-func (r *Run) GoTo(context, exten string, priority int) {
+// goTo continues somewhere else.
+func (r *Run) goTo(context, exten string, priority int) {
 	r.steps = nil
 	r.Ch.Context, r.Ch.Exten, r.Ch.Priority = context, exten, priority
 }
 
-// Next runs the step at the channel's place, and those behind it until one takes time.
-func (r *Run) Next() {
+// next runs the step at the channel's place, and those behind it until one takes time.
+func (r *Run) next() {
 	for count := 0; !r.over && !r.Ch.Hungup; count++ {
 		if count == 10000 { // a loop that never waits
-			r.Ch.Hangup(Hangup{Cause: 16, Silent: true})
+			r.Ch.Hangup(Hangup{Silent: true})
 			return
 		}
 		steps := r.steps
@@ -117,12 +122,12 @@ func (r *Run) Next() {
 		}
 		n := r.Ch.Priority
 		if n < 1 || n > len(steps) {
-			r.Ch.Hangup(Hangup{Cause: 16, Silent: true})
+			r.Ch.Hangup(Hangup{Silent: true})
 			return
 		}
 		s := steps[n-1]
 		r.Ch.appName, r.Ch.appData = s.App, r.Ch.expand(s.Data)
-		r.Ch.emitDialplan()
+		r.Ch.publish("")
 		if !r.execute(s.App, r.Ch.appData) {
 			return
 		}
@@ -135,9 +140,10 @@ func (r *Run) Next() {
 
 // advance goes on behind a step that took time.
 func (r *Run) advance() {
+	r.answering = false
 	if !r.over && !r.Ch.Hungup {
 		r.Ch.Priority++
-		r.Next()
+		r.next()
 	}
 }
 
@@ -151,8 +157,7 @@ func (r *Run) execute(app, data string) bool {
 	ch := r.Ch
 	switch app {
 	case "Answer":
-		ch.Answer()
-		return !ch.Hungup
+		return r.answer()
 	case "Ringing":
 		ch.Ringing()
 	case "Progress":
@@ -215,6 +220,22 @@ func (r *Run) execute(app, data string) bool {
 	return true
 }
 
+// answerWait is how long the dialplan's Answer waits for media.
+const answerWait = 500 * time.Millisecond
+
+// answer answers, and waits until media or a digit come, as media of telephones do at once. None come from the other half of a Local
+// channel.
+func (r *Run) answer() bool {
+	ch := r.Ch
+	up := ch.State == StateUp
+	ch.Answer()
+	if !up && ch.Other != nil && !ch.Hungup {
+		r.answering = true
+		return r.pause(answerWait)
+	}
+	return !ch.Hungup
+}
+
 // refuse lets a channel be busy or congested.
 func (r *Run) refuse(app string) {
 	ch := r.Ch
@@ -249,7 +270,7 @@ func (r *Run) jump(data string) bool {
 	if !ok {
 		priority = 0
 	}
-	r.GoTo(context, exten, priority)
+	r.goTo(context, exten, priority)
 	r.jumped = true
 	return true
 }

@@ -11,11 +11,12 @@ import (
 type stasis struct {
 	app    *applications.App
 	bridge *Bridge // that the application was subscribed to on the channel's behalf
-	Left   func()  // what comes when it has left without being hung up
+	left   func()  // what the dialplan goes on with when the channel has left; nil where there is none
+	next   *place  // where it will go on in the dialplan when it has done what it was told; zero values are as they are
 }
 
-// enterStasis puts the channel into an application. It reports whether there is such an application; left is called when the
-// channel has left it otherwise than by a hangup.
+// enterStasis puts the channel into an application. It reports whether there is such an application; left is what the dialplan goes on
+// with when the channel has left it for no other place.
 func (ch *Channel) enterStasis(name string, args []string, left func()) bool {
 	ch.setStasisStatus("")
 	a := ch.PBX.Active(name)
@@ -23,7 +24,7 @@ func (ch *Channel) enterStasis(name string, args []string, left func()) bool {
 		ch.setStasisStatus("FAILED")
 		return false
 	}
-	ch.Stasis = &stasis{app: a, Left: left}
+	ch.Stasis = &stasis{app: a, left: left}
 	a.SubscribeChannel(ch.ID)
 	ch.stasisStart(a, args)
 	return true
@@ -38,7 +39,7 @@ func (ch *Channel) stasisStart(a *applications.App, args []string) {
 }
 
 func (ch *Channel) setStasisStatus(status string) {
-	ch.Vars["STASISSTATUS"] = status
+	ch.vars.set("STASISSTATUS", status)
 	ch.varset("STASISSTATUS", status)
 }
 
@@ -50,22 +51,58 @@ func (ch *Channel) stasisEnd(a *applications.App) {
 	ch.PBX.Signal()
 }
 
-// LeaveStasis takes the channel out of its application.
-func (ch *Channel) LeaveStasis(hungup bool) {
+// endStasis takes the channel out of its application, since it is hung up.
+func (ch *Channel) endStasis() {
 	s := ch.Stasis
 	if s == nil {
 		return
 	}
-	ch.flush(hungup)
-	if !hungup {
-		ch.leaveBridge()
-	}
+	ch.flush()
 	ch.Stasis = nil
 	ch.stasisEnd(s.app)
 	ch.setStasisStatus("SUCCESS")
-	if !hungup && s.Left != nil {
-		s.Left()
+}
+
+// Continue lets the channel leave its application for the dialplan when it has done what it was told before. A context and an extension
+// of "" and a priority of 0 stand for the next priority of the place where it is.
+func (ch *Channel) Continue(context, exten string, priority int) {
+	ch.Do(func() {
+		if s := ch.Stasis; s != nil {
+			ch.leaveBridge()
+			s.next = &place{context, exten, priority}
+		}
+	})
+}
+
+// leaveStasis lets the channel go on in the dialplan, where it is or somewhere else. A channel that didn't come from there is told to have
+// left only when it has come back from the dialplan, that is never, unless there is no such place.
+func (ch *Channel) leaveStasis() {
+	s := ch.Stasis
+	ch.Stasis, ch.Broadcast = nil, nil
+	ch.stasisEnd(s.app)
+	somewhere := *s.next != place{}
+	if ch.Run != nil {
+		ch.setStasisStatus("SUCCESS")
+		if somewhere {
+			ch.Run.goTo(s.next.context, s.next.exten, s.next.priority)
+			ch.Run.next()
+		} else {
+			s.left()
+		}
+		return
 	}
+	if somewhere {
+		ch.Context, ch.Exten, ch.Priority = s.next.context, s.next.exten, s.next.priority
+	} else {
+		ch.Priority++
+	}
+	if !ch.PBX.Dialplan.hasPriority(ch.Context, ch.Exten, ch.Priority) {
+		ch.setStasisStatus("SUCCESS")
+		ch.Hangup(Hangup{Silent: true})
+		return
+	}
+	ch.Run = &Run{Ch: ch, NoEnd: true}
+	ch.Run.next()
 }
 
 func (ch *Channel) Move(name string, args []string) {
@@ -92,20 +129,19 @@ func (ch *Channel) Move(name string, args []string) {
 	}
 }
 
-// RunStasis is what a channel does that is to enter an application without a dialplan: left is what comes afterwards.
-func (ch *Channel) RunStasis(name, args string, dialplanEvent bool, left func()) {
+// RunStasis is what a channel does that is to enter an application without a dialplan.
+func (ch *Channel) RunStasis(name, args string) {
 	ch.appName, ch.appData = "Stasis", name
 	if args != "" {
 		ch.appData += "," + args
 	}
-	if dialplanEvent {
-		ch.emitDialplan()
-	}
-	if !ch.enterStasis(name, SplitArgs(args), left) {
-		ch.Hangup(Hangup{Cause: 16, Silent: true})
+	ch.publish("")
+	if !ch.enterStasis(name, SplitArgs(args), nil) {
+		ch.Hangup(Hangup{Silent: true})
 	}
 }
 
+// SplitArgs splits the arguments of an application.
 func SplitArgs(args string) []string {
 	if args == "" {
 		return nil

@@ -1,15 +1,44 @@
 package pbx
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/ari-go/ari/internal/sim/wire"
 )
 
+// A Variable is one that is to be set, and whether events carry it.
 type Variable struct {
 	Name, Value string
 	Report      bool
+}
+
+// A variable is one of a channel. Underscores in front of its name say that channels that this one makes inherit it; they are no part of
+// the name by which it is read.
+type variable struct{ full, value string }
+
+func (v variable) name() string { return strings.TrimLeft(v.full, "_") }
+
+// A variables is all that a channel has, the newest first.
+type variables []variable
+
+func (vs variables) get(name string) (string, bool) {
+	for _, v := range vs {
+		if v.name() == name {
+			return v.value, true
+		}
+	}
+	return "", false
+}
+
+func (vs *variables) set(full, value string) {
+	v := variable{full, value}
+	*vs = slices.Insert(slices.DeleteFunc(*vs, func(old variable) bool { return old.name() == v.name() }), 0, v)
+}
+
+func (vs *variables) unset(name string) {
+	*vs = slices.DeleteFunc(*vs, func(old variable) bool { return old.name() == name })
 }
 
 // varset tells that a variable was set.
@@ -21,7 +50,10 @@ func (ch *Channel) varset(name, value string) {
 
 // SetVariable sets a variable, or what a dialplan function writes.
 func (ch *Channel) SetVariable(name, value string) {
+	name = strings.TrimSpace(name)
 	switch name {
+	case "":
+		return
 	case "CALLERID(num)", "CALLERID(number)":
 		ch.Caller.Number = value
 	case "CALLERID(name)":
@@ -42,11 +74,10 @@ func (ch *Channel) SetVariable(name, value string) {
 		return
 	default:
 		if strings.Contains(name, "(") { // another function: that it was called is kept, but nothing comes of it
-			ch.Vars[name] = value
+			ch.functions[name] = value
 			return
 		}
-		name = strings.TrimLeft(name, "_") // inherited variables
-		ch.Vars[name] = value
+		ch.vars.set(name, value)
 		ch.varset(name, value)
 		return
 	}
@@ -55,14 +86,16 @@ func (ch *Channel) SetVariable(name, value string) {
 
 // SetReported sets a variable, and whether events carry it.
 func (ch *Channel) SetReported(v Variable) {
-	ch.report(strings.TrimLeft(v.Name, "_"), v.Report)
+	if name := strings.TrimLeft(strings.TrimSpace(v.Name), "_"); name != "" {
+		ch.report(name, v.Report)
+	}
 	ch.SetVariable(v.Name, v.Value)
 }
 
 // UnsetVariable removes a variable.
 func (ch *Channel) UnsetVariable(name string) {
-	if !strings.Contains(name, "(") {
-		delete(ch.Vars, name)
+	if name = strings.TrimSpace(name); !strings.Contains(name, "(") {
+		ch.vars.unset(name)
 		ch.varset(name, "")
 	}
 }
@@ -83,14 +116,17 @@ func (ch *Channel) variable(name string) string {
 	return value
 }
 
-// Inherit gives the second half of a Local channel the variables of the first, when it is called.
-func (ch *Channel) Inherit(variables []Variable) {
-	if ch.Other != nil {
-		for _, v := range variables {
-			if !strings.Contains(v.Name, "(") {
-				ch.Other.SetReported(v)
-			}
-		}
+// inherit gives the second half of a Local channel the variables of the first, when it is called: all of them, the newest first.
+func (ch *Channel) inherit() {
+	for _, v := range ch.vars {
+		ch.Other.SetVariable(v.full, v.value)
+	}
+}
+
+// Set sets variables without a word.
+func (ch *Channel) Set(variables map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		ch.vars.set(name, variables[name])
 	}
 }
 

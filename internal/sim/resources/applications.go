@@ -113,7 +113,7 @@ func filterList(body map[string]json.RawMessage, member string) (f applications.
 	}
 	types := make([]string, len(items))
 	for i, item := range items {
-		if item.Type == nil {
+		if item.Type == nil || *item.Type == "" {
 			return applications.Filter{}, false
 		}
 		types[i] = *item.Type

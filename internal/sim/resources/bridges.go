@@ -39,6 +39,13 @@ func (o *operations) BridgesCreate(w http.ResponseWriter, r *http.Request, q gen
 	body := argsOf(r).body
 	o.locked(w, http.StatusOK, func() (wire.JSON, *apiError) {
 		b, err := o.createBridge(deref(q.BridgeID), deref(q.Name), deref(q.Type))
+		if err != nil && err.status == http.StatusInternalServerError && o.p.Has.DuplicateBridge {
+			id := deref(q.BridgeID)
+			if id == "" {
+				id = "(null)"
+			}
+			return nil, failed(err.status, err.message+". Possible duplicate bridge id '"+id+"'")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -157,9 +164,6 @@ func (o *operations) BridgesRecord(w http.ResponseWriter, _ *http.Request, id st
 		if format := deref(q.RecorderFormat); format != "" && !media.Codecs[format] {
 			return nil, failed(http.StatusUnprocessableEntity, "specified recorder_format is unknown on this system")
 		}
-		if deref(q.MaxDurationSeconds) < 0 || deref(q.MaxSilenceSeconds) < 0 {
-			return nil, errRecording
-		}
 		rec, err := o.checkRecording(q.Name, q.Format, q.MaxDurationSeconds, q.MaxSilenceSeconds, string(deref(q.IfExists)), string(deref(q.TerminateOn)))
 		if err != nil {
 			return nil, err
@@ -271,17 +275,8 @@ func (o *operations) createBridge(id, name, types string) (*pbx.Bridge, *apiErro
 			video = "single"
 		}
 	}
-	switch {
-	case mixing && holding:
+	if mixing == holding {
 		return nil, failed(http.StatusInternalServerError, "Unable to create bridge")
-	case !mixing && !holding:
-		if !o.p.Has.DuplicateBridge {
-			return nil, failed(http.StatusInternalServerError, "Unable to create bridge")
-		}
-		if id == "" {
-			id = "(null)"
-		}
-		return nil, failed(http.StatusInternalServerError, "Unable to create bridge. Possible duplicate bridge id '"+id+"'")
 	}
 	kind := "mixing"
 	if holding {

@@ -33,7 +33,7 @@ func (o *operations) ChannelsSendDTMF(w http.ResponseWriter, _ *http.Request, id
 			duration = milliseconds(q.Duration)
 		}
 		var timer *time.Timer
-		c := &pbx.Command{End: func(bool) {
+		c := &pbx.Command{End: func() {
 			if timer != nil {
 				timer.Stop()
 			}
@@ -172,6 +172,12 @@ func (o *operations) play(w http.ResponseWriter, r *http.Request, id string, q p
 // ChannelsRecord records a channel.
 func (o *operations) ChannelsRecord(w http.ResponseWriter, _ *http.Request, id string, q gen.ChannelsRecordParams) {
 	o.locked(w, http.StatusCreated, func() (wire.JSON, *apiError) {
+		switch {
+		case deref(q.MaxDurationSeconds) < 0:
+			return nil, failed(http.StatusBadRequest, "max_duration_seconds cannot be negative")
+		case deref(q.MaxSilenceSeconds) < 0:
+			return nil, failed(http.StatusBadRequest, "max_silence_seconds cannot be negative")
+		}
 		ch, err := o.controlled(id) // In whatever state.
 		if err != nil {
 			return nil, err
@@ -199,19 +205,13 @@ func (o *operations) checkRecording(name, format string, duration, silence *int,
 	}
 	exists := failed(http.StatusConflict, "Recording '"+name+"' already exists and can not be overwritten")
 	switch {
-	case name == "":
-		return nil, failed(http.StatusBadRequest, "Recording name is required")
-	case deref(duration) < 0:
-		return nil, failed(http.StatusBadRequest, "max_duration_seconds cannot be negative")
-	case deref(silence) < 0:
-		return nil, failed(http.StatusBadRequest, "max_silence_seconds cannot be negative")
 	case terminateOn != "" && terminateOn != "none" && terminateOn != "any" && terminateOn != "*" && terminateOn != "#":
 		return nil, failed(http.StatusBadRequest, "terminateOn invalid")
 	case ifExists != "" && ifExists != "fail" && ifExists != "overwrite" && ifExists != "append":
 		return nil, failed(http.StatusBadRequest, "ifExists invalid")
 	case !media.Formats[format]:
 		return nil, failed(http.StatusUnprocessableEntity, "specified format is unknown on this system")
-	case strings.Contains("/"+name+"/", "/../"):
+	case name == "", strings.Contains("/"+name+"/", "/../"), deref(duration) < 0, deref(silence) < 0:
 		return nil, errRecording
 	case o.p.Live[name] != nil:
 		return nil, exists

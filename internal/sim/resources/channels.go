@@ -11,13 +11,14 @@ import (
 )
 
 var (
-	errNoChannel  = failed(http.StatusNotFound, "Channel not found")
-	errNotStasis  = failed(http.StatusConflict, "Channel not in Stasis application")
-	errWrongState = failed(http.StatusPreconditionFailed, "Channel in invalid state")
-	errDuplicate  = failed(http.StatusConflict, "Channel with given unique ID already exists")
-	errAllocation = failed(http.StatusInternalServerError, "")
-	errFormats    = failed(http.StatusBadRequest, "Originator and formats can't both be specified")
-	errIDTooLong  = failed(http.StatusBadRequest, "Uniqueid length exceeds maximum of 149")
+	errNoChannel     = failed(http.StatusNotFound, "Channel not found")
+	errNoSuchChannel = failed(http.StatusNotFound, "Provided channel was not found")
+	errNotStasis     = failed(http.StatusConflict, "Channel not in Stasis application")
+	errWrongState    = failed(http.StatusPreconditionFailed, "Channel in invalid state")
+	errDuplicate     = failed(http.StatusConflict, "Channel with given unique ID already exists")
+	errAllocation    = failed(http.StatusInternalServerError, "")
+	errFormats       = failed(http.StatusBadRequest, "Originator and formats can't both be specified")
+	errIDTooLong     = failed(http.StatusBadRequest, "Uniqueid length exceeds maximum of 149")
 )
 
 const maxID = 149
@@ -134,12 +135,19 @@ func (o *operations) ChannelsContinueInDialplan(w http.ResponseWriter, _ *http.R
 			return nil, err
 		}
 		context, exten, priority := deref(q.Context), deref(q.Extension), deref(q.Priority)
-		somewhere := context != "" || exten != "" || priority != 0 || deref(q.Label) != ""
+		if context == "" && exten == "" && priority == 0 && deref(q.Label) == "" {
+			ch.Continue("", "", 0)
+			return nil, nil
+		}
+		switch {
+		case exten != "":
+		case context != "":
+			exten = "s" // A context alone means its start.
+		default:
+			exten = ch.Exten
+		}
 		if context == "" {
 			context = ch.Context
-		}
-		if exten == "" {
-			exten = ch.Exten
 		}
 		if label := deref(q.Label); label != "" {
 			n, ok := o.p.Dialplan.Priority(context, exten, label)
@@ -148,31 +156,7 @@ func (o *operations) ChannelsContinueInDialplan(w http.ResponseWriter, _ *http.R
 			}
 			priority = n
 		}
-		if priority == 0 && somewhere {
-			priority = 1
-		}
-		// It doesn't wait until a playback has ended: that is ended instead.
-		left := ch.Stasis.Left
-		ch.Stasis.Left = nil
-		ch.LeaveStasis(false)
-		switch {
-		case !somewhere && ch.Run != nil:
-			left()
-		case ch.Run != nil:
-			ch.Run.GoTo(context, exten, priority)
-			ch.Run.Next()
-		case o.p.Dialplan.Has(context, exten):
-			ch.Run = &pbx.Run{Ch: ch, NoEnd: true}
-			ch.Run.GoTo(context, exten, priority)
-			ch.Run.Next()
-		case o.p.Dialplan.Has(context, "s"):
-			ch.Run = &pbx.Run{Ch: ch, NoEnd: true}
-			ch.Run.GoTo(context, "s", 1)
-			ch.Run.Next()
-		default:
-			ch.Context, ch.Exten, ch.Priority = context, exten, max(priority, 1)
-			ch.Hangup(pbx.Hangup{Cause: 16, Silent: true})
-		}
+		ch.Continue(context, exten, max(priority, 1))
 		return nil, nil
 	})
 }

@@ -17,7 +17,7 @@ func (o *operations) ChannelsGetChannelVar(w http.ResponseWriter, _ *http.Reques
 		}
 		ch := o.p.Find(id)
 		if ch == nil {
-			return nil, failed(http.StatusNotFound, "Provided channel was not found")
+			return nil, errNoSuchChannel
 		}
 		value, err := readVariable(ch, q.Variable)
 		if err != nil {
@@ -48,7 +48,7 @@ func (o *operations) ChannelsGetChannelVars(w http.ResponseWriter, r *http.Reque
 		}
 		ch := o.p.Find(id)
 		if ch == nil {
-			return nil, failed(http.StatusNotFound, "Provided channel was not found")
+			return nil, errNoSuchChannel
 		}
 		var values []wire.Field
 		for _, name := range names {
@@ -68,7 +68,7 @@ func (o *operations) ChannelsSetChannelVar(w http.ResponseWriter, r *http.Reques
 		fail(w, http.StatusBadRequest, "Variable name is required")
 		return
 	}
-	o.setVariables(w, r, id, []pbx.Variable{{Name: q.Variable, Value: deref(q.Value), Report: deref(q.ReportEvents)}}, q.Value == nil)
+	o.setVariables(w, r, id, errNoChannel, []pbx.Variable{{Name: q.Variable, Value: deref(q.Value), Report: deref(q.ReportEvents)}}, q.Value == nil)
 }
 
 // ChannelsSetChannelVars sets several variables.
@@ -78,14 +78,17 @@ func (o *operations) ChannelsSetChannelVars(w http.ResponseWriter, r *http.Reque
 		respond(w, 0, nil, bad)
 		return
 	}
-	o.setVariables(w, r, id, vars, false)
+	o.setVariables(w, r, id, errNoSuchChannel, vars, false)
 }
 
-// setVariables sets variables or, if it is said so, removes them.
-func (o *operations) setVariables(w http.ResponseWriter, r *http.Request, id string, vars []pbx.Variable, unset bool) {
+// setVariables sets variables or, if it is said so, removes them. The two operations word it in their own ways if there is no channel.
+func (o *operations) setVariables(w http.ResponseWriter, r *http.Request, id string, missing *apiError, vars []pbx.Variable, unset bool) {
 	p := o.p
 	p.Mu.Lock()
 	ch, bad := o.controlled(id)
+	if bad == errNoChannel {
+		bad = missing
+	}
 	if bad != nil {
 		p.Mu.Unlock()
 		respond(w, 0, nil, bad)

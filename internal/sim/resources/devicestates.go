@@ -19,7 +19,10 @@ func (o *operations) deviceJSON(name string) wire.JSON {
 	return wire.Object(wire.F("name", name), wire.F("state", state))
 }
 
-var errNotOurDevice = failed(http.StatusConflict, "Uncontrolled device specified")
+var (
+	errNotOurDevice = failed(http.StatusConflict, "Uncontrolled device specified")
+	errNoDeviceName = failed(http.StatusNotFound, "Device name is missing")
+)
 
 // DeviceStatesList lists the devices that ARI controls.
 func (o *operations) DeviceStatesList(w http.ResponseWriter, _ *http.Request) {
@@ -43,6 +46,9 @@ func (o *operations) DeviceStatesUpdate(w http.ResponseWriter, _ *http.Request, 
 		if !strings.HasPrefix(name, pbx.StasisDevice) {
 			return nil, errNotOurDevice
 		}
+		if name == pbx.StasisDevice {
+			return nil, errNoDeviceName
+		}
 		state := gen.DeviceStateState(q.DeviceState)
 		if !state.Valid() || state == "UNKNOWN" {
 			return nil, failed(http.StatusInternalServerError, "Unknown device")
@@ -57,6 +63,9 @@ func (o *operations) DeviceStatesDelete(w http.ResponseWriter, _ *http.Request, 
 	o.locked(w, http.StatusNoContent, func() (wire.JSON, *apiError) {
 		if !strings.HasPrefix(name, pbx.StasisDevice) {
 			return nil, errNotOurDevice
+		}
+		if name == pbx.StasisDevice {
+			return nil, errNoDeviceName
 		}
 		if _, ok := o.p.Devices[name]; ok {
 			if o.p.Config.Version.Major < 20 { // Newer versions don't tell.

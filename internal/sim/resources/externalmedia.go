@@ -2,7 +2,6 @@ package resources
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"regexp"
@@ -45,10 +44,10 @@ func (o *operations) ChannelsExternalMedia(w http.ResponseWriter, r *http.Reques
 		request := pbx.Party{ID: id, Variables: vars, App: q.App, OrigApp: true}
 		own := m.party(p, &request)
 		ch := p.NewParty(request)
-		maps.Copy(ch.Vars, own)
-		answer := ch.JsonWith(ch.Vars)
+		ch.Set(own)
+		answer := ch.JSONWithVariables()
 		ch.CallParty(30*time.Second, func() {
-			ch.RunStasis(q.App, m.data, false, func() { ch.Hangup(pbx.Hangup{Cause: 16, Silent: true}) })
+			ch.RunStasis(q.App, m.data)
 		})
 		return answer, nil
 	})

@@ -33,7 +33,7 @@ func FuzzRequest(f *testing.F) {
 		p.Connect("a", nobody{}, false)
 		ch := p.NewChannel("PJSIP", "x", "PJSIP/x-1", "c")
 		ch.Answer()
-		ch.RunStasis("a", "", false, func() {})
+		ch.RunStasis("a", "")
 		p.NewBridge("b", "", "mixing", "")
 		p.Mu.Unlock()
 		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://x/", nil)

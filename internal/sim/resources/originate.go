@@ -94,9 +94,6 @@ func (o *operations) originate(w http.ResponseWriter, r *http.Request, q origina
 			return nil, err
 		}
 		p := o.p
-		if err := o.checkIDs(q.id, q.otherID); err != nil {
-			return nil, conflicting(r, err)
-		}
 		var originator *pbx.Channel
 		if q.originator != "" {
 			if originator = p.Find(q.originator); originator == nil {
@@ -115,6 +112,9 @@ func (o *operations) originate(w http.ResponseWriter, r *http.Request, q origina
 				return nil, failed(http.StatusNotFound, "Requested label can not be found")
 			}
 		}
+		if err := o.checkIDs(q.id, q.otherID); err != nil {
+			return nil, conflicting(r, err)
+		}
 		ch := p.NewParty(pbx.Party{
 			Tech: tech, Dest: dest, ID: q.id, OtherID: q.otherID, CallerID: q.callerID, Variables: vars, Originator: originator,
 			App: q.app, OrigApp: true, Formats: q.formats,
@@ -129,10 +129,9 @@ func (o *operations) originate(w http.ResponseWriter, r *http.Request, q origina
 			ch.Hangup(pbx.Hangup{Silent: true})
 			return answer, nil
 		}
-		ch.Inherit(vars)
 		ch.CallParty(originateTimeout(q.timeout), func() {
 			if q.app != "" {
-				ch.RunStasis(q.app, q.appArgs, false, func() { ch.Hangup(pbx.Hangup{Cause: 16, Silent: true}) })
+				ch.RunStasis(q.app, q.appArgs)
 				return
 			}
 			ch.StartDialplan(context, q.extension, priority)
@@ -190,8 +189,7 @@ func (o *operations) ChannelsCreate(w http.ResponseWriter, r *http.Request, q ge
 			return nil, conflicting(r, errAllocation)
 		}
 		answer := ch.JSON()
-		ch.Inherit(vars)
-		ch.RunStasis(q.App, deref(q.AppArgs), true, func() { ch.Hangup(pbx.Hangup{Cause: 16, Silent: true}) })
+		ch.RunStasis(q.App, deref(q.AppArgs))
 		return answer, nil
 	})
 }

@@ -35,17 +35,18 @@ func (o *operations) PlaybacksStop(w http.ResponseWriter, _ *http.Request, id st
 }
 
 // PlaybacksControl pauses, winds and so on.
-func (o *operations) PlaybacksControl(w http.ResponseWriter, _ *http.Request, id string, q gen.PlaybacksControlParams) {
-	if q.Operation == "" {
+func (o *operations) PlaybacksControl(w http.ResponseWriter, r *http.Request, id string, q gen.PlaybacksControlParams) {
+	if _, given := argsOf(r).values["operation"]; !given {
 		fail(w, http.StatusBadRequest, "Missing operation")
 		return
 	}
+	switch q.Operation {
+	case "restart", "pause", "unpause", "reverse", "forward":
+	default:
+		fail(w, http.StatusBadRequest, "Invalid operation "+string(q.Operation))
+		return
+	}
 	o.onPlayback(w, http.StatusNoContent, id, func(pb *pbx.Playback) (wire.JSON, *apiError) {
-		switch q.Operation {
-		case "restart", "pause", "unpause", "reverse", "forward":
-		default:
-			return nil, failed(http.StatusBadRequest, "Invalid operation "+string(q.Operation))
-		}
 		switch {
 		case pb.State == "queued" && q.Operation == "restart":
 			return nil, nil

@@ -23,11 +23,6 @@ func (o *operations) ChannelsSnoopChannelWithID(w http.ResponseWriter, _ *http.R
 
 func (o *operations) snoop(w http.ResponseWriter, id string, q snooping) {
 	o.locked(w, http.StatusOK, func() (wire.JSON, *apiError) {
-		p := o.p
-		ch := p.Find(id)
-		if ch == nil {
-			return nil, failed(http.StatusNotFound, "Provided channel was not found")
-		}
 		for _, d := range []struct{ value, name string }{{q.spy, "spy"}, {q.whisper, "whisper"}} {
 			switch d.value {
 			case "", "none", "in", "out", "both":
@@ -36,11 +31,15 @@ func (o *operations) snoop(w http.ResponseWriter, id string, q snooping) {
 			}
 		}
 		none := func(s string) bool { return s == "" || s == "none" }
+		p := o.p
+		ch := p.Find(id)
 		switch {
 		case none(q.spy) && none(q.whisper):
 			return nil, failed(http.StatusBadRequest, "Direction must be specified for at least spy or whisper")
 		case q.app == "":
 			return nil, failed(http.StatusBadRequest, "Application name is required")
+		case ch == nil:
+			return nil, errNoSuchChannel
 		case len(q.id) > maxID:
 			return nil, errIDTooLong
 		case q.id != "" && p.Channels[q.id] != nil:
@@ -52,10 +51,7 @@ func (o *operations) snoop(w http.ResponseWriter, id string, q snooping) {
 		ch.Snoops = append(ch.Snoops, sn)
 		sn.Announce()
 		answer := sn.JSON()
-		sn.RunStasis(q.app, q.args, true, func() { sn.Hangup(pbx.Hangup{Cause: 16, Silent: true}) })
-		if !sn.Hungup {
-			answer = sn.JSON()
-		}
+		sn.RunStasis(q.app, q.args)
 		return answer, nil
 	})
 }

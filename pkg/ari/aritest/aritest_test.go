@@ -650,7 +650,7 @@ exten = s,1,NoOp()
 	// An application that isn't there leaves the call to the dialplan.
 	srv.Call("4", aritest.WithChannelID("f"), aritest.Into("nobody"))
 	l.await("ChannelVarset f STASISSTATUS=FAILED")
-	l.await("ChannelDestroyed f 16")
+	l.await("ChannelDestroyed f 0")
 	_, err := aritest.Start(aritest.WithSpeed(0))
 	require.Error(t, err)
 }
