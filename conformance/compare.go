@@ -27,7 +27,7 @@ const (
 	dialLull = 650 * time.Millisecond
 	lull     = 150 * time.Millisecond
 	// untilOver is how long short playbacks and the like may take to end.
-	untilOver = 3 * time.Second
+	untilOver = 4 * time.Second
 )
 
 // A Trace is what came of a sequence on one endpoint.
@@ -90,11 +90,11 @@ func Play(ctx context.Context, tb testing.TB, env Env, seq Sequence, prefix stri
 			case err != nil:
 				return trace, errors.Join(ErrDown, err)
 			default:
-				answer = strings.TrimSpace(fmt.Sprintf("%d %s", status, p.body(body)))
+				answer = strings.TrimSpace(fmt.Sprintf("%d %s", status, p.answer(step, body)))
 			}
 		}
 		calm := lull
-		if strings.HasPrefix(step.Path, "/channels") && strings.Contains(step.Query, "Local/") || strings.HasSuffix(step.Path, "/dial") || strings.HasSuffix(step.Path, "/continue") {
+		if strings.HasPrefix(step.Path, "/channels") && strings.Contains(step.Query, "Local/") || strings.HasSuffix(step.Path, "/dial") || strings.HasSuffix(step.Path, "/dtmf") || strings.HasSuffix(step.Path, "/continue") {
 			calm = dialLull
 		}
 		p.settle(ctx, calm)
@@ -323,11 +323,20 @@ func (p *player) entities(event map[string]any) []string {
 	return keys
 }
 
-// body is a body without what is different each time.
-func (p *player) body(body []byte) string {
+// answer is a body without what is different each time, by chance too: how far something has come when the request is answered that began it.
+func (p *player) answer(step Step, body []byte) string {
 	var v any
 	if json.Unmarshal(body, &v) != nil {
 		return p.text(string(body))
+	}
+	if object, ok := v.(map[string]any); ok && step.Method == http.MethodPost {
+		switch {
+		case strings.Contains(step.Path, "/play"), strings.HasSuffix(step.Path, "/record"):
+			delete(object, "state")
+		case strings.Contains(step.Path, "/snoop"), strings.HasSuffix(step.Path, "/externalMedia"):
+			delete(object, "dialplan")
+			delete(object, "state")
+		}
 	}
 	return p.scrub(v)
 }
@@ -360,6 +369,9 @@ func (p *player) scrubValue(name string, v any) any {
 		out := make([]any, len(v))
 		for i, item := range v {
 			out[i] = p.scrubValue(name, item)
+		}
+		if name == "channels" || name == "channel_ids" { // Their order means nothing.
+			slices.SortFunc(out, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		}
 		return out
 	case string:

@@ -147,7 +147,7 @@ func (g *generator) originate(id, exten string) Step {
 
 func (g *generator) newChannel() Step {
 	id := g.one("~c1", "~c2", "~c2", "~c2", "")
-	exten := g.one("1011", "1011", "1011", "1010", "1012", "1013", "1014", "1015", "1016", "1018", "1021", "19016", "19017", "nowhere")
+	exten := g.one("1011", "1011", "1011", "1010", "1012", "1013", "1014", "1015", "1016", "1018", "1020", "1021", "1023", "19016", "19017", "nowhere", "app-~app", "app-~app")
 	switch g.IntN(8) {
 	case 0, 1, 2:
 		return g.originate(g.most("~c2", id), exten)
@@ -185,7 +185,7 @@ func (g *generator) channelCommand() Step {
 	case 7:
 		return Step{Method: g.one("POST", "DELETE"), Path: ch + "/silence"}
 	case 8, 9:
-		return Step{Method: "POST", Path: ch + "/dtmf", Query: query("dtmf", g.one("1", "12#", "x", ""), "between", g.one("", "20"), "duration", g.one("", "50"), "before", g.one("", "50"))}
+		return Step{Method: "POST", Path: ch + "/dtmf", Query: query("dtmf", g.one("1", "12#", "x", ""), "between", g.one("", "200"), "duration", g.one("", "150"), "before", g.one("", "50"))}
 	case 10:
 		return Step{Method: "GET", Path: ch + "/rtp_statistics"}
 	case 11:

@@ -29,7 +29,13 @@ func (ch *Channel) Ringing() {
 
 // Progress tells the other side that there are early media.
 func (ch *Channel) Progress() {
-	if ch.Far != nil && ch.State != StateUp {
+	if ch.State == StateUp || ch.Hungup {
+		return
+	}
+	if ch.Far != nil {
 		ch.Far.Progress()
+	}
+	if o := ch.Other; o != nil && ch.half == 2 && !o.Hungup {
+		o.calleeProgresses()
 	}
 }

@@ -2,7 +2,6 @@ package pbx
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ari-go/ari/internal/sim/wire"
@@ -10,17 +9,22 @@ import (
 
 // A Bridge lets channels hear each other.
 type Bridge struct {
-	p         *PBX
-	ID, Name  string
-	kind      string // "mixing" or "holding"
-	videoMode string
-	sfu       bool
-	created   time.Time
-	Channels  []*Channel // the newest first
-	Vars      map[string]string
-	reported  []string
-	video     string // the channel that everybody sees
-	Moh       string // the music that is played
+	p           *PBX
+	ID, Name    string
+	kind        string // "mixing" or "holding"
+	videoMode   string
+	sfu         bool
+	created     time.Time
+	Channels    []*Channel // the newest first
+	members     []member   // they, and those that Asterisk has made for itself
+	technology  string
+	mediaNeeded bool // digits and media must be seen
+	Vars        map[string]string
+	reported    []string
+	video       string // the channel that everybody sees
+	Moh         string // the music that is played
+	mohEnds     func() // takes away who plays it
+	announcer   func() // takes away who plays to the bridge
 
 	playing *Playback // and those that wait for it
 	queue   []*Playback
@@ -33,31 +37,21 @@ type Role struct {
 	InhibitsConnectedID bool
 }
 
-func (p *PBX) NewBridge(id, name, kind, videoMode string) *Bridge {
+func (p *PBX) NewBridge(id, name, kind, videoMode string, mediaNeeded bool) *Bridge {
 	if id == "" {
 		id = p.Uuid()
 	}
 	b := &Bridge{
-		p: p, ID: id, Name: name, kind: kind, videoMode: "talker", sfu: videoMode == "sfu", created: p.Now(), Vars: map[string]string{},
+		p: p, ID: id, Name: name, kind: kind, mediaNeeded: mediaNeeded, videoMode: "talker", sfu: videoMode == "sfu", created: p.Now(), Vars: map[string]string{},
 	}
 	if videoMode != "" {
 		b.videoMode = videoMode
 	}
+	b.retune()
 	p.Bridges[id] = b
 	p.BridgeOrder = append(p.BridgeOrder, b)
 	p.Signal()
 	return b
-}
-
-func (b *Bridge) technology() string {
-	switch {
-	case b.kind == "holding":
-		return "holding_bridge"
-	case b.sfu || len(b.Channels) > 2:
-		return "softmix"
-	default:
-		return "simple_bridge"
-	}
 }
 
 func (b *Bridge) JSON() wire.JSON {
@@ -67,7 +61,7 @@ func (b *Bridge) JSON() wire.JSON {
 	}
 	fields := []wire.Field{
 		wire.F("id", b.ID),
-		wire.F("technology", b.technology()),
+		wire.F("technology", b.technology),
 		wire.F("bridge_type", b.kind),
 		wire.F("bridge_class", "stasis"),
 		wire.F("creator", "Stasis"),
@@ -124,7 +118,9 @@ func (b *Bridge) Enter(ch *Channel, r *Role) {
 	}
 	ch.Bridge, ch.role = b, r
 	b.Channels = slices.Insert(b.Channels, 0, ch)
+	b.join(member{ch: ch})
 	b.emitWith("ChannelEnteredBridge", ch)
+	b.retune()
 	if b.Moh != "" {
 		Hear(b.Moh, ch)
 	}
@@ -166,33 +162,6 @@ func connect(ch, other *Channel) {
 	}
 }
 
-// tellPeers sets the variables by which channels know whom they are bridged with.
-func (b *Bridge) tellPeers() {
-	if b.kind != "mixing" {
-		return
-	}
-	for _, ch := range b.Channels {
-		var names []string
-		callID := ""
-		for _, o := range b.Channels {
-			if o != ch {
-				names = append(names, o.name)
-				callID = o.ProtocolID
-			}
-		}
-		peers := strings.Join(names, ",")
-		if ch.variable("BRIDGEPEER") != peers {
-			ch.SetVariable("BRIDGEPEER", peers)
-			if len(names) != 1 {
-				callID = ""
-			}
-			if ch.variable("BRIDGEPVTCALLID") != callID {
-				ch.SetVariable("BRIDGEPVTCALLID", callID)
-			}
-		}
-	}
-}
-
 // leaveBridge takes the channel out of its bridge, if it is in one. The application's subscription to the bridge stays when the
 // channel was hung up, as it does with Asterisk.
 func (ch *Channel) leaveBridge() {
@@ -205,12 +174,52 @@ func (ch *Channel) leaveBridge() {
 	}
 	ch.Bridge, ch.role = nil, nil
 	b.Channels = slices.DeleteFunc(b.Channels, func(o *Channel) bool { return o == ch })
+	b.part(member{ch: ch})
 	b.emitWith("ChannelLeftBridge", ch)
+	b.retune()
 	if b.video == ch.ID {
 		b.video = ""
 	}
 	b.tellPeers()
+	if len(b.Channels) == 0 {
+		b.deserted()
+	}
 	b.p.Signal()
+}
+
+// deserted ends what is played to the bridge and recorded of it: Asterisk's own channels don't stay alone.
+func (b *Bridge) deserted() {
+	for len(b.queue) > 0 {
+		b.queue[0].Stop("failed")
+	}
+	if b.playing != nil {
+		b.playing.Stop("failed")
+	}
+	for _, r := range b.p.recordings() {
+		if r.Bridge == b {
+			r.Finish()
+		}
+	}
+	b.StopMusic()
+}
+
+// StartMusic plays music of a class.
+func (b *Bridge) StartMusic(class string) {
+	if b.Moh == "" {
+		b.mohEnds = b.helper("Announcer/ARI_MOH")
+	}
+	b.Moh = Music(class)
+	Hear(b.Moh, b.Channels...)
+}
+
+// StopMusic ends that, and reports whether there was music.
+func (b *Bridge) StopMusic() bool {
+	if b.Moh == "" {
+		return false
+	}
+	b.Moh = ""
+	b.mohEnds()
+	return true
 }
 
 // LeaveForGood is leaving a bridge for none other: the subscription that came with the bridge is taken back too.
@@ -242,17 +251,7 @@ func (b *Bridge) Destroy() {
 	for _, ch := range slices.Clone(b.Channels) {
 		ch.LeaveForGood()
 	}
-	for len(b.queue) > 0 {
-		b.queue[0].Stop("failed")
-	}
-	if b.playing != nil {
-		b.playing.Stop("failed")
-	}
-	for _, r := range p.recordings() {
-		if r.Bridge == b {
-			r.Finish()
-		}
-	}
+	b.deserted()
 	delete(p.Bridges, b.ID)
 	p.BridgeOrder = slices.DeleteFunc(p.BridgeOrder, func(o *Bridge) bool { return o == b })
 	b.Emit("BridgeDestroyed")

@@ -80,6 +80,7 @@ type Channel struct {
 	Far       farEnd     // who is at the other end, or nil
 	Snooped   *Channel   // which one it listens to
 	Snoops    []*Channel // which ones listen to it
+	Muted     bool       // in one direction or both
 	origApp   string     // what it is said to run when it is called: "AppDial2", or nothing
 	Broadcast *broadcast
 	talk      *time.Timer // until it is told that the party has fallen silent
@@ -235,4 +236,12 @@ func (p *PBX) Taken(id string) bool {
 		}
 	}
 	return false
+}
+
+// Mute mutes the channel, or ends that.
+func (ch *Channel) Mute(on bool) {
+	ch.Muted = on
+	if ch.Bridge != nil {
+		ch.Bridge.retune()
+	}
 }

@@ -7,9 +7,10 @@ import (
 // A Command is something that a channel in an application does after what it was told before. Commands run one after another;
 // one that takes time holds up those behind it.
 type Command struct {
-	Run  func()     // begins it; finish must be called when it is over
-	End  func()     // takes back what was begun, when the channel goes; may be nil
-	done chan error // for those that are waited for
+	Run    func()     // begins it; finish must be called when it is over
+	End    func()     // takes back what was begun, when the channel goes; may be nil
+	done   chan error // for those that are waited for
+	sounds bool       // it plays something
 }
 
 // ErrHungup is what a command gets that waited on a channel that was hung up.

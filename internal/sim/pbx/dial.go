@@ -108,6 +108,13 @@ func (ch *Channel) CalleeRings() {
 	d.event("RINGING")
 }
 
+// calleeProgresses tells that there are early media.
+func (ch *Channel) calleeProgresses() {
+	if d := ch.Dial; d != nil && !d.over {
+		d.event("PROGRESS")
+	}
+}
+
 // CalleeAnswers tells that the called party has answered.
 func (ch *Channel) CalleeAnswers() {
 	d := ch.Dial
@@ -166,6 +173,11 @@ func (p *PBX) NewParty(r Party) *Channel {
 	if o := ch.Other; o != nil {
 		o.Announce()
 	}
+	// The application hears of what create does to the channel, and of one half only.
+	a := p.App(r.App)
+	if a != nil && !r.OrigApp {
+		a.SubscribeChannel(ch.ID)
+	}
 	if r.Originator != nil {
 		ch.account, ch.linked = r.Originator.account, r.Originator.linked
 		if ch.Other != nil {
@@ -181,18 +193,18 @@ func (p *PBX) NewParty(r Party) *Channel {
 		ch.setConnected(o.Caller)
 	}
 	if c := ParseCallerID(r.CallerID); c != (Caller{}) {
-		ch.Caller = c
-		ch.Emit("ChannelCallerId", wire.F("caller_presentation", 0), wire.F("caller_presentation_txt", "Presentation Allowed, Not Screened"))
-		ch.connected = c
-		ch.Emit("ChannelConnectedLine")
-		if o := ch.Other; o != nil {
-			o.Caller, o.connected = c, c
+		for _, half := range []*Channel{ch, ch.Other} {
+			if half != nil {
+				half.setCaller(c)
+				half.connected = c
+				half.publish("ChannelConnectedLine")
+			}
 		}
 	}
 	for _, v := range r.Variables {
 		ch.SetReported(v)
 	}
-	if a := p.App(r.App); a != nil {
+	if a != nil && r.OrigApp {
 		a.SubscribeChannel(ch.ID)
 		if ch.Other != nil {
 			a.SubscribeChannel(ch.Other.ID)

@@ -81,10 +81,25 @@ func (d *dialplan) extension(context, pattern string) *extension {
 	return e
 }
 
+// dialplanApps are the names of the applications that are known, by how they may be written.
+var dialplanApps = func() map[string]string {
+	names := map[string]string{}
+	for _, name := range []string{
+		"Answer", "Busy", "Congestion", "Echo", "Goto", "Hangup", "Milliwatt", "MusicOnHold", "NoOp", "Playback", "PlayTones", "Progress", "Read", "Ringing",
+		"SendDTMF", "Set", "Stasis", "StasisBroadcast", "UserEvent", "Wait",
+	} {
+		names[strings.ToLower(name)] = name
+	}
+	return names
+}()
+
 func (e *extension) add(label, call string) {
 	s := Step{label: label, App: call}
 	if m := appCall.FindStringSubmatch(strings.TrimSpace(call)); m != nil {
 		s.App, s.Data = m[1], m[2]
+	}
+	if name, ok := dialplanApps[strings.ToLower(s.App)]; ok {
+		s.App = name
 	}
 	e.steps = append(e.steps, s)
 }

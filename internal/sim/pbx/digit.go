@@ -12,6 +12,10 @@ func (ch *Channel) Digit(digit string) {
 	if ch.Hungup {
 		return
 	}
+	if b := ch.Bridge; b != nil && b.technology == "native_rtp" {
+		b.pass(ch, digit) // Nobody hears what goes past the bridge.
+		return
+	}
 	ch.Emit("ChannelDtmfReceived", wire.F("digit", digit), wire.F("duration_ms", 100))
 	for _, r := range ch.PBX.recordings() {
 		of := r.Ch == ch || r.Bridge != nil && r.Bridge == ch.Bridge
@@ -23,10 +27,15 @@ func (ch *Channel) Digit(digit string) {
 		r.digit(digit)
 	}
 	if b := ch.Bridge; b != nil && b.kind == "mixing" && !ch.role.AbsorbDTMF {
-		for _, o := range b.Channels {
-			if o != ch {
-				o.write(digit)
-			}
+		b.pass(ch, digit)
+	}
+}
+
+// pass brings a digit from one channel to the others.
+func (b *Bridge) pass(from *Channel, digit string) {
+	for _, ch := range b.Channels {
+		if ch != from {
+			ch.write(digit)
 		}
 	}
 }
@@ -56,7 +65,7 @@ func (ch *Channel) Speak(d time.Duration) {
 			r.heard(d)
 		}
 	}
-	setting, ok := ch.functions["TALK_DETECT(set)"]
+	setting, ok := ch.function("TALK_DETECT(set)")
 	if !ok {
 		return
 	}

@@ -10,9 +10,6 @@ func (ch *Channel) Lookup(name string) (string, bool) {
 	if v, ok := ch.vars.get(name); ok {
 		return v, true
 	}
-	if v, ok := ch.functions[name]; ok {
-		return v, true
-	}
 	switch name {
 	case "CALLERID(num)", "CALLERID(number)":
 		return ch.Caller.Number, true

@@ -53,8 +53,8 @@ func (pb *Playback) emit(typ string) {
 }
 
 // length is how long a medium plays, and what kind of end it has.
-func (pb *Playback) length(media string) (d time.Duration, ok, endless, ends bool) {
-	scheme, rest, _ := strings.Cut(media, ":")
+func (pb *Playback) length(uri string) (d time.Duration, ok, endless, ends bool) {
+	scheme, rest, _ := strings.Cut(uri, ":")
 	switch scheme {
 	case "sound":
 		if s := pb.p.Sounds[strings.SplitN(rest, "?", 2)[0]]; s != nil {
@@ -66,13 +66,30 @@ func (pb *Playback) length(media string) (d time.Duration, ok, endless, ends boo
 			return r.duration, true, false, true
 		}
 		return 0, false, false, false
-	case "number", "digits", "characters":
-		return time.Duration(len(rest)) * 500 * time.Millisecond, true, false, true
+	case "number":
+		names, ok := media.Number(rest)
+		return pb.p.total(names), ok, false, ok
+	case "digits":
+		return pb.p.total(media.Digits(rest)), true, false, true
+	case "characters":
+		return pb.p.total(media.Characters(rest)), true, false, true
 	case "tone":
-		return 0, true, true, true
+		ok := media.IsTone(rest)
+		return 0, ok, true, true
 	default:
 		return 0, false, false, false
 	}
+}
+
+// total is how long sounds last, one after another.
+func (p *PBX) total(names []string) time.Duration {
+	var d time.Duration
+	for _, name := range names {
+		if s := p.Sounds[name]; s != nil {
+			d += s.Duration
+		}
+	}
+	return d
 }
 
 // Controllable reports whether the current medium can be paused and the like.
@@ -83,22 +100,30 @@ func (pb *Playback) Controllable() bool {
 
 // start begins the current medium.
 func (pb *Playback) start() {
+	if pb.ch != nil {
+		pb.ch.Progress() // Who isn't answered yet hears it as early media.
+	}
 	pb.State = "playing"
 	pb.played = pb.Offset
 	pb.Offset = 0
 	pb.emit("PlaybackStarted")
-	media := pb.Media[pb.at]
-	_, ok, _, ends := pb.length(media)
+	uri := pb.Media[pb.at]
+	_, ok, _, ends := pb.length(uri)
 	pb.failed = !ok
-	if !ok { // Nobody has heard it.
-		if !ends && pb.at == len(pb.Media)-1 {
-			pb.remove() // Asterisk never tells the end of such a one.
+	if !ok && !ends { // Asterisk never tells the end of such a one.
+		if pb.at == len(pb.Media)-1 {
+			pb.remove()
 			return
 		}
+		pb.at++
+		pb.start()
+		return
+	}
+	if !ok { // Nobody has heard it.
 		pb.next()
 		return
 	}
-	Hear(media, pb.listeners()...)
+	Hear(uri, pb.listeners()...)
 	pb.goOn()
 }
 
@@ -217,8 +242,10 @@ func (pb *Playback) remove() {
 		return
 	}
 	b.playing = nil
+	b.announcer()
 	if len(b.queue) > 0 && b.p.Bridges[b.ID] == b {
 		b.playing, b.queue = b.queue[0], b.queue[1:]
+		b.announcer = b.helper("Announcer/ARI")
 		b.playing.start()
 	}
 }
@@ -229,14 +256,15 @@ func (p *PBX) PlayOnChannel(ch *Channel, pb *Playback) wire.JSON {
 	p.Playbacks[pb.ID] = pb
 	answer := pb.JSON()
 	pb.cmd = &Command{
-		Run: pb.start,
+		sounds: true,
+		Run:    pb.start,
 		End: func() {
 			// The command is no longer the channel's, so that nothing is left to be finished.
-			if pb.State != "queued" {
-				pb.Stop("failed")
-				return
+			if pb.State == "queued" {
+				pb.State = "playing"
+				pb.emit("PlaybackStarted")
 			}
-			pb.remove()
+			pb.Stop("failed")
 		},
 	}
 	ch.Enqueue(pb.cmd, false)
@@ -252,6 +280,7 @@ func (p *PBX) PlayOnBridge(b *Bridge, pb *Playback) wire.JSON {
 		return answer
 	}
 	b.playing = pb
+	b.announcer = b.helper("Announcer/ARI")
 	pb.start()
 	return answer
 }

@@ -29,6 +29,8 @@ type Recording struct {
 	silence  *time.Timer
 	limit    *time.Timer
 	AppendTo bool
+	idle     bool   // nothing comes that could be recorded
+	recorder func() // takes away who records the bridge
 }
 
 // A StoredRecording is one that is there.
@@ -104,17 +106,17 @@ func (p *PBX) Record(r *Recording) wire.JSON {
 	r.cmd = &Command{
 		Run: r.start,
 		End: func() {
-			if r.State != "queued" {
-				r.Finish()
+			switch r.State {
+			case "canceled":
+				r.remove()
 				return
+			case "queued":
+				r.begin()
 			}
-			r.remove()
+			r.Finish()
 		},
 	}
 	r.Ch.Enqueue(r.cmd, false)
-	if r.State == "recording" {
-		answer = r.JSON()
-	}
 	return answer
 }
 
@@ -127,8 +129,31 @@ func (r *Recording) start() {
 		r.fail("Cannot record channel while in bridge")
 		return
 	}
+	if r.Ch == nil {
+		r.recorder = r.Bridge.helper("Recorder/ARI")
+	}
+	if ch := r.Ch; ch != nil && ch.State != StateUp && !ch.Hungup { // Asterisk answers whom it records.
+		ch.Answer()
+		if !ch.hears() {
+			r.limit = r.p.After(answerWait, r.begin)
+			return
+		}
+	}
+	r.begin()
+}
+
+// begin begins to record.
+func (r *Recording) begin() {
+	if r.State == "canceled" {
+		r.remove()
+		return
+	}
 	r.State = "recording"
 	r.began = r.p.Now()
+	r.idle = r.Ch != nil && !r.Ch.hears()
+	if !r.AppendTo || r.p.Stored[r.Name] == nil { // The file is there from the beginning.
+		r.p.Stored[r.Name] = &StoredRecording{Name: r.Name, Format: r.Format}
+	}
 	r.emit("RecordingStarted")
 	if r.Beep {
 		Hear("beep", r.listeners()...)
@@ -161,6 +186,9 @@ func (r *Recording) runs() {
 }
 
 func (r *Recording) arm() {
+	if r.idle {
+		return // Time is counted by what comes.
+	}
 	if r.MaxDuration > 0 {
 		r.limit = r.p.After(max(r.MaxDuration-r.recorded, 0), r.Finish)
 	}
@@ -185,14 +213,24 @@ func (r *Recording) heard(d time.Duration) {
 	}
 }
 
+// elapsed is how much has been recorded since it began or went on.
+func (r *Recording) elapsed() time.Duration {
+	if r.idle {
+		return 0
+	}
+	return r.p.simulated(r.began)
+}
+
+// Pause pauses the recording.
 func (r *Recording) Pause() {
 	if r.State == "recording" {
-		r.recorded += r.p.simulated(r.began)
+		r.recorded += r.elapsed()
 		r.State = "paused"
 		r.disarm()
 	}
 }
 
+// Unpause lets it go on.
 func (r *Recording) Unpause() {
 	if r.State == "paused" {
 		r.State = "recording"
@@ -212,7 +250,7 @@ func (r *Recording) Finish() {
 		return
 	}
 	if r.State == "recording" {
-		r.recorded += r.p.simulated(r.began)
+		r.recorded += r.elapsed()
 	}
 	r.State = "done"
 	stored := &StoredRecording{Name: r.Name, Format: r.Format, duration: r.recorded}
@@ -230,12 +268,13 @@ func (r *Recording) Cancel() {
 		return
 	}
 	if r.State == "recording" {
-		r.recorded += r.p.simulated(r.began)
+		r.recorded += r.elapsed()
 	}
 	if r.State == "queued" {
 		r.State = "canceled" // It stays until its turn would have come.
 		return
 	}
+	delete(r.p.Stored, r.Name)
 	r.State = "done"
 	r.emit("RecordingFinished")
 	r.State = "canceled"
@@ -255,6 +294,10 @@ func (r *Recording) remove() {
 	}
 	if r.p.Live[r.Name] == r {
 		delete(r.p.Live, r.Name)
+	}
+	if r.recorder != nil {
+		r.recorder()
+		r.recorder = nil
 	}
 	r.p.Signal()
 	if r.Ch != nil && r.cmd != nil {
@@ -283,4 +326,51 @@ func (ch *Channel) Recorded() bool {
 		}
 	}
 	return false
+}
+
+// hears reports whether anything comes from the channel's far end, be it silence: from telephones, from those that are listened to, and
+// from the other half of a Local channel when that plays something or passes something on.
+func (ch *Channel) hears() bool { return ch.hearsWithin(maxHops) }
+
+// maxHops is how many Local channels may lie between a channel and where sound comes from.
+const maxHops = 5
+
+func (ch *Channel) hearsWithin(hops int) bool {
+	switch {
+	case ch.Far != nil, ch.Snooped != nil:
+		return true
+	case ch.Other == nil || hops == 0:
+		return false
+	case ch.Other.playing():
+		return true
+	}
+	b := ch.Other.Bridge
+	if b == nil {
+		return false
+	}
+	if b.playing != nil || b.Moh != "" {
+		return true
+	}
+	for _, o := range b.Channels {
+		if o != ch.Other && o.hearsWithin(hops-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// playing reports whether the channel plays something to its far end.
+func (ch *Channel) playing() bool {
+	if ch.Stasis != nil {
+		return ch.Current != nil && ch.Current.sounds
+	}
+	if ch.Run == nil {
+		return false
+	}
+	switch ch.appName {
+	case "Playback", "Milliwatt", "MusicOnHold":
+		return true
+	default:
+		return ch.Run.toned
+	}
 }

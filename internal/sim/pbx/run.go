@@ -20,6 +20,7 @@ type Run struct {
 	read      *read // digits that it waits for
 	answering bool  // it waits for media after it has answered
 	echoes    bool  // what comes
+	toned     bool  // tones play beside what it does
 }
 
 // A read is a wait for digits.
@@ -167,6 +168,8 @@ func (r *Run) execute(app, data string) bool {
 	case "Echo":
 		r.echoes = true
 		return false
+	case "PlayTones":
+		r.toned = true
 	case "Milliwatt":
 		return false
 	case "MusicOnHold":

@@ -55,16 +55,22 @@ func (ch *Channel) SetVariable(name, value string) {
 	case "":
 		return
 	case "CALLERID(num)", "CALLERID(number)":
-		ch.Caller.Number = value
+		ch.setCaller(Caller{ch.Caller.Name, value})
+		return
 	case "CALLERID(name)":
-		ch.Caller.Name = value
+		ch.setCaller(Caller{value, ch.Caller.Number})
+		return
 	case "CALLERID(all)":
-		ch.Caller = ParseCallerID(value)
+		ch.setCaller(ParseCallerID(value))
+		return
 	case "CONNECTEDLINE(num)", "CONNECTEDLINE(number)", "CONNECTEDLINE(num,i)":
 		ch.setConnected(Caller{ch.connected.Name, value})
 		return
 	case "CONNECTEDLINE(name)", "CONNECTEDLINE(name,i)":
 		ch.setConnected(Caller{value, ch.connected.Number})
+		return
+	case "CONNECTEDLINE(all)", "CONNECTEDLINE(all,i)":
+		ch.setConnected(ParseCallerID(value))
 		return
 	case "CHANNEL(language)":
 		ch.Language = value
@@ -73,15 +79,37 @@ func (ch *Channel) SetVariable(name, value string) {
 		ch.account = value
 		return
 	default:
-		if strings.Contains(name, "(") { // another function: that it was called is kept, but nothing comes of it
+		if strings.Contains(name, "(") { // another function: it can't be read
 			ch.functions[name] = value
+			if ch.Bridge != nil {
+				ch.Bridge.retune()
+			}
 			return
 		}
 		ch.vars.set(name, value)
 		ch.varset(name, value)
+	}
+}
+
+// function is what a function was set to, and whether it was.
+func (ch *Channel) function(name string) (string, bool) {
+	v, ok := ch.functions[name]
+	return v, ok
+}
+
+// has reports whether a function was set.
+func (ch *Channel) has(name string) bool {
+	_, ok := ch.functions[name]
+	return ok
+}
+
+// setCaller says who calls, and tells of it if that is new.
+func (ch *Channel) setCaller(c Caller) {
+	if ch.Caller == c {
 		return
 	}
-	ch.Emit("ChannelCallerId", wire.F("caller_presentation", 0), wire.F("caller_presentation_txt", "Presentation Allowed, Not Screened"))
+	ch.Caller = c
+	ch.publish("ChannelCallerId", wire.F("caller_presentation", 0), wire.F("caller_presentation_txt", "Presentation Allowed, Not Screened"))
 }
 
 // SetReported sets a variable, and whether events carry it.
@@ -96,7 +124,9 @@ func (ch *Channel) SetReported(v Variable) {
 func (ch *Channel) UnsetVariable(name string) {
 	if name = strings.TrimSpace(name); !strings.Contains(name, "(") {
 		ch.vars.unset(name)
-		ch.varset(name, "")
+		if ch.PBX.Config.Version.Major < 20 {
+			ch.varset(name, "")
+		}
 	}
 }
 
@@ -136,9 +166,8 @@ func (ch *Channel) setConnected(c Caller) {
 		return
 	}
 	ch.connected = c
-	ch.Emit("ChannelConnectedLine")
+	ch.publish("ChannelConnectedLine")
 	if o := ch.Other; o != nil && !o.Hungup { // It is the other half's caller.
-		o.Caller = c
-		o.Emit("ChannelCallerId", wire.F("caller_presentation", 0), wire.F("caller_presentation_txt", "Presentation Allowed, Not Screened"))
+		o.setCaller(c)
 	}
 }

@@ -102,8 +102,8 @@ func (o *operations) BridgesAddChannel(w http.ResponseWriter, r *http.Request, i
 	}
 	o.eachChannel(w, r, id, func(_ *pbx.Bridge, ch *pbx.Channel) *apiError {
 		for _, rec := range o.p.Live {
-			if rec.Ch == ch && rec.State != "queued" {
-				return failed(http.StatusConflict, "Channel "+ch.ID+" is currently recording")
+			if rec.Ch == ch {
+				return failed(http.StatusConflict, "Channel "+ch.ID+" currently recording")
 			}
 		}
 		return nil
@@ -131,8 +131,7 @@ func (o *operations) BridgesRemoveChannel(w http.ResponseWriter, r *http.Request
 // BridgesStartMoh plays music.
 func (o *operations) BridgesStartMoh(w http.ResponseWriter, _ *http.Request, id string, q gen.BridgesStartMohParams) {
 	o.onBridge(w, http.StatusNoContent, id, func(b *pbx.Bridge) (wire.JSON, *apiError) {
-		b.Moh = pbx.Music(deref(q.MohClass))
-		pbx.Hear(b.Moh, b.Channels...)
+		b.StartMusic(deref(q.MohClass))
 		return nil, nil
 	})
 }
@@ -140,10 +139,9 @@ func (o *operations) BridgesStartMoh(w http.ResponseWriter, _ *http.Request, id 
 // BridgesStopMoh ends that.
 func (o *operations) BridgesStopMoh(w http.ResponseWriter, _ *http.Request, id string) {
 	o.onBridge(w, http.StatusNoContent, id, func(b *pbx.Bridge) (wire.JSON, *apiError) {
-		if b.Moh == "" {
+		if !b.StopMusic() {
 			return nil, failed(http.StatusConflict, "Bridge isn't playing music")
 		}
-		b.Moh = ""
 		return nil, nil
 	})
 }
@@ -262,7 +260,7 @@ func (o *operations) createBridge(id, name, types string) (*pbx.Bridge, *apiErro
 	if types == "" {
 		types = "mixing"
 	}
-	mixing, holding, video := false, false, ""
+	mixing, holding, media, video := false, false, false, ""
 	for kind := range strings.SplitSeq(types, ",") {
 		switch kind {
 		case "mixing":
@@ -273,6 +271,8 @@ func (o *operations) createBridge(id, name, types string) (*pbx.Bridge, *apiErro
 			mixing, video = true, "sfu"
 		case "video_single":
 			video = "single"
+		case "dtmf_events", "proxy_media":
+			media = true
 		}
 	}
 	if mixing == holding {
@@ -282,7 +282,7 @@ func (o *operations) createBridge(id, name, types string) (*pbx.Bridge, *apiErro
 	if holding {
 		kind = "holding"
 	}
-	b := o.p.NewBridge(id, name, kind, video)
+	b := o.p.NewBridge(id, name, kind, video, media)
 	b.Emit("BridgeCreated")
 	return b, nil
 }

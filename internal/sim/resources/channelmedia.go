@@ -90,23 +90,25 @@ func (o *operations) ChannelsStopSilence(w http.ResponseWriter, _ *http.Request,
 
 // ChannelsMute mutes one or both directions.
 func (o *operations) ChannelsMute(w http.ResponseWriter, r *http.Request, id string, q gen.ChannelsMuteParams) {
-	o.mute(w, r, id, string(q.Direction))
+	o.mute(w, r, id, string(q.Direction), true)
 }
 
 // ChannelsUnmute ends that.
 func (o *operations) ChannelsUnmute(w http.ResponseWriter, r *http.Request, id string, q gen.ChannelsUnmuteParams) {
-	o.mute(w, r, id, string(q.Direction))
+	o.mute(w, r, id, string(q.Direction), false)
 }
 
-func (o *operations) mute(w http.ResponseWriter, _ *http.Request, id, direction string) {
+func (o *operations) mute(w http.ResponseWriter, _ *http.Request, id, direction string, on bool) {
 	o.locked(w, http.StatusNoContent, func() (wire.JSON, *apiError) {
-		if _, err := o.ready(id); err != nil {
+		ch, err := o.ready(id)
+		if err != nil {
 			return nil, err
 		}
 		switch direction {
 		case "":
 			return nil, failed(http.StatusBadRequest, "Direction is required")
 		case "in", "out", "both":
+			ch.Mute(on)
 			return nil, nil
 		default:
 			return nil, failed(http.StatusBadRequest, "Invalid direction specified")

@@ -34,7 +34,7 @@ func FuzzRequest(f *testing.F) {
 		ch := p.NewChannel("PJSIP", "x", "PJSIP/x-1", "c")
 		ch.Answer()
 		ch.RunStasis("a", "")
-		p.NewBridge("b", "", "mixing", "")
+		p.NewBridge("b", "", "mixing", "", false)
 		p.Mu.Unlock()
 		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://x/", nil)
 		if err != nil {

@@ -201,8 +201,8 @@ func (s *Server) AwaitApp(ctx context.Context, app string) error {
 //	srv.Extension("200@default", "Answer()", "Wait(1)", "Stasis(hello,a)", "Hangup()")
 //
 // Without a context it is one of the context "default". A name that begins with _ is a pattern. Known applications are Answer,
-// Ringing, Progress, Wait, Stasis, StasisBroadcast, Busy, Congestion, Hangup, Playback, Set, Goto, UserEvent, SendDTMF, Read, Echo (of digits),
-// and Milliwatt and MusicOnHold, which only take time; others do nothing. ${...} stands for variables.
+// Ringing, Progress, Wait, Stasis, StasisBroadcast, Busy, Congestion, Hangup, Playback, PlayTones, Set, Goto, UserEvent, SendDTMF, Read, Echo (of
+// digits), and Milliwatt and MusicOnHold, which only take time; others do nothing. ${...} stands for variables.
 func (s *Server) Extension(name string, apps ...string) {
 	exten, context, ok := strings.Cut(name, "@")
 	if !ok {
