@@ -28,7 +28,6 @@ func TestSimulator(t *testing.T) {
 // differences are the scenarios that the simulator doesn't pass, each with the reason why that may be.
 var differences = map[string]string{
 	"redirect":              "the simulator refuses a redirected caller with 603, since its callers don't follow redirections",
-	"originate-early-media": "the simulator's Local channels don't tell that there are early media",
 	"bridge-video-source":   "the simulator shows at once that a bridge has no video source any more",
 }
 
@@ -74,6 +73,9 @@ exten = 1017,1,Ringing()
 exten = 1018,1,Answer()
  same = n,Wait(1)
  same = n,Hangup()
+exten = 1020,1,Answer()
+ same = n,Playback(hello-world)
+ same = n,Hangup()
 exten = 1021,1,Answer()
  same = n,Wait(0.5)
  same = n,SendDTMF(123#)
@@ -85,6 +87,13 @@ exten = 1022,1,Answer()
  same = n,Hangup()
 exten = 1023,1,Answer()
  same = n,Milliwatt()
+ same = n,Hangup()
+exten = 1024,1,Answer()
+ same = n,MusicOnHold()
+ same = n,Hangup()
+exten = 1025,1,Answer()
+ same = n,Set(TALK_DETECT(set)=500,256)
+ same = n,Echo()
  same = n,Hangup()
 exten = 1026,1,Answer()
  same = n,PlayTones(0/1000)

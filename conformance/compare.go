@@ -24,7 +24,7 @@ const (
 	patience = 1500 * time.Millisecond
 	// lull is how long no event must have come before the next step; dialLull the same where somebody is called, since the dialplan's Answer
 	// waits half a second for media.
-	dialLull = 650 * time.Millisecond
+	dialLull = 800 * time.Millisecond
 	lull     = 150 * time.Millisecond
 	// untilOver is how long short playbacks and the like may take to end.
 	untilOver = 4 * time.Second
@@ -89,6 +89,8 @@ func Play(ctx context.Context, tb testing.TB, env Env, seq Sequence, prefix stri
 				answer = "blocks"
 			case err != nil:
 				return trace, errors.Join(ErrDown, err)
+			case strings.HasPrefix(string(body), "<!DOCTYPE"):
+				return trace, errors.Join(ErrDown, errors.New("its REST interface isn't there yet"))
 			default:
 				answer = strings.TrimSpace(fmt.Sprintf("%d %s", status, p.answer(step, body)))
 			}
@@ -135,10 +137,12 @@ func (p *player) read(ctx context.Context) {
 		if json.Unmarshal(frame, &event) != nil {
 			continue
 		}
+		app, _ := event["application"].(string)
 		delete(event, "application")
 		if !strings.Contains(fmt.Sprint(event), p.prefix) {
 			continue // somebody else's
 		}
+		event["application"] = app
 		p.mu.Lock()
 		p.events = append(p.events, event)
 		p.latest = time.Now()
@@ -319,6 +323,11 @@ func (p *player) entities(event map[string]any) []string {
 	}
 	if len(keys) == 0 {
 		keys = append(keys, "others")
+	}
+	// What two applications are told of the same thing comes by one connection, but has no order.
+	app, _ := event["application"].(string)
+	for i := range keys {
+		keys[i] += " in " + p.text(app)
 	}
 	return keys
 }

@@ -261,7 +261,10 @@ func (g *generator) bridgeCommand() Step {
 	case 9:
 		return Step{Method: g.one("POST", "DELETE"), Path: b + "/videoSource" + g.one("/~c1", "/~c2", "")}
 	default:
-		return Step{Method: g.one("GET", "POST"), Path: b + "/variable", Query: query("variable", g.one("A", "B", ""), "value", g.one("1", ""))}
+		if g.IntN(2) == 0 {
+			return Step{Method: "GET", Path: b + "/variable", Query: query("variable", g.one("A", "B", ""))}
+		}
+		return Step{Method: "POST", Path: b + "/variable", Query: query("variable", g.one("A", "B"), "value", g.one("1", ""))} // A real one crashes without a name.
 	}
 }
 

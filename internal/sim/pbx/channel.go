@@ -89,6 +89,7 @@ type Channel struct {
 	Current *Command
 
 	Hungup    bool
+	Stale     bool // it is over, but still shown
 	cause     int
 	techCause int
 	refused   int // the cause with which it refused the call to the other half

@@ -137,6 +137,7 @@ type Party struct {
 	ID, OtherID string
 	CallerID    string
 	Variables   []Variable
+	Own         []Variable // that its technology sets
 	Originator  *Channel
 	App         string // the application to subscribe to it
 	OrigApp     bool   // it is called by originate
@@ -173,6 +174,9 @@ func (p *PBX) NewParty(r Party) *Channel {
 	if o := ch.Other; o != nil {
 		o.Announce()
 	}
+	for _, v := range r.Own {
+		ch.SetVariable(v.Name, v.Value)
+	}
 	// The application hears of what create does to the channel, and of one half only.
 	a := p.App(r.App)
 	if a != nil && !r.OrigApp {
@@ -193,13 +197,15 @@ func (p *PBX) NewParty(r Party) *Channel {
 		ch.setConnected(o.Caller)
 	}
 	if c := ParseCallerID(r.CallerID); c != (Caller{}) {
-		for _, half := range []*Channel{ch, ch.Other} {
-			if half != nil {
-				half.setCaller(c)
-				half.connected = c
-				half.publish("ChannelConnectedLine")
-			}
+		// The other half is told of both at once.
+		if o := ch.Other; o != nil {
+			o.connected = c
+			o.setCaller(c)
+			o.publish("ChannelConnectedLine")
 		}
+		ch.setCaller(c)
+		ch.connected = c
+		ch.publish("ChannelConnectedLine")
 	}
 	for _, v := range r.Variables {
 		ch.SetReported(v)
@@ -223,8 +229,8 @@ func (p *PBX) newLocal(r Party) *Channel {
 	name := "Local/" + where + "-" + p.NextName("Local")
 	ch := p.NewChannel("Local", r.Dest, name+";1", r.ID)
 	otherID := r.OtherID
-	if otherID == "" {
-		otherID = ch.ID + ";2"
+	if otherID == "" && r.ID != "" {
+		otherID = r.ID + ";2"
 	}
 	o := p.NewChannel("Local", r.Dest, name+";2", otherID)
 	ch.half, o.half = 1, 2

@@ -38,6 +38,9 @@ func (b *Bridge) helper(kind string) (leave func()) {
 		if len(b.members) > 1 {
 			b.tellPeers()
 		}
+		if len(b.Channels) == 0 && len(b.members) > 0 {
+			b.deserted()
+		}
 	}
 }
 

@@ -132,7 +132,7 @@ func (r *Recording) start() {
 	if r.Ch == nil {
 		r.recorder = r.Bridge.helper("Recorder/ARI")
 	}
-	if ch := r.Ch; ch != nil && ch.State != StateUp && !ch.Hungup { // Asterisk answers whom it records.
+	if ch := r.Ch; ch != nil && ch.State == StateRing && !ch.Hungup { // Asterisk answers whom it records.
 		ch.Answer()
 		if !ch.hears() {
 			r.limit = r.p.After(answerWait, r.begin)
@@ -150,7 +150,7 @@ func (r *Recording) begin() {
 	}
 	r.State = "recording"
 	r.began = r.p.Now()
-	r.idle = r.Ch != nil && !r.Ch.hears()
+	r.idle = !r.hears()
 	if !r.AppendTo || r.p.Stored[r.Name] == nil { // The file is there from the beginning.
 		r.p.Stored[r.Name] = &StoredRecording{Name: r.Name, Format: r.Format}
 	}
@@ -185,9 +185,32 @@ func (r *Recording) runs() {
 	}
 }
 
+// patience is how long Asterisk waits for something that it could record.
+const patience = 4 * time.Second
+
+// hears reports whether anything comes that could be recorded.
+func (r *Recording) hears() bool {
+	if r.Ch != nil {
+		return r.Ch.hears()
+	}
+	b := r.Bridge
+	if b.technology == "softmix" && len(b.Channels) > 0 || b.playing != nil || b.Moh != "" {
+		return true
+	}
+	return slices.ContainsFunc(b.Channels, (*Channel).hears)
+}
+
 func (r *Recording) arm() {
-	if r.idle {
-		return // Time is counted by what comes.
+	if r.idle { // Time is counted by what comes, and nothing does.
+		r.limit = r.p.After(patience, func() {
+			if r.idle = !r.hears(); r.idle {
+				r.Finish()
+				return
+			}
+			r.began = r.p.Now()
+			r.arm()
+		})
+		return
 	}
 	if r.MaxDuration > 0 {
 		r.limit = r.p.After(max(r.MaxDuration-r.recorded, 0), r.Finish)

@@ -136,7 +136,11 @@ func (ch *Channel) RunStasis(name, args string) {
 		ch.appData += "," + args
 	}
 	ch.publish("")
-	if !ch.enterStasis(name, SplitArgs(args), nil) {
+	switch {
+	case ch.enterStasis(name, SplitArgs(args), nil):
+	case ch.Snooped != nil:
+		ch.Stale = true // It can't be hung up, and is seen until the channel ends that it listens to.
+	default:
 		ch.Hangup(Hangup{Silent: true})
 	}
 }

@@ -1,7 +1,6 @@
 package pbx
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -50,7 +49,6 @@ func (ch *Channel) varset(name, value string) {
 
 // SetVariable sets a variable, or what a dialplan function writes.
 func (ch *Channel) SetVariable(name, value string) {
-	name = strings.TrimSpace(name)
 	switch name {
 	case "":
 		return
@@ -64,13 +62,13 @@ func (ch *Channel) SetVariable(name, value string) {
 		ch.setCaller(ParseCallerID(value))
 		return
 	case "CONNECTEDLINE(num)", "CONNECTEDLINE(number)", "CONNECTEDLINE(num,i)":
-		ch.setConnected(Caller{ch.connected.Name, value})
+		ch.showConnected(Caller{ch.connected.Name, value})
 		return
 	case "CONNECTEDLINE(name)", "CONNECTEDLINE(name,i)":
-		ch.setConnected(Caller{value, ch.connected.Number})
+		ch.showConnected(Caller{value, ch.connected.Number})
 		return
 	case "CONNECTEDLINE(all)", "CONNECTEDLINE(all,i)":
-		ch.setConnected(ParseCallerID(value))
+		ch.showConnected(ParseCallerID(value))
 		return
 	case "CHANNEL(language)":
 		ch.Language = value
@@ -114,15 +112,15 @@ func (ch *Channel) setCaller(c Caller) {
 
 // SetReported sets a variable, and whether events carry it.
 func (ch *Channel) SetReported(v Variable) {
-	if name := strings.TrimLeft(strings.TrimSpace(v.Name), "_"); name != "" {
-		ch.report(name, v.Report)
+	if v.Name != "" {
+		ch.report(v.Name, v.Report)
 	}
 	ch.SetVariable(v.Name, v.Value)
 }
 
 // UnsetVariable removes a variable.
 func (ch *Channel) UnsetVariable(name string) {
-	if name = strings.TrimSpace(name); !strings.Contains(name, "(") {
+	if !strings.Contains(name, "(") {
 		ch.vars.unset(name)
 		if ch.PBX.Config.Version.Major < 20 {
 			ch.varset(name, "")
@@ -153,21 +151,19 @@ func (ch *Channel) inherit() {
 	}
 }
 
-// Set sets variables without a word.
-func (ch *Channel) Set(variables map[string]string) {
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		ch.vars.set(name, variables[name])
-	}
-}
-
-// setConnected says who the channel's party talks with.
-func (ch *Channel) setConnected(c Caller) {
+// showConnected says who the channel's party talks with, and tells of it if that is new.
+func (ch *Channel) showConnected(c Caller) bool {
 	if ch.connected == c {
-		return
+		return false
 	}
 	ch.connected = c
 	ch.publish("ChannelConnectedLine")
-	if o := ch.Other; o != nil && !o.Hungup { // It is the other half's caller.
-		o.setCaller(c)
+	return true
+}
+
+// setConnected is showConnected that reaches the party: it is the caller of a Local channel's other half.
+func (ch *Channel) setConnected(c Caller) {
+	if ch.showConnected(c) && ch.Other != nil && !ch.Other.Hungup {
+		ch.Other.setCaller(c)
 	}
 }

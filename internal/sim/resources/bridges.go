@@ -174,10 +174,11 @@ func (o *operations) BridgesRecord(w http.ResponseWriter, _ *http.Request, id st
 
 // BridgesGetBridgeVar reads a variable.
 func (o *operations) BridgesGetBridgeVar(w http.ResponseWriter, _ *http.Request, id string, q gen.BridgesGetBridgeVarParams) {
+	if q.Variable == "" {
+		fail(w, http.StatusBadRequest, "Variable name is required")
+		return
+	}
 	o.onBridge(w, http.StatusOK, id, func(b *pbx.Bridge) (wire.JSON, *apiError) {
-		if q.Variable == "" {
-			return nil, failed(http.StatusBadRequest, "Variable name is required")
-		}
 		value, ok := b.Vars[q.Variable]
 		if !ok {
 			return nil, failed(http.StatusNotFound, "Provided variable was not found")

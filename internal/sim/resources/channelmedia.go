@@ -125,12 +125,12 @@ type playing struct {
 
 func (q playing) check(media []string) (*pbx.Playback, *apiError) {
 	switch {
-	case len(media) == 0:
-		return nil, failed(http.StatusInternalServerError, "Failed to queue media for playback")
 	case deref(q.skip) < 0:
 		return nil, failed(http.StatusBadRequest, "skipms cannot be negative")
 	case deref(q.offset) < 0:
 		return nil, failed(http.StatusBadRequest, "offsetms cannot be negative")
+	case len(media) == 0:
+		return nil, failed(http.StatusInternalServerError, "Failed to queue media for playback")
 	}
 	pb := &pbx.Playback{ID: q.id, Media: media, Language: q.lang, Offset: milliseconds(q.offset), Skip: 3 * time.Second}
 	if deref(q.skip) > 0 {

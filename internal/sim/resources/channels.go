@@ -76,7 +76,7 @@ func (o *operations) ChannelsGet(w http.ResponseWriter, _ *http.Request, id stri
 func (o *operations) ChannelsHangup(w http.ResponseWriter, _ *http.Request, id string, q gen.ChannelsHangupParams) {
 	o.locked(w, http.StatusNoContent, func() (wire.JSON, *apiError) {
 		ch := o.p.Find(id)
-		if ch == nil {
+		if ch == nil || ch.Stale {
 			return nil, errNoChannel
 		}
 		reason, code := string(deref(q.Reason)), deref(q.ReasonCode)

@@ -52,6 +52,7 @@ func (o *operations) ChannelsGetChannelVars(w http.ResponseWriter, r *http.Reque
 		}
 		var values []wire.Field
 		for _, name := range names {
+			name = strings.TrimSpace(name)
 			value, err := readVariable(ch, name)
 			if err != nil {
 				return nil, err

@@ -38,13 +38,12 @@ func (o *operations) ChannelsExternalMedia(w http.ResponseWriter, r *http.Reques
 		if p.Config.Version.Major < 20 && p.Taken(id) {
 			return nil, errDuplicate
 		}
-		if p.Taken(id) || !media.Codecs[m.format] || strings.HasPrefix(m.host, ":") || m.encapsulation == "audiosocket" && !isUUID.MatchString(m.data) {
+		if p.Taken(id) || !media.Codecs[m.format] || strings.HasPrefix(m.host, ":") || m.unknownHost() || m.encapsulation == "audiosocket" && !isUUID.MatchString(m.data) {
 			return nil, errInternal
 		}
 		request := pbx.Party{ID: id, Variables: vars, App: q.App, OrigApp: true}
-		own := m.party(p, &request)
+		m.party(p, &request)
 		ch := p.NewParty(request)
-		ch.Set(own)
 		answer := ch.JSONWithVariables()
 		ch.CallParty(30*time.Second, func() {
 			ch.RunStasis(q.App, m.data)
@@ -85,8 +84,6 @@ func (m externalMedia) check(old bool) *apiError {
 	case m.encapsulation != "rtp" && m.encapsulation != "audiosocket" && m.encapsulation != "none",
 		m.encapsulation == "none" && m.transport != "websocket":
 		return failed(http.StatusNotImplemented, "The encapsulation and/or transport is not supported")
-	case !old && m.direction != "both" && m.direction != "in" && m.direction != "out":
-		return bad("Invalid direction specified")
 	case old && (m.encapsulation != "rtp" || m.transport != "udp" || m.connection != "client"):
 		return failed(http.StatusNotImplemented, "The encapsulation and/or transport is not supported")
 	case m.transport == "websocket" && m.encapsulation != "none":
@@ -105,12 +102,14 @@ func (m externalMedia) check(old bool) *apiError {
 		return bad("external_host must be a valid websocket_client connection id.")
 	case m.encapsulation == "audiosocket" && m.data == "":
 		return bad("data can not be empty")
+	case !old && m.direction != "both" && m.direction != "in" && m.direction != "out":
+		return bad("Invalid direction specified")
 	}
 	return nil
 }
 
-// party says how the channel is called, and returns the variables that it has.
-func (m externalMedia) party(p *pbx.PBX, r *pbx.Party) map[string]string {
+// party says how the channel is called, and which variables it has.
+func (m externalMedia) party(p *pbx.PBX, r *pbx.Party) {
 	serial := p.Serial
 	p.Serial++
 	pointer := fmt.Sprintf("0x7f%010x", serial*0x140+0x10)
@@ -121,12 +120,20 @@ func (m externalMedia) party(p *pbx.PBX, r *pbx.Party) map[string]string {
 			host = "INCOMING"
 		}
 		r.Tech, r.Dest, r.Name = "WebSocket", host, "WebSocket/"+host+"/"+pointer
-		return map[string]string{"MEDIA_WEBSOCKET_CONNECTION_ID": p.Uuid(), "MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE": "160"}
+		r.Own = []pbx.Variable{{Name: "MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE", Value: "160"}, {Name: "MEDIA_WEBSOCKET_CONNECTION_ID", Value: p.Uuid()}}
 	case m.encapsulation == "audiosocket":
 		r.Tech, r.Dest, r.Name = "AudioSocket", m.host+"/"+m.data+"/c("+m.format+")", "AudioSocket/"+m.host+"-"+m.data
-		return map[string]string{"AUDIOSOCKET_UUID": m.data, "AUDIOSOCKET_SERVICE": m.host}
+		r.Own = []pbx.Variable{{Name: "AUDIOSOCKET_UUID", Value: m.data}, {Name: "AUDIOSOCKET_SERVICE", Value: m.host}}
 	default:
 		r.Tech, r.Dest, r.Name = "UnicastRTP", m.host+"/c("+m.format+")", "UnicastRTP/"+m.host+"-"+pointer
-		return map[string]string{"UNICASTRTP_LOCAL_PORT": strconv.Itoa(10000 + serial*2%10000), "UNICASTRTP_LOCAL_ADDRESS": "127.0.0.1"}
+		r.Own = []pbx.Variable{
+			{Name: "UNICASTRTP_LOCAL_ADDRESS", Value: "127.0.0.1"}, {Name: "UNICASTRTP_LOCAL_PORT", Value: strconv.Itoa(10000 + serial*2%10000)},
+		}
 	}
+}
+
+// unknownHost reports whether the host can't be found: one that is named so that it can't be.
+func (m externalMedia) unknownHost() bool {
+	host, _, _ := net.SplitHostPort(m.host)
+	return strings.HasSuffix(strings.TrimSuffix(host, "."), ".invalid")
 }

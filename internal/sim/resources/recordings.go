@@ -123,7 +123,7 @@ func (o *operations) RecordingsCopyStored(w http.ResponseWriter, _ *http.Request
 	o.onStored(w, http.StatusOK, name, func(r *pbx.StoredRecording) (wire.JSON, *apiError) {
 		switch {
 		case to == "":
-			return nil, failed(http.StatusBadRequest, "Missing destinationRecordingName")
+			return nil, failed(http.StatusBadRequest, "Invalid destination recording name")
 		case strings.Contains("/"+to+"/", "/../"):
 			return nil, failed(http.StatusForbidden, "Destination file path is forbidden")
 		case o.p.Stored[to] != nil:

@@ -45,7 +45,7 @@ func readVariables(members map[string]json.RawMessage, reportable bool) ([]pbx.V
 	}
 	vars := make([]pbx.Variable, 0, len(members))
 	for name, raw := range members {
-		v := pbx.Variable{Name: name}
+		v := pbx.Variable{Name: strings.TrimSpace(name)}
 		if json.Unmarshal(raw, &v.Value) != nil {
 			var reported struct {
 				Value  *string `json:"value"`
