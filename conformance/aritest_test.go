@@ -20,15 +20,9 @@ func TestSimulator(t *testing.T) {
 	for _, version := range []string{"22.10.1", "16.28.0"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			conformance.Run(t, newSimulator(t, version), conformance.Config{Known: differences})
+			conformance.Run(t, newSimulator(t, version), conformance.Config{})
 		})
 	}
-}
-
-// differences are the scenarios that the simulator doesn't pass, each with the reason why that may be.
-var differences = map[string]string{
-	"redirect":              "the simulator refuses a redirected caller with 603, since its callers don't follow redirections",
-	"bridge-video-source":   "the simulator shows at once that a bridge has no video source any more",
 }
 
 // simulator is a simulated Asterisk.

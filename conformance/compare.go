@@ -34,6 +34,8 @@ const (
 type Trace struct {
 	// Answers are those to the steps: status and body.
 	Answers []string
+	// Begun is when each step began, since the first.
+	Begun []time.Duration
 	// Events are the events of each entity that came by the end of a step.
 	Events []map[string][]string
 }
@@ -77,8 +79,9 @@ func Play(ctx context.Context, tb testing.TB, env Env, seq Sequence, prefix stri
 			}
 		}
 	}
-	trace := &Trace{}
+	trace, begin := &Trace{}, time.Now()
 	for _, step := range seq.Steps {
+		trace.Begun = append(trace.Begun, time.Since(begin))
 		var answer string
 		if step.Caller != "" {
 			answer = p.call(ctx, tb, step.Caller)
@@ -423,6 +426,8 @@ type Difference struct {
 	Entity string // whose events differ, or "" for the answer
 	Real   string
 	Sim    string
+	// Trace is what the real one did.
+	Trace *Trace
 }
 
 // Compare looks for the first difference between what a real Asterisk did, twice, and what the simulator did. Only what the real one did both
@@ -437,7 +442,7 @@ func Compare(first, second, simulated *Trace) *Difference {
 			return nil // What follows may follow from that.
 		}
 		if first.Answers[i] != simulated.Answers[i] {
-			return &Difference{Step: i, Real: first.Answers[i], Sim: simulated.Answers[i]}
+			return &Difference{Step: i, Real: first.Answers[i], Sim: simulated.Answers[i], Trace: first}
 		}
 		entities := map[string]bool{}
 		for _, t := range []*Trace{first, second, simulated} {
@@ -452,7 +457,7 @@ func Compare(first, second, simulated *Trace) *Difference {
 			case !slices.Equal(a, b):
 				unsteady[key] = true
 			case !slices.Equal(a, c):
-				return &Difference{Step: i, Entity: key, Real: only(a, c), Sim: only(c, a)}
+				return &Difference{Step: i, Entity: key, Real: only(a, c), Sim: only(c, a), Trace: first}
 			}
 		}
 	}

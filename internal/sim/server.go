@@ -51,6 +51,7 @@ func Start(o Options) (*Server, error) {
 		}
 		s.URL = "http://" + listener.Addr().String() + "/ari"
 	}
+	o.Config.Network = !o.InMemory // In a bubble of synctest, time would stand still.
 	s.pbx = pbx.New(o.Config)
 	for _, text := range o.Dialplan {
 		s.pbx.Dialplan.Parse(text)

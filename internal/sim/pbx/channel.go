@@ -1,10 +1,12 @@
 package pbx
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ari-go/ari/internal/sim/media"
 	"github.com/ari-go/ari/internal/sim/wire"
 )
 
@@ -23,12 +25,7 @@ func (c Caller) json() wire.JSON {
 	return wire.Object(wire.F("name", c.Name), wire.F("number", c.Number))
 }
 
-func (c Caller) String() string {
-	if c.Name == "" {
-		return c.Number
-	}
-	return `"` + c.Name + `" <` + c.Number + `>`
-}
+func (c Caller) String() string { return `"` + c.Name + `" <` + c.Number + `>` }
 
 // ParseCallerID reads a caller's id: a number, a name and <number>, or a "name" and <number>.
 func ParseCallerID(text string) Caller {
@@ -89,7 +86,8 @@ type Channel struct {
 	Current *Command
 
 	Hungup    bool
-	Stale     bool // it is over, but still shown
+	Stale     bool     // it is over, but still shown
+	conn      net.Conn // that its media go by, or nil
 	cause     int
 	techCause int
 	refused   int // the cause with which it refused the call to the other half
@@ -244,5 +242,23 @@ func (ch *Channel) Mute(on bool) {
 	ch.Muted = on
 	if ch.Bridge != nil {
 		ch.Bridge.retune()
+	}
+}
+
+// Carry gives the channel the connection that its media go by: each ends with the other.
+func (ch *Channel) Carry(conn net.Conn) {
+	ch.conn = conn
+	go func() {
+		media.ReadAudioSocket(conn)
+		ch.PBX.Mu.Lock()
+		defer ch.PBX.Mu.Unlock()
+		ch.Hangup(Hangup{})
+	}()
+}
+
+// disconnect ends the connection of the channel's media.
+func (ch *Channel) disconnect() {
+	if ch.conn != nil {
+		_ = ch.conn.Close() // Its reader ends.
 	}
 }

@@ -120,6 +120,7 @@ func (ch *Channel) destroy() {
 	ch.publish("ChannelDestroyed", fields...)
 	p.ForgetChannel(ch.ID)
 	p.DeviceChanged(ch)
+	ch.disconnect()
 	if ch.talk != nil {
 		ch.talk.Stop()
 	}

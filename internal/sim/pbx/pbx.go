@@ -59,6 +59,7 @@ type Config struct {
 	ChannelVars []string
 	EntityID    string
 	Name        string
+	Network     bool // external media may be connected to servers
 }
 
 // features are what the version has, as far as it isn't about whole operations.
@@ -123,6 +124,7 @@ func (p *PBX) Restart() {
 	for _, ch := range p.ChannelOrder {
 		ch.Hungup = true
 		ch.flushSilently()
+		ch.disconnect()
 		if ch.Far != nil {
 			ends = append(ends, ch.Far)
 		}
@@ -136,6 +138,9 @@ func (p *PBX) Restart() {
 // Close stops all timers for ever.
 func (p *PBX) Close() {
 	p.Closed = true
+	for _, ch := range p.ChannelOrder {
+		ch.disconnect()
+	}
 	p.Signal()
 }
 

@@ -202,13 +202,21 @@ func (r *Run) execute(app, data string) bool {
 	case "Playback":
 		ch.Answer()
 		var total time.Duration
+		status := "SUCCESS"
 		for name := range strings.SplitSeq(text.Before(data, ","), "&") {
-			if s := ch.PBX.Sounds[name]; s != nil {
-				total += s.Duration
-				Hear("sound:"+name, ch)
+			s := ch.PBX.Sounds[name]
+			if s == nil {
+				status = "FAILED"
+				continue
 			}
+			total += s.Duration
+			Hear("sound:"+name, ch)
 		}
-		return r.pause(total)
+		r.timer = ch.PBX.After(total, func() {
+			ch.SetVariable("PLAYBACKSTATUS", status)
+			r.advance()
+		})
+		return false
 	case "UserEvent":
 		r.userEvent(data)
 	case "SendDTMF":

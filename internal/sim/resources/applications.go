@@ -78,10 +78,11 @@ func (o *operations) app(w http.ResponseWriter, name string, f func(*application
 // sources reads a list of event sources, and does something with each, in order.
 func (o *operations) sources(w http.ResponseWriter, r *http.Request, name string, f func(*applications.App, applications.Source) *apiError) {
 	sources := argsOf(r).lists["eventSource"]
+	if len(sources) == 0 {
+		fail(w, http.StatusBadRequest, "Missing parameter eventSource")
+		return
+	}
 	o.app(w, name, func(a *applications.App) *apiError {
-		if len(sources) == 0 {
-			return failed(http.StatusBadRequest, "Missing parameter eventSource")
-		}
 		parsed := make([]applications.Source, len(sources))
 		for i, text := range sources {
 			s, ok := applications.ParseSource(text)

@@ -162,6 +162,9 @@ func (o *operations) BridgesRecord(w http.ResponseWriter, _ *http.Request, id st
 		if format := deref(q.RecorderFormat); format != "" && !media.Codecs[format] {
 			return nil, failed(http.StatusUnprocessableEntity, "specified recorder_format is unknown on this system")
 		}
+		if !media.Formats[q.Format] { // That is looked at first, otherwise than for channels.
+			return nil, errFormat
+		}
 		rec, err := o.checkRecording(q.Name, q.Format, q.MaxDurationSeconds, q.MaxSilenceSeconds, string(deref(q.IfExists)), string(deref(q.TerminateOn)))
 		if err != nil {
 			return nil, err

@@ -194,7 +194,10 @@ func (o *operations) ChannelsRecord(w http.ResponseWriter, _ *http.Request, id s
 	})
 }
 
-var errRecording = failed(http.StatusInternalServerError, "Error parsing request")
+var (
+	errRecording = failed(http.StatusInternalServerError, "Error parsing request")
+	errFormat    = failed(http.StatusUnprocessableEntity, "specified format is unknown on this system")
+)
 
 // checkRecording looks at what a recording is to be.
 func (o *operations) checkRecording(name, format string, duration, silence *int, ifExists, terminateOn string) (*pbx.Recording, *apiError) {
@@ -212,7 +215,7 @@ func (o *operations) checkRecording(name, format string, duration, silence *int,
 	case ifExists != "" && ifExists != "fail" && ifExists != "overwrite" && ifExists != "append":
 		return nil, failed(http.StatusBadRequest, "ifExists invalid")
 	case !media.Formats[format]:
-		return nil, failed(http.StatusUnprocessableEntity, "specified format is unknown on this system")
+		return nil, errFormat
 	case name == "", strings.Contains("/"+name+"/", "/../"), deref(duration) < 0, deref(silence) < 0:
 		return nil, errRecording
 	case o.p.Live[name] != nil:

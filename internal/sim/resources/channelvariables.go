@@ -2,6 +2,7 @@ package resources
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ari-go/ari/gen"
@@ -93,6 +94,12 @@ func (o *operations) setVariables(w http.ResponseWriter, r *http.Request, id str
 	if bad != nil {
 		p.Mu.Unlock()
 		respond(w, 0, nil, bad)
+		return
+	}
+	vars = slices.DeleteFunc(vars, func(v pbx.Variable) bool { return v.Name == "" })
+	if len(vars) == 0 { // Nothing has to wait.
+		p.Mu.Unlock()
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	done := ch.DoWait(func() error {

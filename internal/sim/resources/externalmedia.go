@@ -22,14 +22,20 @@ var errInternal = failed(http.StatusInternalServerError, "An internal error prev
 // ChannelsExternalMedia makes a channel whose media go to and come from a program.
 func (o *operations) ChannelsExternalMedia(w http.ResponseWriter, r *http.Request, q gen.ChannelsExternalMediaParams) {
 	vars, bad := argsOf(r).variables(false)
+	m := mediaOf(q)
+	if bad == nil {
+		bad = m.check(o.p.Config.Version.Major < 18)
+	}
+	if bad != nil {
+		respond(w, 0, nil, bad)
+		return
+	}
+	var conn net.Conn
+	var refused error
+	if m.encapsulation == "audiosocket" && o.p.Config.Network {
+		conn, refused = media.DialAudioSocket(r.Context(), m.host, m.data)
+	}
 	o.locked(w, http.StatusOK, func() (wire.JSON, *apiError) {
-		m := mediaOf(q)
-		if bad == nil {
-			bad = m.check(o.p.Config.Version.Major < 18)
-		}
-		if bad != nil {
-			return nil, bad
-		}
 		p := o.p
 		id := deref(q.ChannelID)
 		if len(id) > maxID {
@@ -38,12 +44,18 @@ func (o *operations) ChannelsExternalMedia(w http.ResponseWriter, r *http.Reques
 		if p.Config.Version.Major < 20 && p.Taken(id) {
 			return nil, errDuplicate
 		}
-		if p.Taken(id) || !media.Codecs[m.format] || strings.HasPrefix(m.host, ":") || m.unknownHost() || m.encapsulation == "audiosocket" && !isUUID.MatchString(m.data) {
+		if p.Taken(id) || !media.Codecs[m.format] || refused != nil || strings.HasPrefix(m.host, ":") || m.unknownHost() || m.encapsulation == "audiosocket" && !isUUID.MatchString(m.data) {
+			if conn != nil {
+				_ = conn.Close() // Nobody needs it.
+			}
 			return nil, errInternal
 		}
 		request := pbx.Party{ID: id, Variables: vars, App: q.App, OrigApp: true}
 		m.party(p, &request)
 		ch := p.NewParty(request)
+		if conn != nil {
+			ch.Carry(conn)
+		}
 		answer := ch.JSONWithVariables()
 		ch.CallParty(30*time.Second, func() {
 			ch.RunStasis(q.App, m.data)
@@ -79,6 +91,10 @@ func (m externalMedia) check(old bool) *apiError {
 	switch {
 	case m.app == "":
 		return bad("app cannot be empty")
+	case m.host == "" && !server:
+		return bad("external_host is required for all but websocket server connections")
+	case m.transport != "websocket" && hostErr != nil:
+		return bad("external_host must be <host>:<port> for all transports other than websocket")
 	case m.format == "":
 		return bad("format cannot be empty")
 	case m.encapsulation != "rtp" && m.encapsulation != "audiosocket" && m.encapsulation != "none",
@@ -94,10 +110,6 @@ func (m externalMedia) check(old bool) *apiError {
 		return bad("transport must be 'tcp' for audiosocket encapsulation")
 	case m.connection == "server" && m.transport != "websocket":
 		return bad("'server' connection_type can only be used with the websocket transport")
-	case m.host == "" && !server:
-		return bad("external_host is required for all but websocket server connections")
-	case m.transport != "websocket" && hostErr != nil:
-		return bad("external_host must be <host>:<port> for all transports other than websocket")
 	case m.transport == "websocket" && !server: // No websocket clients are configured.
 		return bad("external_host must be a valid websocket_client connection id.")
 	case m.encapsulation == "audiosocket" && m.data == "":
