@@ -384,8 +384,7 @@ func (p *simulatedParty) Await(ctx context.Context, what string) error {
 }
 
 func (p *simulatedParty) Answer(context.Context) error {
-	p.call.Answer()
-	return nil
+	return p.call.Answer()
 }
 
 func (p *simulatedParty) Refuse(_ context.Context, status int) error {

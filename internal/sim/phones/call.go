@@ -197,12 +197,17 @@ func (c *Call) Unhold() {
 	}
 }
 
-// Answer answers a call that Asterisk makes.
-func (c *Call) Answer() {
+// Answer answers a call that Asterisk makes. It fails with [ErrOver] when the call is over.
+func (c *Call) Answer() error {
 	defer c.lock()()
-	if c.outbound && !c.over {
-		c.ch.CalleeAnswers()
+	switch {
+	case c.over:
+		return ErrOver
+	case !c.outbound:
+		return errors.New("the call is one that Asterisk has to answer")
 	}
+	c.ch.CalleeAnswers()
+	return nil
 }
 
 // Ring lets a call that Asterisk makes ring.

@@ -440,7 +440,7 @@ func TestCalleeByHand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "alice", call.Extension())
 	l.await("Dial a RINGING")
-	call.Answer()
+	require.NoError(t, call.Answer())
 	l.await("Dial a ANSWER")
 	ok(t, srv, "POST", "/channels/a/dtmf?dtmf=12&between=1&duration=1")
 	require.NoError(t, call.WaitDigits(soon(t), "12"))

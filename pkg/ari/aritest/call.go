@@ -2,6 +2,7 @@ package aritest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ari-go/ari/internal/sim/phones"
@@ -12,7 +13,10 @@ var ErrEnded = errors.New("aritest: the call is over")
 
 // A Call is the far end of a channel: the telephone of a caller, or of someone who is called. Its methods may be called at any
 // time by any goroutine; on a call that is over they do nothing.
-type Call struct{ far *phones.Call }
+type Call struct {
+	far      *phones.Call
+	patience patience
+}
 
 // ChannelID is the id of the call's channel.
 func (c *Call) ChannelID() string {
@@ -86,9 +90,15 @@ func (c *Call) Unhold() {
 	c.far.Unhold()
 }
 
-// Answer answers a call that Asterisk makes.
-func (c *Call) Answer() {
-	c.far.Answer()
+// Answer answers a call that Asterisk makes. It is [ErrEnded] if the call is over, and an error if the call is one that Asterisk has to answer.
+func (c *Call) Answer() error {
+	switch err := c.far.Answer(); {
+	case errors.Is(err, phones.ErrOver):
+		return fmt.Errorf("%w: it can't be answered any more", ErrEnded)
+	case err != nil:
+		return fmt.Errorf("aritest: %w", err)
+	}
+	return nil
 }
 
 // Ring lets a call that Asterisk makes ring.

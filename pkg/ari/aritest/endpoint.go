@@ -48,8 +48,9 @@ func Unreachable() Behaviour {
 
 // An Endpoint is a telephone that Asterisk can call.
 type Endpoint struct {
-	name  string
-	phone *phones.Phone
+	name     string
+	phone    *phones.Phone
+	patience patience
 }
 
 // Endpoint makes a telephone that can be called, such as "PJSIP/alice", or changes it. Without a behaviour it answers at once.
@@ -58,7 +59,7 @@ func (s *Server) Endpoint(name string, behave ...Behaviour) *Endpoint {
 	for _, f := range behave {
 		f(&b)
 	}
-	return &Endpoint{name: name, phone: s.sim.Network.Phone(name, b)}
+	return &Endpoint{name: name, phone: s.sim.Network.Phone(name, b), patience: s.patience}
 }
 
 // OnCall sets a function that is called, on a goroutine of its own, for each call to the endpoint.
@@ -67,14 +68,16 @@ func (e *Endpoint) OnCall(f func(*Call)) {
 		e.phone.OnCall(nil)
 		return
 	}
-	e.phone.OnCall(func(far *phones.Call) { f(&Call{far}) })
+	e.phone.OnCall(func(far *phones.Call) { f(&Call{far, e.patience}) })
 }
 
 // Next waits for the next call to the endpoint. It gets no calls that a function of OnCall gets.
 func (e *Endpoint) Next(ctx context.Context) (*Call, error) {
+	ctx, cancel := e.patience.limit(ctx)
+	defer cancel()
 	far, err := e.phone.Next(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("aritest: nobody has called %s: %w", e.name, err)
 	}
-	return &Call{far}, nil
+	return &Call{far, e.patience}, nil
 }

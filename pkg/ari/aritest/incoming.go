@@ -54,5 +54,5 @@ func (s *Server) Call(exten string, opts ...CallOption) *Call {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return &Call{s.sim.Network.Place(o)}
+	return &Call{s.sim.Network.Place(o), s.patience}
 }

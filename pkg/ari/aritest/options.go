@@ -16,12 +16,14 @@ type Option func(*options) error
 
 type options struct {
 	sim.Options
-	app string
+	app      string
+	patience time.Duration
 }
 
 func defaultOptions() options {
 	return options{
-		app: "hello",
+		app:      "hello",
+		patience: defaultPatience,
 		Options: sim.Options{
 			Config: pbx.Config{
 				Version:  release.Version{Major: 22, Minor: 10, Patch: 1},
@@ -110,6 +112,15 @@ func WithKeepAlive(d time.Duration) Option {
 // WithChannelVars names the variables that channels show in every event and answer, as the setting channelvars of ari.conf does.
 func WithChannelVars(names ...string) Option {
 	return func(o *options) error { o.Config.ChannelVars = names; return nil }
+}
+
+// defaultPatience is how long a wait lasts of which nothing else is said.
+const defaultPatience = 30 * time.Second
+
+// WithPatience sets how long waits last whose context has no deadline, such as that of [testing.T.Context]: then they fail, and say what has not come.
+// The default is 30 s; 0 stands for ever. It is no simulated time: [WithSpeed] doesn't shorten it.
+func WithPatience(d time.Duration) Option {
+	return func(o *options) error { o.patience = d; return nil }
 }
 
 // WithDialplan adds extensions, written as in Asterisk's extensions.conf. See [Server.Extension] for what is understood.

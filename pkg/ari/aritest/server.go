@@ -33,6 +33,7 @@ type Server struct {
 
 	sim      *sim.Server
 	inMemory bool
+	patience patience
 
 	// For a test's clean-up.
 	mu      sync.Mutex
@@ -71,7 +72,7 @@ func Start(opts ...Option) (*Server, error) {
 	return &Server{
 		URL: started.URL, TLSURL: started.TLSURL, CAPool: started.CAPool, App: o.app,
 		Username: o.Users.Name, Password: o.Users.Password, ReadOnlyUsername: o.Users.Reader, ReadOnlyPassword: o.Users.ReaderPassword,
-		sim: started, inMemory: o.InMemory,
+		sim: started, inMemory: o.InMemory, patience: patience(o.patience),
 	}, nil
 }
 
@@ -162,6 +163,8 @@ func decode[T any](body wire.JSON) T {
 
 // Wait waits until a condition holds. It is looked at whenever something has changed in the server.
 func (s *Server) Wait(ctx context.Context, condition func() bool) error {
+	ctx, cancel := s.patience.limit(ctx)
+	defer cancel()
 	err := s.sim.Wait(ctx, condition)
 	switch {
 	case errors.Is(err, sim.ErrClosed):

@@ -6,12 +6,26 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ari-go/ari/internal/sim/phones"
 )
 
+// A patience is how long a wait lasts whose context has no deadline; 0 is for ever.
+type patience time.Duration
+
+// limit gives a context a deadline, unless it has one.
+func (p patience) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok || p == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Duration(p))
+}
+
 // wait waits until a condition of the call holds. The last argument says, for people, that it never did.
 func (c *Call) wait(ctx context.Context, condition func() bool, never string) error {
+	ctx, cancel := c.patience.limit(ctx)
+	defer cancel()
 	err := c.far.Wait(ctx, condition)
 	switch {
 	case errors.Is(err, phones.ErrOver):
