@@ -62,13 +62,13 @@ func run(ctx context.Context, file string, live bool) error {
 		go radio.run(wav)
 		open = func() (media.Source, error) { return radio.listen(), nil }
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error { return announce(ctx, ev.Channel, open) })
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error { return announce(ctx, ev.Channel, open) })
 	return client.Run(ctx)
 }
 
 // announce plays a source to one call, and hangs up.
 func announce(ctx context.Context, ch *ari.Channel, open func() (media.Source, error)) error {
-	defer ch.Stop(context.WithoutCancel(ctx))
+	defer ch.Stop(ari.Cleanup(ctx))
 	if err := ch.Answer(ctx); err != nil {
 		return err
 	}

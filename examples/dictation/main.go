@@ -37,7 +37,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		files, err := dictate(ctx, ev.Channel, filepath.Join(*to, ev.Channel.ID), media.Options{})
 		fmt.Println(ev.Channel.Name, "said", len(files), "things:", files)
 		return err
@@ -52,7 +52,7 @@ const before = 300 * time.Millisecond
 
 // dictate records one call into a folder, until it ends or # is pressed, and returns the names of the turns' files.
 func dictate(ctx context.Context, ch *ari.Channel, folder string, opts media.Options) (files []string, err error) {
-	defer ch.Stop(context.WithoutCancel(ctx))
+	defer ch.Stop(ari.Cleanup(ctx))
 	if err := ch.Answer(ctx); err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func TestDictation(t *testing.T) {
 	inst := asterisk.Start(t, asterisk.Options{})
 	folder := t.TempDir()
 	files := make(chan []string, 1)
-	connect(t, inst, "dictation").OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	connect(t, inst, "dictation").OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		names, err := dictate(ctx, ev.Channel, folder, media.Options{})
 		files <- names
 		return err
@@ -49,7 +49,7 @@ func TestDictation(t *testing.T) {
 	silence, err := phone.Say(t.Context(), media.Silence(1500*time.Millisecond))
 	require.NoError(t, err)
 	require.NoError(t, silence.Wait(t.Context()))
-	require.NoError(t, ch.SendDTMF(t.Context(), "#", ari.SendDTMFOptions{}))
+	require.NoError(t, ch.SendDTMF(t.Context(), "#"))
 	names := <-files
 	require.Len(t, names, 2)
 	for _, name := range append(names, filepath.Join(folder, "call.wav")) {

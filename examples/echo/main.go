@@ -33,7 +33,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		return echo(ctx, ev.Channel, media.Transport(*transport))
 	})
 	if err := client.Run(ctx); err != nil {
@@ -43,7 +43,7 @@ func main() {
 
 // echo serves one call.
 func echo(ctx context.Context, ch *ari.Channel, transport media.Transport) error {
-	defer ch.Stop(context.WithoutCancel(ctx))
+	defer ch.Stop(ari.Cleanup(ctx))
 	if err := ch.Answer(ctx); err != nil {
 		return err
 	}

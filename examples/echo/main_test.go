@@ -27,7 +27,7 @@ func TestEcho(t *testing.T) {
 			t.Parallel()
 			inst := asterisk.Start(t, asterisk.Options{Version: c.version})
 			app := fmt.Sprintf("echo-%s", c.transport)
-			connect(t, inst, app).OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+			connect(t, inst, app).OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 				return echo(ctx, ev.Channel, c.transport)
 			})
 			caller := connect(t, inst, app+"-caller").ARI()

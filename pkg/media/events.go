@@ -23,8 +23,8 @@ type callbacks struct {
 // OnDigit calls f for each key that the caller presses. All functions that a stream calls are called by one goroutine,
 // one after the other; they may call the stream's methods.
 //
-// The digits come from the transport: websockets, and AudioSocket since Asterisk 20.14, 21.9, 22.4. RTP carries none
-// here; with it, listen to the channel's ChannelDtmfReceived.
+// They come by the transport; where that carries none (RTP, and AudioSocket before Asterisk 20.14, 21.9, 22.4), by the
+// events of the call, which needs a connected client and a bridge whose type has dtmf_events in it. None comes twice.
 func (s *Stream) OnDigit(f func(Digit)) {
 	s.on.mu.Lock()
 	defer s.on.mu.Unlock()

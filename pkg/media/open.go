@@ -102,6 +102,7 @@ var (
 	sinceWebSocket   = []ari.Version{{Major: 20, Minor: 16}, {Major: 21, Minor: 11}, {Major: 22, Minor: 6}, {Major: 23}}
 	sinceMarks       = []ari.Version{{Major: 20, Minor: 18}, {Major: 22, Minor: 8}, {Major: 23, Minor: 2}}
 	sinceAudioSocket = []ari.Version{{Major: 18}}
+	sinceDigits      = []ari.Version{{Major: 20, Minor: 14}, {Major: 21, Minor: 9}, {Major: 22, Minor: 4}, {Major: 23}}
 	sinceRates       = []ari.Version{{Major: 20, Minor: 17}, {Major: 21, Minor: 12}, {Major: 22, Minor: 7}, {Major: 23, Minor: 1}}
 )
 
@@ -200,7 +201,8 @@ func Open(ctx context.Context, ch *ari.Channel, opts Options) (*Stream, error) {
 	if opts, err = opts.choose(v, narrow); err != nil {
 		return nil, err
 	}
-	w := &wiring{ctrl: ctrl, call: ch, opts: opts, json: has(v, sinceMarks), id: mediaChannelID()}
+	keys := opts.Transport == WebSocket || opts.Transport == AudioSocket && has(v, sinceDigits)
+	w := &wiring{ctrl: ctrl, call: ch, opts: opts, json: has(v, sinceMarks), keys: keys, id: mediaChannelID()}
 	s, err := w.open(ctx)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type wiring struct {
 	ctrl *ari.Controller
 	opts Options
 	json bool   // Asterisk can send control messages as JSON, and marks
+	keys bool   // the transport tells of digits
 	id   string // of the media channel
 
 	mu      sync.Mutex
@@ -328,6 +329,18 @@ func (w *wiring) watchCall(s *Stream, call *ari.Channel) {
 			s.cancel(end)
 		case errors.Is(err, ari.ErrNotFound):
 			s.cancel(fmt.Errorf("media: the call: %w", err))
+		}
+	}()
+	if w.keys {
+		return
+	}
+	keys := ari.Subscribe[*ari.ChannelDtmfReceived](call)
+	go func() {
+		defer keys.Close()
+		for ev, err := range keys.All(ctx) {
+			if err == nil && len(ev.Digit) == 1 {
+				s.digit(ev.Digit[0], time.Now())
+			}
 		}
 	}()
 }
