@@ -125,7 +125,7 @@ func (l *AudioSocketListener) accept() {
 }
 
 func isTemporary(err error) bool {
-	ne, ok := err.(interface{ Temporary() bool }) //nolint:errorlint // Accept returns it as it is.
+	ne, ok := err.(interface{ Temporary() bool })
 	return ok && ne.Temporary()
 }
 

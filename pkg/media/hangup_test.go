@@ -90,8 +90,7 @@ func hangupCall(ctx context.Context, l *line, r *rand.Rand) (string, error) {
 	after := time.Duration(r.IntN(600)) * time.Millisecond
 	var s *Stream
 	ready := make(chan struct{})
-	var timer *time.Timer
-	timer = time.AfterFunc(after, func() {
+	timer := time.AfterFunc(after, func() {
 		switch way {
 		case "caller":
 			_ = ch.Stop(context.WithoutCancel(ctx))

@@ -170,7 +170,7 @@ func parseMark(id string) (frames int64, generation uint32, ok bool) {
 	first, second, _ := strings.Cut(id, ".")
 	g, err1 := strconv.ParseUint(first, 36, 32)
 	f, err2 := strconv.ParseInt(second, 36, 64)
-	return f, uint32(g), err1 == nil && err2 == nil && f >= 0 //nolint:gosec // Of 32 bits.
+	return f, uint32(g), err1 == nil && err2 == nil && f >= 0
 }
 
 func (l *websocketLeg) status() error { return l.command(chanws.GetStatus, "") }

@@ -21,15 +21,15 @@ const (
 	// Auto takes WebSocket where Asterisk has it, else AudioSocket, else RTP.
 	Auto Transport = ""
 
-	// WebSocket: this program connects to Asterisk's web server. Asterisk keeps a queue, which can be emptied at once,
+	// WebSocket has this program connect to Asterisk's web server. Asterisk keeps a queue, which can be emptied at once,
 	// and tells what was heard. It is best for speech. Since Asterisk 20.16, 21.11, 22.6; marks since 20.18, 22.8, 23.2.
 	WebSocket Transport = "websocket"
 
-	// AudioSocket: Asterisk connects to this program, by TCP. It has the least delay and costs the least. Since Asterisk
+	// AudioSocket has Asterisk connect to this program, by TCP. It has the least delay and costs the least. Since Asterisk
 	// 18; rates other than 8 kHz since 20.17, 21.12, 22.7, 23.1.
 	AudioSocket Transport = "audiosocket"
 
-	// RTP: over UDP, in ulaw, alaw, g722 or, at 8 kHz, slin. Since Asterisk 16.6.
+	// RTP goes over UDP, in ulaw, alaw, g722 or, at 8 kHz, slin. Since Asterisk 16.6.
 	RTP Transport = "rtp"
 )
 

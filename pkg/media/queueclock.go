@@ -18,6 +18,12 @@ func (c *queueClock) dequeued(now time.Time) int64 {
 	return min(c.sent, c.taken+int64(max(now.Sub(c.at), 0)/frameTime))
 }
 
+// lastBeat is when Asterisk looked at its queue last.
+func (c *queueClock) lastBeat(now time.Time) time.Time {
+	since := max(now.Sub(c.at), 0)
+	return now.Add(-(since % frameTime))
+}
+
 // depth is how many frames are in the queue.
 func (c *queueClock) depth(now time.Time) int { return int(c.sent - c.dequeued(now)) }
 
@@ -28,7 +34,7 @@ func (c *queueClock) send(n int, now time.Time) {
 		c.at = now
 	case c.dequeued(now) == c.sent:
 		// The queue was empty. Asterisk's beat goes on nevertheless; the next one takes the first of these frames.
-		c.at = c.at.Add(max(now.Sub(c.at), 0) / frameTime * frameTime)
+		c.at = c.lastBeat(now)
 		c.taken = c.sent
 	}
 	c.sent += int64(n)
@@ -42,7 +48,7 @@ func (c *queueClock) marked(n int64, now time.Time) {
 // counted takes note of how many frames were in the queue when the first of sent frames had been sent.
 func (c *queueClock) counted(sent int64, queue int, now time.Time) {
 	if !c.at.IsZero() {
-		c.at = c.at.Add(max(now.Sub(c.at), 0) / frameTime * frameTime)
+		c.at = c.lastBeat(now)
 	}
 	c.taken = max(sent-int64(queue), 0)
 }

@@ -55,14 +55,14 @@ func (s *Stream) SayWith(ctx context.Context, src Source, opts SayOptions) (*Utt
 	s.stats.asked(time.Now())
 	stop := context.AfterFunc(ctx, func() {
 		u.Stop()
-		_ = closeReader(src) //nolint:errcheck // Nobody reads it any more.
+		_ = closeReader(src) // Nobody reads it any more.
 	})
 	go func() {
 		err := u.read(ctx, src, r)
 		u.sourceEnded(err)
 		<-u.done
 		stop()
-		_ = closeReader(src) //nolint:errcheck // It has been read as far as anybody wanted.
+		_ = closeReader(src) // It has been read as far as anybody wanted.
 	}()
 	return u, nil
 }

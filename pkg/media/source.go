@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -129,6 +130,95 @@ func (s *chunkSource) ReadSamples(ctx context.Context, pcm []int16) (int, error)
 	n := copy(pcm, s.rest)
 	s.rest = s.rest[n:]
 	return n, nil
+}
+
+// A Buffer is a source that is filled while it is being said: with the answer of a speech service, which comes faster than
+// it is spoken. Writing never blocks: it holds all that has come and hasn't been said. Its methods may be called by
+// several goroutines at once.
+type Buffer struct {
+	rate int
+
+	mu     sync.Mutex
+	pcm    []int16
+	half   []byte // of a sample
+	closed bool
+	wake   chan struct{}
+}
+
+// NewBuffer returns an empty buffer of samples of a rate.
+func NewBuffer(rate int) *Buffer { return &Buffer{rate: rate, wake: make(chan struct{}, 1)} }
+
+// Rate is the sample rate in Hz.
+func (b *Buffer) Rate() int { return b.rate }
+
+// Write adds 16-bit little-endian samples, in pieces of any size. It fails with [io.ErrClosedPipe] after Close.
+func (b *Buffer) Write(raw []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, io.ErrClosedPipe
+	}
+	n := len(raw)
+	if len(b.half) == 1 && n > 0 {
+		b.pcm = append(b.pcm, int16(b.half[0])|int16(raw[0])<<8)
+		b.half, raw = b.half[:0], raw[1:]
+	}
+	for ; len(raw) >= 2; raw = raw[2:] {
+		b.pcm = append(b.pcm, int16(raw[0])|int16(raw[1])<<8)
+	}
+	b.half = append(b.half, raw...)
+	b.notify()
+	return n, nil
+}
+
+// WriteSamples adds samples.
+func (b *Buffer) WriteSamples(pcm []int16) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return io.ErrClosedPipe
+	}
+	b.pcm = append(b.pcm, pcm...)
+	b.notify()
+	return nil
+}
+
+// Close says that nothing more will come. A stream closes it when the utterance is over.
+func (b *Buffer) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.notify()
+	return nil
+}
+
+func (b *Buffer) notify() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ReadSamples reads what has come.
+func (b *Buffer) ReadSamples(ctx context.Context, pcm []int16) (int, error) {
+	for {
+		b.mu.Lock()
+		n := copy(pcm, b.pcm)
+		b.pcm = b.pcm[n:]
+		closed := b.closed
+		b.mu.Unlock()
+		if n > 0 {
+			return n, nil
+		}
+		if closed {
+			return 0, io.EOF
+		}
+		select {
+		case <-b.wake:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
 }
 
 // Generate is a source whose sample number n is f(n), for a duration; without end if that is 0. The sample is between -1

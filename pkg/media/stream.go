@@ -232,6 +232,9 @@ func (s *Stream) speakLoop() {
 		if kicked && s.queued == nil {
 			continue // The clock is ours: nothing goes out before its time.
 		}
+		if k := s.turns.Load(); k != nil && !kicked {
+			k.idle(time.Now(), s.calls.add)
+		}
 		if err := s.send(time.Now()); err != nil {
 			s.lost(err)
 			return

@@ -572,6 +572,30 @@ func TestBargeIn(t *testing.T) {
 	})
 }
 
+// A caller from whom nothing more comes has finished.
+func TestTurnWithoutFrames(t *testing.T) {
+	both(t, func(t *testing.T, queues bool) {
+		f, s := fakeStream(t, 16000, 16000, queues, Options{})
+		var turns []string
+		begun := time.Now()
+		s.OnTurn(TurnOptions{}, func(turn Turn) {
+			turns = append(turns, fmt.Sprintf("%s at %d", turn.Kind, turn.At))
+			if turn.Kind == TurnEnded {
+				assert.InDelta(t, 0.4+0.8+0.06, time.Since(begun).Seconds(), 0.041)
+			}
+		})
+		src := Tone(16000, 250, -20, 0)
+		for range 20 {
+			pcm := make([]int16, 320)
+			_, _ = src.ReadSamples(t.Context(), pcm)
+			f.say <- legReply{pcm: pcm}
+			time.Sleep(frameTime)
+		}
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, []string{"started at 0", "paused at 6400", "ended at 6400"}, turns)
+	})
+}
+
 func TestAmbient(t *testing.T) {
 	both(t, func(t *testing.T, queues bool) {
 		f, s := fakeStream(t, 8000, 8000, queues, Options{})

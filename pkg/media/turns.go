@@ -2,6 +2,7 @@ package media
 
 import (
 	"cmp"
+	"sync"
 	"time"
 
 	"github.com/ari-go/ari/pkg/media/internal/voice"
@@ -72,12 +73,17 @@ type defaultDetector struct {
 
 func (d *defaultDetector) Voice(f Frame) bool { return d.d.Voice(f.PCM, d.rate, f.Level) }
 
-// A turnKeeper looks at frames as they come.
+// A turnKeeper looks at frames as they come, and knows that those that don't come are silence: a caller whose telephone
+// suppresses silence, or who is another program, sends nothing when nothing is said.
 type turnKeeper struct {
 	detector VoiceDetector
-	turns    voice.Turns
-	f        func(Turn)
 
+	mu    sync.Mutex
+	turns voice.Turns
+	last  Frame // without its samples
+	fed   int   // frames of silence since then, in place of those that don't come
+
+	f         func(Turn)
 	interrupt func(Turn) // called at once by who reads
 }
 
@@ -87,11 +93,36 @@ var turnKinds = map[voice.Change]TurnKind{
 
 // frame looks at one, and tells what has changed.
 func (k *turnKeeper) frame(f Frame, tell func(func())) {
-	change, ago := k.turns.Next(k.detector.Voice(f))
+	isVoice := k.detector.Voice(f)
+	k.mu.Lock()
+	change, ago := k.turns.Next(isVoice)
+	k.last, k.fed = Frame{Position: f.Position + int64(len(f.PCM)), Time: f.Time}, 0
+	k.mu.Unlock()
+	k.changed(change, Turn{At: f.Position - int64((ago-1)*len(f.PCM)), Time: f.Time.Add(-time.Duration(ago) * frameTime)}, tell)
+}
+
+// idleTime is how long no frame must have come before that is taken for silence.
+const idleTime = 3 * frameTime
+
+// idle looks whether frames don't come that should.
+func (k *turnKeeper) idle(now time.Time, tell func(func())) {
+	k.mu.Lock()
+	var change voice.Change
+	var t Turn
+	for k.turns.Talking() && change == voice.Unchanged && now.Sub(k.last.Time) > idleTime+time.Duration(k.fed)*frameTime {
+		k.fed++
+		change, _ = k.turns.Next(false)
+		t = Turn{At: k.last.Position, Time: k.last.Time}
+	}
+	k.mu.Unlock()
+	k.changed(change, t, tell)
+}
+
+func (k *turnKeeper) changed(change voice.Change, t Turn, tell func(func())) {
 	if change == voice.Unchanged {
 		return
 	}
-	t := Turn{turnKinds[change], f.Position - int64((ago-1)*len(f.PCM)), f.Time.Add(-time.Duration(ago) * frameTime)}
+	t.Kind = turnKinds[change]
 	if t.Kind == TurnStarted && k.interrupt != nil {
 		k.interrupt(t)
 	}

@@ -15,11 +15,11 @@ var ErrStopped = errors.New("media: utterance stopped")
 type Evidence string
 
 const (
-	// ByStatus: Asterisk said how much was still in its queue when it was emptied. It is right to a frame of 20 ms.
+	// ByStatus means that Asterisk said how much was still in its queue when it was emptied. It is right to a frame of 20 ms.
 	ByStatus Evidence = "status"
-	// ByMark: a mark behind it came back from Asterisk when it had been played.
+	// ByMark means that a mark behind it came back from Asterisk when it had been played.
 	ByMark Evidence = "mark"
-	// ByClock: it was sent when it was due, to an Asterisk that keeps no queue; or Asterisk didn't say in time.
+	// ByClock means that it was sent when it was due, to an Asterisk that keeps no queue; or Asterisk didn't say in time.
 	ByClock Evidence = "clock"
 )
 

@@ -175,10 +175,10 @@ func NewWAVWriter(w io.Writer, rate, channels int) (*WAVWriter, error) {
 	}
 	head := make([]byte, 0, 44)
 	head = append(head, "RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00"...)
-	head = binary.LittleEndian.AppendUint16(head, uint16(channels))        //nolint:gosec // Up to 16.
+	head = binary.LittleEndian.AppendUint16(head, uint16(channels))
 	head = binary.LittleEndian.AppendUint32(head, uint32(rate))            //nolint:gosec // A rate.
 	head = binary.LittleEndian.AppendUint32(head, uint32(rate*channels*2)) //nolint:gosec // A rate.
-	head = binary.LittleEndian.AppendUint16(head, uint16(channels*2))      //nolint:gosec // Up to 32.
+	head = binary.LittleEndian.AppendUint16(head, uint16(channels*2))
 	head = append(head, "\x10\x00data\xff\xff\xff\xff"...)
 	if _, err := w.Write(head); err != nil {
 		return nil, fmt.Errorf("media: WAV file: %w", err)

@@ -58,7 +58,7 @@ func (w *wiring) open(ctx context.Context) (*Stream, error) {
 		<-s.done // It cleans up.
 		return nil, err
 	}
-	_ = w.clean() //nolint:errcheck // The first error says more.
+	_ = w.clean() // The first error says more.
 	return nil, err
 }
 
@@ -79,7 +79,7 @@ func (w *wiring) stream(ctx context.Context, l leg) (*Stream, error) {
 		rate: o.Rate, history: o.History, ahead: o.LookAhead, fade: o.Fade, log: o.Logger, pacer: w.ctrl, clean: w.clean,
 	})
 	if err != nil {
-		_ = l.close() //nolint:errcheck // The first error says more.
+		_ = l.close() // The first error says more.
 		return nil, err
 	}
 	s.wiring = w

@@ -34,7 +34,7 @@ var ErrProtocol = errors.New("audiosocket: not the protocol")
 func AudioOf(rate int) (Kind, error) {
 	for i, r := range rates {
 		if r == rate {
-			return Audio + Kind(i), nil //nolint:gosec // Nine of them.
+			return Audio + Kind(i), nil
 		}
 	}
 	return 0, fmt.Errorf("audiosocket: there is no audio of %d Hz", rate)

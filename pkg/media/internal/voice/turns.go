@@ -28,6 +28,9 @@ type Turns struct {
 	paused  bool
 }
 
+// Talking reports whether a turn is under way.
+func (t *Turns) Talking() bool { return t.talking }
+
 // Next takes a frame. For Started, ago is how many frames ago the voice began, this one included; for Paused and Ended,
 // how many frames of silence there have been.
 func (t *Turns) Next(voice bool) (change Change, ago int) {

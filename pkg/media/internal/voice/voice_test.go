@@ -31,7 +31,7 @@ func vowel(at int, db float64) []int16 {
 		x := 0.0
 		for h := 1; h < 20; h++ {
 			f := 120 * float64(h)
-			g := 1/(1+math.Pow((f-600)/200, 2)) + 0.5/(1+math.Pow((f-1200)/200, 2)) + 0.2
+			g := 1/(1+(f-600)/200*(f-600)/200) + 0.5/(1+(f-1200)/200*(f-1200)/200) + 0.2
 			x += g * math.Sin(2*math.Pi*f*t)
 		}
 		out[i] = int16(a * x / 2)
