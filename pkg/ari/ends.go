@@ -53,7 +53,13 @@ type EndError struct {
 	// CauseText is Asterisk's name for Cause.
 	CauseText string
 
-	ours bool // the client itself has hung up
+	// DialStatus is how a call to the channel went, of a channel that this client has made: "ANSWER", "BUSY", "NOANSWER",
+	// "CONGESTION", "CHANUNAVAIL", "CANCEL", or "RINGING" and the like if it was not answered. It is empty where nothing was
+	// told.
+	DialStatus string
+
+	ours      bool // the client itself has hung up
+	unreached bool // the channel came to its end before anybody was called
 }
 
 func (e *EndError) Error() string {
@@ -70,9 +76,18 @@ func (e *EndError) Unwrap() error { return e.Reason }
 // isOf reports whether it is a channel that ended, by its id.
 func (e *EndError) isOf(channel string) bool { return e.Entity == Entity{Kind: "channel", ID: channel} }
 
-// Is reports whether target is ErrEnded and this a regular end.
+// Is reports whether target is ErrEnded and this a regular end, or whether it says why a call has failed, as the hangup
+// cause does: ErrBusy, ErrNoAnswer, ErrRejected, ErrUnreachable, ErrCongestion.
 func (e *EndError) Is(target error) bool {
-	return target == ErrEnded && e.Reason != ErrGap
+	switch target {
+	case ErrEnded:
+		return e.Reason != ErrGap
+	case ErrUnreachable:
+		return e.unreached || failureOf(e.Cause) == target
+	case ErrBusy, ErrNoAnswer, ErrRejected, ErrCongestion:
+		return failureOf(e.Cause) == target
+	}
+	return false
 }
 
 // OverflowError reports that a listener has fallen behind. Once per episode it tells that events for it are being thrown

@@ -114,6 +114,26 @@ type Disconnected struct {
 
 func (*Disconnected) bind(*Controller) {}
 
+// DecodeEvent makes an event of its JSON, as Asterisk sends it and [EventHeader.Raw] returns it: for what has been stored, or
+// came by another way. Its objects have no controller. A type that this package doesn't know is an [*UnknownEvent]. The error
+// is a [*FrameError].
+func DecodeEvent(data []byte) (Event, error) {
+	var frame wire.Frame
+	if err := frame.Scan(data); err != nil {
+		return nil, newFrameError(data, err)
+	}
+	r := registry()
+	kind := r.byName[string(frame.Text(frame.Type))]
+	if kind == nil {
+		kind = r.unknown
+	}
+	ev, err := decode(kind, &frame, nil)
+	if err != nil {
+		return nil, newFrameError(data, err)
+	}
+	return ev, nil
+}
+
 // decode makes the event of a scanned frame. Nothing in it refers to the frame,
 // which the reader is going to overwrite.
 func decode(kind *eventKind, s *wire.Frame, ctrl *Controller) (Event, error) {

@@ -61,6 +61,12 @@ func (o *Playback) Wait(ctx context.Context) error {
 	return nil
 }
 
+// Done returns a channel that is closed when the playback is over; [Playback.Wait] tells how it went. It is closed already
+// without a connected client.
+func (o *Playback) Done() <-chan struct{} {
+	return o.Controller().done(o.Controller().key(kindPlayback, o.ID))
+}
+
 // lived returns the playback's life, or starts one that ends with release.
 func (o *Playback) lived(ctx context.Context) (l life, release func(), err error) {
 	if o == nil {

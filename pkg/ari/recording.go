@@ -65,6 +65,12 @@ func (o *LiveRecording) Wait(ctx context.Context) (*LiveRecording, error) {
 	}
 }
 
+// Done returns a channel that is closed when the recording is over; [LiveRecording.Wait] tells how it went. It is closed
+// already without a connected client.
+func (o *LiveRecording) Done() <-chan struct{} {
+	return o.Controller().done(o.Controller().key(kindRecording, o.Name))
+}
+
 // Stored returns a handle for the file that the recording leaves behind, without a request.
 func (o *LiveRecording) Stored() *StoredRecording {
 	if o == nil {
