@@ -3,6 +3,7 @@ package ari
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -112,3 +113,17 @@ func (o *Playback) waitEnd(ctx context.Context, l life) (outcome, error) {
 
 // firstAsked is after which time a playback whose end may never be told is asked for first.
 const firstAsked = 500 * time.Millisecond
+
+type playbackError struct {
+	id    string
+	media string
+}
+
+func (e *playbackError) Error() string {
+	if e.media != "" {
+		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
+	}
+	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
+}
+
+func (e *playbackError) Is(target error) bool { return target == ErrPlaybackFailed }

@@ -2,6 +2,7 @@ package ari
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/ari-go/ari/gen"
@@ -111,3 +112,16 @@ func (o *StoredRecording) File(ctx context.Context) (*File, error) {
 	}
 	return &File{resp.Body, resp.Header.Get("Content-Type"), resp.ContentLength}, nil
 }
+
+type recordingError struct {
+	recording *LiveRecording
+}
+
+func (e *recordingError) Error() string {
+	if e.recording == nil {
+		return ErrRecordingFailed.Error()
+	}
+	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
+}
+
+func (e *recordingError) Is(target error) bool { return target == ErrRecordingFailed }
