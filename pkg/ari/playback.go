@@ -65,7 +65,7 @@ func (o *Playback) Wait(ctx context.Context) error {
 // Done returns a channel that is closed when the playback is over; [Playback.Wait] tells how it went. It is closed already
 // without a connected client.
 func (o *Playback) Done() <-chan struct{} {
-	return o.Controller().done(o.Controller().key(kindPlayback, o.ID))
+	return o.Controller().done(o.scope().at.own)
 }
 
 // lived returns the playback's life, or starts one that ends with release.

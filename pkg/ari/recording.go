@@ -69,7 +69,7 @@ func (o *LiveRecording) Wait(ctx context.Context) (*LiveRecording, error) {
 // Done returns a channel that is closed when the recording is over; [LiveRecording.Wait] tells how it went. It is closed
 // already without a connected client.
 func (o *LiveRecording) Done() <-chan struct{} {
-	return o.Controller().done(o.Controller().key(kindRecording, o.Name))
+	return o.Controller().done(o.scope().at.own)
 }
 
 // Stored returns a handle for the file that the recording leaves behind, without a request.
