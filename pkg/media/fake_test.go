@@ -195,6 +195,19 @@ func (f *fakeAsterisk) samples() []int16 {
 	return all[first:last]
 }
 
+func (f *fakeAsterisk) frames() []heardFrame {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.heard)
+}
+
+// numbers are the greatest length of the queue, and what it had no room for.
+func (f *fakeAsterisk) numbers() (most, dropped int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.most, f.dropped
+}
+
 // plainLeg hides the methods of a queue.
 type plainLeg struct{ f *fakeAsterisk }
 
