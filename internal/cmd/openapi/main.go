@@ -1,6 +1,6 @@
 // Command openapi makes the OpenAPI description from an imported spec and the overlay.
 //
-//	go run ./internal/cmd/openapi -spec spec/asterisk-22 -history spec/history.tsv -overlay api/overlay.yaml -out api/openapi.yaml
+//	go run ./internal/cmd/openapi -spec spec/asterisk-22 -history spec/history.tsv -overlay api/overlay.yaml -recordings conformance/testdata/asterisk-22 -out api/openapi.yaml
 //
 // Without -spec it takes the newest Asterisk's in spec/.
 package main
@@ -29,6 +29,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	spec := flags.String("spec", "", "`folder` of the imported spec (default: the newest in spec)")
 	historyFile := flags.String("history", "spec/history.tsv", "`file` that tells since when each feature exists")
 	overlayFile := flags.String("overlay", "api/overlay.yaml", "overlay `file` with texts and corrections")
+	recordings := flags.String("recordings", "conformance/testdata/asterisk-22", "`folder` of recordings, which the examples are taken from")
 	out := flags.String("out", "api/openapi.yaml", "`file` to write")
 	lenient := flags.Bool("lenient", false, "let actions of the overlay match nothing, for a spec that it wasn't written for")
 	if err := flags.Parse(args); err != nil {
@@ -61,7 +62,11 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	description, unmatched, err := arispec.Describe(ctx, imported, history, overlay, !*lenient)
+	examples, err := arispec.ReadExamples(*recordings)
+	if err != nil {
+		return err
+	}
+	description, unmatched, err := arispec.Describe(ctx, imported, arispec.Sources{History: history, Overlay: overlay, Examples: examples, Strict: !*lenient})
 	if err != nil {
 		return err
 	}
