@@ -9,13 +9,12 @@ MAKEFLAGS   += --no-print-directory
 BIN      := $(CURDIR)/.bin
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
-REDOCLY  := @redocly/cli@2.77.0
 
 FUZZTIME  ?= 20s
 PLATFORMS ?= linux/arm64 darwin/arm64 windows/amd64
 
 # What the generator writes. Pathspecs of git.
-GENERATED := api/openapi.yaml '*.gen.go' docs/asterisk-changes.md
+GENERATED := api/openapi.yaml api/events.schema.json '*.gen.go' docs/asterisk-changes.md
 
 .PHONY: help
 help: ## List the targets
@@ -28,7 +27,7 @@ demo: ## Watch calls being answered and bridged, on a simulated Asterisk; with A
 ## Generation
 
 .PHONY: generate
-generate: ## Make api/openapi.yaml, all *.gen.go and the report on versions from spec/ and the overlay
+generate: ## Make the descriptions in api/, all *.gen.go and the report on versions from spec/ and the overlays
 	@start=$$(date +%s%N); go generate . ; \
 	printf 'generated in %d.%d s\n' $$(( ($$(date +%s%N) - start) / 1000000000 )) $$(( ($$(date +%s%N) - start) / 100000000 % 10 ))
 
@@ -108,12 +107,20 @@ soak: ## Run calls on the simulated Asterisk under faults, then flood a client: 
 ## Checks
 
 .PHONY: lint
-lint: $(GOLANGCI) lint-api ## Check the Go code's style, and the description
+lint: $(GOLANGCI) lint-api ## Check the Go code's style, and the descriptions
 	$(GOLANGCI) run ./...
 
 .PHONY: lint-api
-lint-api: ## Check api/openapi.yaml with a public linter
-	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes $(REDOCLY) lint --config api/redocly.yaml api/openapi.yaml
+lint-api: api/check/node_modules/.package-lock.json ## Check the descriptions in api/, their examples and all recordings with the tools of other languages
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npm --silent --prefix api/check run check
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	@npm --prefix $* ci --silent --ignore-scripts
+	@touch $@
+
+.PHONY: try-generators
+try-generators: ## Let other generators of Go make clients from api/openapi.yaml, and decode all recorded events with them
+	@go run ./internal/cmd/trygenerators
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the Go code
@@ -126,4 +133,4 @@ $(GOLANGCI):
 	@mv $(BIN)/golangci-lint $@
 
 .PHONY: ci
-ci: test lint check-generated try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks
+ci: test lint check-generated try-generators try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks

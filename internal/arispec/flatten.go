@@ -85,7 +85,7 @@ func (f *flattener) errors() {
 			if shared := f.named("responses", response); shared != nil {
 				response = shared
 			}
-			if status >= "400" {
+			if status < "200" || status >= "400" {
 				responses[status] = without(response, "content")
 			}
 		}
@@ -146,6 +146,9 @@ func (f *flattener) messages() {
 	eachOperation(f.doc, func(_, _ string, op mapping) {
 		if op["x-ari-websocket-message"] == anyMessage {
 			op["x-ari-websocket-message"] = messageModel
+			if response := at(op, "responses", "101"); response != nil {
+				response["description"] = "The connection is a websocket from here on."
+			}
 		}
 	})
 	var events, subTypes []any

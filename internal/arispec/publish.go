@@ -132,6 +132,11 @@ func (p *publisher) messages() {
 	eachOperation(p.doc, func(_, _ string, op mapping) {
 		if op["x-ari-websocket-message"] == messageModel {
 			op["x-ari-websocket-message"] = anyMessage
+			// Many generators leave out what no operation refers to.
+			if response := at(op, "responses", "101"); response != nil {
+				response["description"] = "The connection is a websocket from here on: each text frame from Asterisk is one message."
+				response["content"] = mapping{"application/json": mapping{"schema": refTo(anyMessage)}}
+			}
 		}
 	})
 }

@@ -31,6 +31,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	overlayFile := flags.String("overlay", "api/overlay.yaml", "overlay `file` with texts and corrections")
 	recordings := flags.String("recordings", "conformance/testdata/asterisk-22", "`folder` of recordings, which the examples are taken from")
 	out := flags.String("out", "api/openapi.yaml", "`file` to write")
+	events := flags.String("events", "", "`file` to write the JSON Schema of the events to")
 	lenient := flags.Bool("lenient", false, "let actions of the overlay match nothing, for a spec that it wasn't written for")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -73,5 +74,12 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if len(unmatched) > 0 {
 		fmt.Fprintf(log, "note: %d actions of the overlay match nothing in Asterisk %s\n", len(unmatched), imported.Source.Version)
 	}
-	return os.WriteFile(*out, description, 0o644)
+	if err := os.WriteFile(*out, description, 0o644); err != nil || *events == "" {
+		return err
+	}
+	schema, err := arispec.EventsSchema(description)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(*events, schema, 0o644)
 }
