@@ -19,13 +19,12 @@ import (
 type Examples struct {
 	requests map[string]*recordedRequest     // by operation
 	answers  map[string]map[int]*yamlExample // by operation and status
-	events   map[string]*yamlExample         // by type
+	messages map[string]*yamlExample         // by type
 }
 
 type recordedLine struct {
 	Dir       string              `json:"dir"`
 	Operation string              `json:"operation"`
-	N         int                 `json:"n"`
 	Path      string              `json:"path"`
 	Query     map[string][]string `json:"query"`
 	Status    int                 `json:"status"`
@@ -52,7 +51,7 @@ const (
 
 // ReadExamples reads a folder of recordings, such as conformance/testdata/asterisk-22.
 func ReadExamples(folder string) (*Examples, error) {
-	e := &Examples{requests: make(map[string]*recordedRequest), answers: make(map[string]map[int]*yamlExample), events: make(map[string]*yamlExample)}
+	e := &Examples{requests: make(map[string]*recordedRequest), answers: make(map[string]map[int]*yamlExample), messages: make(map[string]*yamlExample)}
 	files, err := fs.Glob(os.DirFS(folder), "*.jsonl")
 	if err != nil {
 		return nil, err
@@ -75,7 +74,7 @@ func ReadExamples(folder string) (*Examples, error) {
 func (e *Examples) read(file string, content []byte) error {
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	lines.Buffer(nil, len(content)+1)
-	requests := make(map[int]recordedLine)
+	var request recordedLine // the last one: a response stands right behind its request
 	for lines.Scan() {
 		var line recordedLine
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
@@ -83,14 +82,14 @@ func (e *Examples) read(file string, content []byte) error {
 		}
 		switch line.Dir {
 		case "request":
-			requests[line.N] = line
+			request = line
 		case "response":
-			if line.Status < 300 {
-				e.request(file, requests[line.N])
+			if line.Status < 300 && line.Operation == request.Operation {
+				e.request(file, request)
 			}
 			e.answer(line)
-		case "event":
-			e.event(line.Body)
+		case "event", "sent":
+			e.message(line.Body)
 		}
 	}
 	return lines.Err()
@@ -131,8 +130,8 @@ func (e *Examples) answer(line recordedLine) {
 	}
 }
 
-// event keeps, of a type's events, the one with the most members, and the shortest of these.
-func (e *Examples) event(body json.RawMessage) {
+// message keeps, of a type's messages, the one with the most members, and the shortest of these.
+func (e *Examples) message(body json.RawMessage) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		return
@@ -143,8 +142,8 @@ func (e *Examples) event(body json.RawMessage) {
 	}
 	const much = 1 << 20
 	rank := len(members)*much - len(body)
-	if have := e.events[name]; have == nil || rank > have.rank {
-		e.events[name] = &yamlExample{body, rank}
+	if have := e.messages[name]; have == nil || rank > have.rank {
+		e.messages[name] = &yamlExample{body, rank}
 	}
 }
 
@@ -199,8 +198,8 @@ func (e *Examples) addTo(doc mapping) error {
 			}
 		}
 	})
-	for _, name := range sortedKeys(e.events) {
-		set(at(doc, "components", "schemas", name), e.events[name])
+	for _, name := range sortedKeys(e.messages) {
+		set(at(doc, "components", "schemas", name), e.messages[name])
 	}
 	return failed
 }
