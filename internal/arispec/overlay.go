@@ -326,8 +326,8 @@ func (d *describer) text(n *yaml.Node, sentence string) {
 
 // keyOrder is the order in which the keys of OpenAPI's objects are written.
 var keyOrder = []string{
-	"openapi", "info", "externalDocs", "servers", "security", "tags", "paths", "components",
-	"title", "url", "operationId", "name", "in", "$ref", "allOf", "oneOf", "type", "format", "summary", "description", "license", "version",
+	"openapi", "asyncapi", "info", "externalDocs", "defaultContentType", "servers", "security", "tags", "paths", "channels", "operations", "components",
+	"host", "pathname", "protocol", "action", "channel", "address", "title", "url", "operationId", "name", "in", "$ref", "allOf", "oneOf", "type", "format", "summary", "description", "license", "version",
 	"required", "style", "explode", "nullable", "enum", "default", "minimum", "maximum",
 	"x-ari-nickname", "x-ari-event", "x-ari-entities", "x-ari-subtypes", "x-ari-since", "x-ari-value-since", "example",
 	"parameters", "requestBody", "responses", "headers", "schema", "content", "items", "discriminator", "properties", "additionalProperties",
@@ -336,6 +336,7 @@ var keyOrder = []string{
 
 // named are the keys whose values map names to things: these are sorted by name.
 var named = map[string]bool{
+	"channels": true, "operations": true, "messages": true,
 	"paths": true, "responses": true, "parameters": true, "variables": true, "content": true, "headers": true, "schemas": true, "securitySchemes": true,
 	"properties": true, "mapping": true, "x-ari-value-since": true,
 }
@@ -366,7 +367,7 @@ func arrange(n *yaml.Node, key string) {
 		for i, p := range pairs {
 			n.Content[2*i], n.Content[2*i+1] = p.key, p.value
 			child := p.key.Value
-			if child == "example" && !named[key] {
+			if (child == "example" || child == "examples") && !named[key] {
 				continue // its members have the order in which they came
 			}
 			if named[key] {

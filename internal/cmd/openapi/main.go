@@ -1,4 +1,5 @@
-// Command openapi makes the OpenAPI description from an imported spec and the overlay.
+// Command openapi makes the OpenAPI description from an imported spec, the overlay and the recordings; from it, the JSON
+// Schema and the AsyncAPI description of the events.
 //
 //	go run ./internal/cmd/openapi -spec spec/asterisk-22 -history spec/history.tsv -overlay api/overlay.yaml -recordings conformance/testdata/asterisk-22 -out api/openapi.yaml
 //
@@ -32,6 +33,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	recordings := flags.String("recordings", "conformance/testdata/asterisk-22", "`folder` of recordings, which the examples are taken from")
 	out := flags.String("out", "api/openapi.yaml", "`file` to write")
 	events := flags.String("events", "", "`file` to write the JSON Schema of the events to")
+	async := flags.String("asyncapi", "", "`file` to write the AsyncAPI description of the events to")
 	lenient := flags.Bool("lenient", false, "let actions of the overlay match nothing, for a spec that it wasn't written for")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -74,12 +76,23 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if len(unmatched) > 0 {
 		fmt.Fprintf(log, "note: %d actions of the overlay match nothing in Asterisk %s\n", len(unmatched), imported.Source.Version)
 	}
-	if err := os.WriteFile(*out, description, 0o644); err != nil || *events == "" {
+	if err := os.WriteFile(*out, description, 0o644); err != nil {
 		return err
 	}
-	schema, err := arispec.EventsSchema(description)
-	if err != nil {
-		return err
+	for _, more := range []struct {
+		file string
+		make func([]byte) ([]byte, error)
+	}{{*events, arispec.EventsSchema}, {*async, arispec.AsyncAPI}} {
+		if more.file == "" {
+			continue
+		}
+		content, err := more.make(description)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(more.file, content, 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(*events, schema, 0o644)
+	return nil
 }
