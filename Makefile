@@ -18,7 +18,7 @@ GENERATED := api/openapi.yaml api/events.schema.json api/asyncapi.yaml '*.gen.go
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Watch calls being answered and bridged, on a simulated Asterisk; with ARI_URL, ARI_USERNAME and ARI_PASSWORD set on a real one
@@ -34,6 +34,10 @@ generate: ## Make the descriptions in api/, all *.gen.go and the report on versi
 .PHONY: check-generated
 check-generated: ## Fail if a generated file is stale, missing, left over or not known to git
 	@go run ./internal/cmd/checkgenerated $(GENERATED)
+
+.PHONY: generate-typescript
+generate-typescript: clients/typescript/node_modules/.package-lock.json ## Make the TypeScript client's types and objects from api/openapi.yaml
+	@npm --silent --prefix clients/typescript run generate
 
 .PHONY: spec
 # A password goes by the environment, so that neither make nor ps shows it.
@@ -60,6 +64,12 @@ try-specs: ## Run the whole generation for every imported spec
 .PHONY: test
 test: ## Run all tests that need no Asterisk, with the race detector
 	go test -race ./...
+
+.PHONY: test-typescript
+test-typescript: clients/typescript/node_modules/.package-lock.json ## Check and test the TypeScript client on a simulated Asterisk: [ARI_TEST_SERVER=asterisk for a real one, after `make asterisk`]
+	@npm --silent --prefix clients/typescript run build
+	@npm --silent --prefix clients/typescript run check
+	@npm --silent --prefix clients/typescript test
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (20s)
@@ -133,4 +143,4 @@ $(GOLANGCI):
 	@mv $(BIN)/golangci-lint $@
 
 .PHONY: ci
-ci: test lint check-generated try-generators try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks
+ci: test lint check-generated test-typescript try-generators try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks
