@@ -56,8 +56,8 @@ try-spec: ## Run the whole generation for another spec in a temporary folder, an
 	@go run ./internal/cmd/tryspec -from '$(FROM)' -user '$(user)' -version '$(VERSION)' -out '$(OUT)'
 
 .PHONY: try-specs
-try-specs: ## Run the whole generation for every imported spec
-	@for spec in spec/asterisk-*; do go run ./internal/cmd/tryspec -from "$$spec"; done
+try-specs: ## Run the whole generation for every imported spec: [SPECS='folders of more']
+	@for spec in spec/asterisk-* $(SPECS); do echo "$$spec"; go run ./internal/cmd/tryspec -from "$$spec"; done
 
 ## Tests
 
@@ -127,6 +127,10 @@ lint-api: api/check/node_modules/.package-lock.json ## Check the descriptions in
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	@npm --prefix $* ci --silent --ignore-scripts
 	@touch $@
+
+.PHONY: site
+site: site/node_modules/.package-lock.json ## Build the documentation site, commands, events and documents, into site/build/public
+	@npm --silent --prefix site run build
 
 .PHONY: try-generators
 try-generators: ## Let other generators of Go make clients from api/openapi.yaml, and decode all recorded events with them

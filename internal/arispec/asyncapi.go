@@ -28,8 +28,8 @@ func AsyncAPI(description []byte) ([]byte, error) {
 			at(a.messages, name)["correlationId"] = mapping{"$ref": "#/components/correlationIds/request"}
 		}
 	}
-	for _, m := range a.messages {
-		collect(a.schemas, a.defs, m)
+	for _, name := range sortedKeys(a.defs) {
+		collect(a.schemas, a.defs, a.defs[name])
 	}
 	info := at(doc, "info")
 	out := mapping{
@@ -47,6 +47,7 @@ func AsyncAPI(description []byte) ([]byte, error) {
 		"channels": mapping{
 			"events": mapping{
 				"address":     "/events",
+				"title":       "Event websocket",
 				"description": "The websocket that a program opens. The applications exist from the handshake on.",
 				"servers":     []any{mapping{"$ref": "#/servers/asterisk"}},
 				"messages":    a.all(),
@@ -54,6 +55,7 @@ func AsyncAPI(description []byte) ([]byte, error) {
 			},
 			"outbound": mapping{
 				"address": "/",
+				"title":   "Event websocket that Asterisk opens",
 				"description": "The websocket that Asterisk opens to a program, persistently or for each call (`type=outbound_websocket` in " +
 					"`ari.conf`). The same messages go over it. The path is the program's own, part of the `uri` in `websocket_client.conf`. " +
 					"Since Asterisk 20.15, 21.10, 22.5.",
@@ -112,8 +114,9 @@ func (a *asyncAPI) message(name string, payload mapping) {
 		"title":       name,
 		"summary":     firstSentence(text),
 		"description": text,
-		"payload":     without(payload, "description"),
+		"payload":     mapping{"$ref": defsPrefix + name},
 	}
+	a.defs[name] = payload
 	// A literal needs its type beside it: some generators look at nothing else.
 	if typ := at(payload, "properties", "type"); typ != nil {
 		typ["type"] = "string"

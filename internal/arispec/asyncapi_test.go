@@ -29,7 +29,7 @@ func TestAsyncAPI(t *testing.T) {
 		if strings.Contains(textAt(m, "title"), ":") {
 			t.Errorf("%s: a colon in a title breaks names of classes", name)
 		}
-		if at(m, "payload", "properties", "type")["const"] != name {
+		if at(doc, "components", "schemas", name, "properties", "type")["const"] != name || at(m, "payload")["$ref"] != schemaPrefix+name {
 			t.Errorf("%s has no type of its own", name)
 		}
 		if len(mappings(m["examples"])) == 0 {
@@ -40,12 +40,18 @@ func TestAsyncAPI(t *testing.T) {
 		t.Error("a schema has a name that languages have a class of")
 	}
 	// Enumerations inside of others get names that nobody can guess.
-	substitute(at(messages), func(m mapping) mapping {
-		if m["enum"] != nil {
-			t.Errorf("an enumeration without a name: %v", m)
+	schemas := at(doc, "components", "schemas")
+	for name := range schemas {
+		if at(schemas, name)["enum"] != nil {
+			continue
 		}
-		return m
-	})
+		substitute(at(schemas, name), func(m mapping) mapping {
+			if m["enum"] != nil {
+				t.Errorf("an enumeration without a name in %s: %v", name, m)
+			}
+			return m
+		})
+	}
 	for _, twin := range []string{"", "Outbound"} {
 		send := at(doc, "operations", "send"+twin+"Request")
 		if send["action"] != "send" || at(send, "reply") == nil || at(doc, "operations", "receive"+twin+"Messages") == nil {
