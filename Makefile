@@ -14,7 +14,7 @@ FUZZTIME  ?= 20s
 PLATFORMS ?= linux/arm64 darwin/arm64 windows/amd64
 
 # What the generator writes. Pathspecs of git.
-GENERATED := api/openapi.yaml api/events.schema.json api/asyncapi.yaml '*.gen.go' docs/asterisk-changes.md
+GENERATED := api/openapi.yaml api/events.schema.json api/asyncapi.yaml api/asyncapi-media.yaml '*.gen.go' docs/asterisk-changes.md
 
 .PHONY: help
 help: ## List the targets

@@ -102,3 +102,32 @@ func TestEventsSchema(t *testing.T) {
 		t.Error("no error from a description without messages")
 	}
 }
+
+func TestMediaAPI(t *testing.T) {
+	version := importNewest(t).Source.Version.String()
+	content, err := MediaAPI(version, repo+"/api/testdata/media")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(content) != string(readFile(t, "api/asyncapi-media.yaml")) {
+		t.Error("api/asyncapi-media.yaml is stale: run make generate")
+	}
+	doc, err := parseTree(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each of the 20 messages in JSON, all but one in plain text, and the media itself.
+	if n := len(at(doc, "components", "messages")); n != 40 {
+		t.Errorf("%d messages", n)
+	}
+	for _, twin := range []string{"", "Outbound"} {
+		for _, name := range []string{"receive" + twin + "Messages", "send" + twin + "Commands"} {
+			if len(mappings(at(doc, "operations", name)["messages"])) == 0 {
+				t.Errorf("no operation %s", name)
+			}
+		}
+	}
+	if _, err := MediaAPI(version, t.TempDir()); err == nil {
+		t.Error("no error without recordings")
+	}
+}

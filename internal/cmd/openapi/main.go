@@ -34,6 +34,8 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	out := flags.String("out", "api/openapi.yaml", "`file` to write")
 	events := flags.String("events", "", "`file` to write the JSON Schema of the events to")
 	async := flags.String("asyncapi", "", "`file` to write the AsyncAPI description of the events to")
+	media := flags.String("media", "", "`file` to write the AsyncAPI description of media websockets to")
+	mediaRecordings := flags.String("media-recordings", "api/testdata/media", "`folder` of recordings of media websockets")
 	lenient := flags.Bool("lenient", false, "let actions of the overlay match nothing, for a spec that it wasn't written for")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -94,5 +96,12 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 			return err
 		}
 	}
-	return nil
+	if *media == "" {
+		return nil
+	}
+	content, err := arispec.MediaAPI(imported.Source.Version.String(), *mediaRecordings)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(*media, content, 0o644)
 }
