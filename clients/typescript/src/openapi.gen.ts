@@ -2793,7 +2793,7 @@ export interface components {
         PlaybackContinuing: Omit<components["schemas"]["Message"], "type"> & {
             /** @description Name of the Stasis application that this copy of the event is for. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. */
             application: string;
-            /** @description The playback; its `media_uri` is the medium that begins now. */
+            /** @description The playback; its `media_uri` is the medium that has ended, and `next_media_uri` the one that begins now. */
             playback: components["schemas"]["Playback"];
             /**
              * Format: ari-date-time
@@ -3148,7 +3148,7 @@ export interface components {
         RecordingFinished: Omit<components["schemas"]["Message"], "type"> & {
             /** @description Name of the Stasis application that this copy of the event is for. On an outbound websocket that Asterisk opens for a single call it is the configured name, a colon and the channel's name. */
             application: string;
-            /** @description The recording with its `duration` in seconds; its state is `done`, or `canceled` if it was discarded. The talking and silence durations are present only if a silence limit was set. */
+            /** @description The recording with its `duration` in seconds; its state is `done`, also if it was cancelled and its file thrown away. The talking and silence durations are present only if a silence limit was set. */
             recording: components["schemas"]["LiveRecording"];
             /**
              * Format: ari-date-time

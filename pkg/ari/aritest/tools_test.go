@@ -31,7 +31,7 @@ func TestExternalMediaIsNoCall(t *testing.T) {
 		return len(*list)
 	}
 	ready := make(chan struct{})
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		n := note(&calls, ev.Channel.Name)
 		_, err := client.ARI().CreateExternalMedia(ctx, ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"})
 		if err == nil {
@@ -66,7 +66,7 @@ func TestAbandonedExternalMediaIsNoCall(t *testing.T) {
 		client := connected(t, srv, quiet)
 		var calls atomic.Int32
 		var failed error
-		client.OnStasisStart(func(ctx context.Context, _ *ari.StasisStart) error {
+		client.OnCall(func(ctx context.Context, _ *ari.StasisStart) error {
 			calls.Add(1)
 			_, failed = client.ARI().CreateExternalMedia(ctx, ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"})
 			return nil
