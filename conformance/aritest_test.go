@@ -20,16 +20,9 @@ func TestSimulator(t *testing.T) {
 	for _, version := range []string{"22.10.1", "16.28.0"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			conformance.Run(t, newSimulator(t, version), conformance.Config{Known: differences})
+			conformance.Run(t, newSimulator(t, version), conformance.Config{})
 		})
 	}
-}
-
-// differences are the scenarios that the simulator doesn't pass, each with the reason why that may be.
-var differences = map[string]string{
-	"redirect":              "the simulator refuses a redirected caller with 603, since its callers don't follow redirections",
-	"originate-early-media": "the simulator's Local channels don't tell that there are early media",
-	"bridge-video-source":   "the simulator shows at once that a bridge has no video source any more",
 }
 
 // simulator is a simulated Asterisk.
@@ -63,6 +56,7 @@ exten = 1014,1,Ringing()
 exten = 1015,1,Wait(600)
  same = n,Hangup()
 exten = 1016,1,Progress()
+ same = n,PlayTones(425/1000,0/4000)
  same = n,Wait(600)
  same = n,Hangup()
 exten = 1017,1,Ringing()
@@ -72,6 +66,9 @@ exten = 1017,1,Ringing()
  same = n,Hangup()
 exten = 1018,1,Answer()
  same = n,Wait(1)
+ same = n,Hangup()
+exten = 1020,1,Answer()
+ same = n,Playback(hello-world)
  same = n,Hangup()
 exten = 1021,1,Answer()
  same = n,Wait(0.5)
@@ -85,7 +82,15 @@ exten = 1022,1,Answer()
 exten = 1023,1,Answer()
  same = n,Milliwatt()
  same = n,Hangup()
+exten = 1024,1,Answer()
+ same = n,MusicOnHold()
+ same = n,Hangup()
+exten = 1025,1,Answer()
+ same = n,Set(TALK_DETECT(set)=500,256)
+ same = n,Echo()
+ same = n,Hangup()
 exten = 1026,1,Answer()
+ same = n,PlayTones(0/1000)
  same = n,Wait(600)
  same = n,Hangup()
 exten = 1027,1,Answer()
@@ -94,7 +99,7 @@ exten = 1027,1,Answer()
  same = n,Hangup()
 exten = _bcast-.,1,StasisBroadcast(5000,^${EXTEN:6}$,one:two,yes)
  same = n,Goto(after,s,1)
-exten = _19XXX,1,Hangup(${EXTEN:2})
+exten = _19XXX,1,Hangup(${MATH(${EXTEN:2}+0,int)})
 
 [after]
 exten = s,1,UserEvent(After,Status: ${STASISSTATUS})
@@ -379,8 +384,7 @@ func (p *simulatedParty) Await(ctx context.Context, what string) error {
 }
 
 func (p *simulatedParty) Answer(context.Context) error {
-	p.call.Answer()
-	return nil
+	return p.call.Answer()
 }
 
 func (p *simulatedParty) Refuse(_ context.Context, status int) error {

@@ -19,7 +19,7 @@ var updateSounds = flag.Bool("update-sounds", false, "write the simulator's list
 // The simulator has the sounds that real Asterisks have, and they last as long.
 func TestSounds(t *testing.T) {
 	t.Parallel()
-	const list = "../pkg/ari/aritest/sounds.txt"
+	const list = "../internal/sim/media/sounds.txt"
 	asterisk.Each(t, func(t *testing.T, version string) {
 		asterisk.Require(t, version)
 		root, err := asterisk.Lookup(version)

@@ -107,7 +107,7 @@ func (c *console) doCall(command string, args []string) error {
 	case "unhold":
 		call.Unhold()
 	case "answer":
-		call.Answer()
+		return call.Answer()
 	case "refuse":
 		n, err := number()
 		if err != nil {

@@ -113,12 +113,12 @@ func (t *try) run(ctx context.Context, from arispec.Location) error {
 	if err := t.describe(ctx, imported); err != nil {
 		return err
 	}
-	for _, name := range []string{"go.mod", "go.sum"} {
+	for _, name := range []string{"go.mod", "go.sum", "internal/sim/media/sounds.txt"} {
 		if err := t.copy(name); err != nil {
 			return err
 		}
 	}
-	for _, pattern := range []string{"api/*.yaml", "gen/*.go", "pkg/ari/*.go", "pkg/ari/aritest/*.go", "internal/ariserver/*.go"} {
+	for _, pattern := range []string{"api/*.yaml", "gen/*.go", "pkg/ari/*.go", "pkg/ari/aritest/*.go", "internal/ariserver/*.go", "internal/sim/*.go", "internal/sim/*/*.go"} {
 		if err := t.copyHandWritten(pattern); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (t *try) run(ctx context.Context, from arispec.Location) error {
 		return err
 	}
 	for _, pkg := range []string{"pkg/ari", "pkg/ari/aritest"} {
-		if err := t.goCommand(ctx, t.dir, "build", "./internal/...", "./"+pkg); err != nil {
+		if err := t.goCommand(ctx, t.dir, "build", "./internal/ariserver", "./"+pkg); err != nil {
 			t.say("%s's generated part is made; its hand-written part asks for what this Asterisk lacks:\n%s", pkg, firstLines(err, 5))
 			return nil
 		}

@@ -440,7 +440,7 @@ func TestCalleeByHand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "alice", call.Extension())
 	l.await("Dial a RINGING")
-	call.Answer()
+	require.NoError(t, call.Answer())
 	l.await("Dial a ANSWER")
 	ok(t, srv, "POST", "/channels/a/dtmf?dtmf=12&between=1&duration=1")
 	require.NoError(t, call.WaitDigits(soon(t), "12"))
@@ -650,7 +650,7 @@ exten = s,1,NoOp()
 	// An application that isn't there leaves the call to the dialplan.
 	srv.Call("4", aritest.WithChannelID("f"), aritest.Into("nobody"))
 	l.await("ChannelVarset f STASISSTATUS=FAILED")
-	l.await("ChannelDestroyed f 16")
+	l.await("ChannelDestroyed f 0")
 	_, err := aritest.Start(aritest.WithSpeed(0))
 	require.Error(t, err)
 }

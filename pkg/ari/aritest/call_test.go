@@ -84,3 +84,57 @@ func TestWaitAfterwards(t *testing.T) {
 	require.NoError(t, called.WaitRinging(soon(t)))
 	require.ErrorIs(t, called.WaitAnswered(soon(t)), aritest.ErrEnded)
 }
+
+// A wait of which nobody says how long it may last gives up, and says what has not come.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory(), aritest.WithPatience(time.Minute))
+		listen(t, srv, "app=hello")
+		phone := srv.Endpoint("PJSIP/alice", aritest.Rings())
+		call := srv.Call("1000")
+		begin := time.Now()
+		for never, wait := range waits(call) {
+			err := wait(t.Context())
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, "aritest: the call "+never+": context deadline exceeded")
+		}
+		require.Equal(t, time.Duration(len(waits(call)))*time.Minute, time.Since(begin))
+		_, err := phone.Next(t.Context())
+		require.EqualError(t, err, "aritest: nobody has called PJSIP/alice: context deadline exceeded")
+		require.ErrorContains(t, srv.WaitIdle(t.Context()), "aritest: 1 channels and 0 bridges are left over: ")
+		require.ErrorIs(t, srv.AwaitApp(t.Context(), "nobody"), context.DeadlineExceeded)
+
+		// A deadline of one's own counts.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		time.AfterFunc(30*time.Minute, func() { call.Hangup() })
+		require.NoError(t, call.WaitEnded(ctx))
+	})
+}
+
+func TestPatienceForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory(), aritest.WithPatience(0))
+		call := srv.Call("1000", aritest.InContext("none"))
+		require.NoError(t, call.WaitEnded(t.Context()))
+		listen(t, srv, "app=hello")
+		call = srv.Call("1000")
+		time.AfterFunc(24*time.Hour, func() { call.Hangup() })
+		require.NoError(t, call.WaitEnded(t.Context()))
+	})
+}
+
+// Whoever answers too late is told so.
+func TestAnswerTooLate(t *testing.T) {
+	srv := aritest.NewServer(t)
+	listen(t, srv, "app=hello")
+	phone := srv.Endpoint("PJSIP/alice", aritest.Rings())
+	ok(t, srv, "POST", "/channels/a?endpoint=PJSIP/alice&app=hello")
+	call, err := phone.Next(soon(t))
+	require.NoError(t, err)
+	ok(t, srv, "DELETE", "/channels/a")
+	require.NoError(t, call.WaitEnded(soon(t)))
+	require.ErrorIs(t, call.Answer(), aritest.ErrEnded)
+	require.EqualError(t, call.Answer(), "aritest: the call is over: it can't be answered any more")
+	require.EqualError(t, srv.Call("1000").Answer(), "aritest: the call is one that Asterisk has to answer")
+}

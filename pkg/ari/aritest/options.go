@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ari-go/ari/internal/sim"
+	"github.com/ari-go/ari/internal/sim/pbx"
+	"github.com/ari-go/ari/internal/sim/release"
+	"github.com/ari-go/ari/internal/sim/resources"
 	"github.com/ari-go/ari/pkg/ari"
 )
 
@@ -11,54 +15,28 @@ import (
 type Option func(*options) error
 
 type options struct {
-	version      ari.Version
-	app          string
-	user, secret string
-	reader       string // may only read
-	readerSecret string
-	addr         string
-	inMemory     bool
-	tls          bool
-	speed        float64
-	writeTimeout time.Duration
-	keepAlive    time.Duration
-	sessionLimit int
-	channelVars  []string
-	entityID     string
-	name         string
-	dialplan     []string
+	sim.Options
+	app      string
+	patience time.Duration
 }
 
 func defaultOptions() options {
 	return options{
-		version:      ari.Version{Major: 22, Minor: 10, Patch: 1},
-		app:          "hello",
-		user:         "asterisk",
-		secret:       "asterisk",
-		reader:       "reader",
-		readerSecret: "reader",
-		addr:         "127.0.0.1:0",
-		speed:        1,
-		keepAlive:    15 * time.Second,
-		sessionLimit: 100,
-		entityID:     "02:00:00:00:00:01",
-		name:         "aritest",
+		app:      "hello",
+		patience: defaultPatience,
+		Options: sim.Options{
+			Config: pbx.Config{
+				Version:  release.Version{Major: 22, Minor: 10, Patch: 1},
+				Speed:    1,
+				EntityID: "02:00:00:00:00:01",
+				Name:     "aritest",
+			},
+			Users:        resources.Users{Name: "asterisk", Password: "asterisk", Reader: "reader", ReaderPassword: "reader"},
+			Addr:         "127.0.0.1:0",
+			KeepAlive:    15 * time.Second,
+			SessionLimit: 100,
+		},
 	}
-}
-
-// atLeast reports whether the version is one of these releases or a later one of its branch. The last release
-// stands for all newer branches too.
-func (o *options) atLeast(first ...string) bool {
-	for i, text := range first {
-		v, err := ari.ParseVersion(text)
-		if err != nil {
-			panic(err)
-		}
-		if v.Major == o.version.Major || i == len(first)-1 && o.version.Major > v.Major {
-			return o.version.Compare(v) >= 0
-		}
-	}
-	return false
 }
 
 // WithVersion makes the server act as another version of Asterisk, such as "16.28.0": it has that version's operations,
@@ -66,7 +44,7 @@ func (o *options) atLeast(first ...string) bool {
 func WithVersion(version string) Option {
 	return func(o *options) error {
 		v, err := ari.ParseVersion(version)
-		o.version = v
+		o.Config.Version = release.Version(v)
 		return err
 	}
 }
@@ -79,28 +57,28 @@ func WithApp(name string) Option {
 
 // WithUser sets the user that may do everything. The default is "asterisk" with the password "asterisk".
 func WithUser(name, password string) Option {
-	return func(o *options) error { o.user, o.secret = name, password; return nil }
+	return func(o *options) error { o.Users.Name, o.Users.Password = name, password; return nil }
 }
 
 // WithReadOnlyUser sets the user that may only read. The default is "reader" with the password "reader".
 func WithReadOnlyUser(name, password string) Option {
-	return func(o *options) error { o.reader, o.readerSecret = name, password; return nil }
+	return func(o *options) error { o.Users.Reader, o.Users.ReaderPassword = name, password; return nil }
 }
 
 // WithAddr sets the TCP address to listen on. The default is a free port of the loopback address.
 func WithAddr(addr string) Option {
-	return func(o *options) error { o.addr = addr; return nil }
+	return func(o *options) error { o.Addr = addr; return nil }
 }
 
 // InMemory makes the server listen on nothing but memory, so that it works within a bubble of testing/synctest. Only the HTTP
 // client of [Server.HTTPClient], which [Server.Client] and [Server.Controller] use, reaches it.
 func InMemory() Option {
-	return func(o *options) error { o.inMemory = true; return nil }
+	return func(o *options) error { o.InMemory = true; return nil }
 }
 
 // WithTLS makes the server listen for TLS too, at [Server.TLSURL], with a certificate that [Server.CAPool] trusts. It can't be [InMemory].
 func WithTLS() Option {
-	return func(o *options) error { o.tls = true; return nil }
+	return func(o *options) error { o.TLS = true; return nil }
 }
 
 // WithSpeed makes simulated time pass faster: with 10, a sound of a second plays for a tenth of a second.
@@ -109,7 +87,7 @@ func WithSpeed(factor float64) Option {
 		if factor <= 0 {
 			return fmt.Errorf("a speed of %v makes no sense", factor)
 		}
-		o.speed = factor
+		o.Config.Speed = factor
 		return nil
 	}
 }
@@ -117,26 +95,35 @@ func WithSpeed(factor float64) Option {
 // WithWriteTimeout sets how long writing a frame to an event websocket may take before the connection is dropped. The default
 // is Asterisk's, 100 ms; [InMemory], where nothing stands between the two sides, it is 5 s.
 func WithWriteTimeout(d time.Duration) Option {
-	return func(o *options) error { o.writeTimeout = d; return nil }
+	return func(o *options) error { o.WriteTimeout = d; return nil }
 }
 
 // WithSessionLimit sets how many connections are served at the same time; more are closed without an answer. The default is
 // Asterisk's, 100; 0 is no limit.
 func WithSessionLimit(n int) Option {
-	return func(o *options) error { o.sessionLimit = n; return nil }
+	return func(o *options) error { o.SessionLimit = n; return nil }
 }
 
 // WithKeepAlive sets how long a connection may be idle between two requests. The default is Asterisk's, 15 s.
 func WithKeepAlive(d time.Duration) Option {
-	return func(o *options) error { o.keepAlive = d; return nil }
+	return func(o *options) error { o.KeepAlive = d; return nil }
 }
 
 // WithChannelVars names the variables that channels show in every event and answer, as the setting channelvars of ari.conf does.
 func WithChannelVars(names ...string) Option {
-	return func(o *options) error { o.channelVars = names; return nil }
+	return func(o *options) error { o.Config.ChannelVars = names; return nil }
+}
+
+// defaultPatience is how long a wait lasts of which nothing else is said.
+const defaultPatience = 30 * time.Second
+
+// WithPatience sets how long waits last whose context has no deadline, such as that of [testing.T.Context]: then they fail, and say what has not come.
+// The default is 30 s; 0 stands for ever. It is no simulated time: [WithSpeed] doesn't shorten it.
+func WithPatience(d time.Duration) Option {
+	return func(o *options) error { o.patience = d; return nil }
 }
 
 // WithDialplan adds extensions, written as in Asterisk's extensions.conf. See [Server.Extension] for what is understood.
 func WithDialplan(text string) Option {
-	return func(o *options) error { o.dialplan = append(o.dialplan, text); return nil }
+	return func(o *options) error { o.Dialplan = append(o.Dialplan, text); return nil }
 }

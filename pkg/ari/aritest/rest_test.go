@@ -71,7 +71,7 @@ func TestErrors(t *testing.T) {
 		{"POST /channels/externalMedia?app=hello&external_host=127.0.0.1:9&format=nosuch", "", 500, "An internal error prevented this request from being handled"},
 		{"POST /channels/externalMedia?app=hello&external_host=127.0.0.1:9&format=ulaw&encapsulation=x", "", 501, "The encapsulation and/or transport is not supported"},
 		{"POST /bridges/b", "", 409, "Bridge with id 'b' already exists"},
-		{"POST /bridges?type=mixing,holding", "", 500, "Unable to create bridge"},
+		{"POST /bridges?type=mixing,holding", "", 500, "Unable to create bridge. Possible duplicate bridge id '(null)'"},
 		{"GET /bridges/nosuch", "", 404, "Bridge not found"},
 		{"POST /bridges/b/addChannel?channel=nosuch", "", 400, "Channel not found"},
 		{"POST /bridges/b/addChannel?channel=d", "", 422, "Channel not in Stasis application"},

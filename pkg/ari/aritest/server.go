@@ -2,17 +2,20 @@ package aritest
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ari-go/ari/gen"
+	"github.com/ari-go/ari/internal/sim"
+	"github.com/ari-go/ari/internal/sim/pbx"
+	"github.com/ari-go/ari/internal/sim/wire"
 	"github.com/ari-go/ari/pkg/ari"
 )
 
@@ -28,15 +31,9 @@ type Server struct {
 	TLSURL string
 	CAPool *x509.CertPool
 
-	pbx      *pbx
-	router   *router
-	http     *http.Server
-	listener *faultListener
-	secure   *faultListener // for TLS, or nil
-	pipe     *pipeListener  // nil on TCP
-	client   *http.Client
-	serving  sync.WaitGroup
-	closing  sync.Once
+	sim      *sim.Server
+	inMemory bool
+	patience patience
 
 	// For a test's clean-up.
 	mu      sync.Mutex
@@ -62,98 +59,31 @@ func Start(opts ...Option) (*Server, error) {
 			return nil, fmt.Errorf("aritest: %w", err)
 		}
 	}
-	if o.writeTimeout == 0 {
-		o.writeTimeout = 100 * time.Millisecond
-		if o.inMemory {
-			o.writeTimeout = 5 * time.Second
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = 100 * time.Millisecond
+		if o.InMemory {
+			o.WriteTimeout = 5 * time.Second
 		}
 	}
-	s := &Server{
-		App: o.app, Username: o.user, Password: o.secret, ReadOnlyUsername: o.reader, ReadOnlyPassword: o.readerSecret,
-	}
-	var listener net.Listener
-	if o.inMemory {
-		s.pipe = newPipeListener()
-		listener = s.pipe
-		s.URL = "http://asterisk.test:8088/ari"
-	} else {
-		var err error
-		if listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.addr); err != nil {
-			return nil, fmt.Errorf("aritest: %w", err)
-		}
-		s.URL = "http://" + listener.Addr().String() + "/ari"
-	}
-	s.pbx = newPBX(o)
-	for _, text := range o.dialplan {
-		s.pbx.dialplan.parse(text)
-	}
-	s.pbx.reset()
-	s.router = newRouter(s.pbx, &operations{p: s.pbx})
-	s.router.ops = nil
-	s.listener = newFaultListener(listener, o.sessionLimit)
-	s.http = &http.Server{
-		Handler:           s.faults(s.router),
-		IdleTimeout:       o.keepAlive,
-		ReadHeaderTimeout: 30 * time.Second,
-		MaxHeaderBytes:    1 << 20,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
-	}
-	s.http.Protocols = new(http.Protocols)
-	s.http.Protocols.SetHTTP1(true)
-	s.client = &http.Client{Transport: s.transport()}
-	if o.tls {
-		if err := s.listenTLS(); err != nil {
-			return nil, errors.Join(err, listener.Close())
-		}
-	}
-	s.serving.Go(func() {
-		_ = s.http.Serve(s.listener) // It ends by Close.
-	})
-	return s, nil
-}
-
-// listenTLS adds TLS.
-func (s *Server) listenTLS() error {
-	cert, pool, err := certificate()
+	started, err := sim.Start(o.Options)
 	if err != nil {
-		return fmt.Errorf("aritest: %w", err)
+		return nil, fmt.Errorf("aritest: %w", err)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("aritest: %w", err)
-	}
-	s.TLSURL, s.CAPool = "https://"+listener.Addr().String()+"/ari", pool
-	s.secure = newFaultListener(tls.NewListener(listener, &tls.Config{
-		Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12,
-	}), s.pbx.opts.sessionLimit)
-	s.serving.Go(func() {
-		_ = s.http.Serve(s.secure) // It ends by Close.
-	})
-	return nil
-}
-
-// connKey is the context key of a request's connection.
-type connKey struct{}
-
-// transport makes connections to the server.
-func (s *Server) transport() *http.Transport {
-	t := &http.Transport{MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: 10 * time.Second}
-	if s.pipe != nil {
-		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return s.pipe.dial(ctx) }
-	}
-	return t
+	return &Server{
+		URL: started.URL, TLSURL: started.TLSURL, CAPool: started.CAPool, App: o.app,
+		Username: o.Users.Name, Password: o.Users.Password, ReadOnlyUsername: o.Users.Reader, ReadOnlyPassword: o.Users.ReaderPassword,
+		sim: started, inMemory: o.InMemory, patience: patience(o.patience),
+	}, nil
 }
 
 // HTTPClient is an HTTP client that reaches the server, also one that is [InMemory].
-func (s *Server) HTTPClient() *http.Client { return s.client }
+func (s *Server) HTTPClient() *http.Client { return s.sim.Client }
 
 // options are what a client or controller of the server needs.
 func (s *Server) options() []ari.ControllerOption {
 	own := []ari.ControllerOption{ari.WithBasicAuth(s.Username, s.Password)}
-	if s.pipe != nil {
-		own = append(own, ari.WithHTTPClient(s.client), ari.WithCleartextCredentials())
+	if s.inMemory {
+		own = append(own, ari.WithHTTPClient(s.sim.Client), ari.WithCleartextCredentials())
 	}
 	return own
 }
@@ -188,71 +118,65 @@ func (s *Server) Controller(opts ...ari.ControllerOption) *ari.Controller {
 	return c
 }
 
+// closeGrace is how long a client may take to be closed in good order.
+const closeGrace = time.Second
+
 // Close ends the server and all its connections.
 func (s *Server) Close() {
-	s.closing.Do(func() {
-		s.mu.Lock()
-		clients := s.clients
-		s.mu.Unlock()
-		for _, c := range clients {
-			ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-			_ = c.Close(ctx) // Handlers that don't return are the test's own fault.
-			cancel()
-		}
-		s.pbx.mu.Lock()
-		s.pbx.closed = true
-		s.pbx.signal()
-		s.pbx.mu.Unlock()
-		s.listener.cut()
-		if s.secure != nil {
-			s.secure.cut()
-		}
-		_ = s.http.Close()
-		s.serving.Wait()
-		s.client.CloseIdleConnections()
-	})
+	s.mu.Lock()
+	clients := s.clients
+	s.clients = nil
+	s.mu.Unlock()
+	for _, c := range clients {
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		_ = c.Close(ctx) // Handlers that don't return are the test's own fault.
+		cancel()
+	}
+	s.sim.Close()
 }
 
 // Channels are all channels, in the order in which they came.
 func (s *Server) Channels() []gen.Channel {
-	s.pbx.mu.Lock()
-	defer s.pbx.mu.Unlock()
-	all := make([]gen.Channel, 0, len(s.pbx.channelOrder))
-	for _, ch := range s.pbx.channelOrder {
-		all = append(all, decode[gen.Channel](ch.json()))
-	}
+	var all []gen.Channel
+	s.sim.Do(func(p *pbx.PBX) {
+		for _, ch := range p.ChannelOrder {
+			all = append(all, decode[gen.Channel](ch.JSON()))
+		}
+	})
 	return all
 }
 
 // Bridges are all bridges, in the order in which they came.
 func (s *Server) Bridges() []gen.Bridge {
-	s.pbx.mu.Lock()
-	defer s.pbx.mu.Unlock()
-	all := make([]gen.Bridge, 0, len(s.pbx.bridgeOrder))
-	for _, b := range s.pbx.bridgeOrder {
-		all = append(all, decode[gen.Bridge](b.json()))
-	}
+	var all []gen.Bridge
+	s.sim.Do(func(p *pbx.PBX) {
+		for _, b := range p.BridgeOrder {
+			all = append(all, decode[gen.Bridge](b.JSON()))
+		}
+	})
 	return all
+}
+
+func decode[T any](body wire.JSON) T {
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
+		panic(err) // our own JSON
+	}
+	return v
 }
 
 // Wait waits until a condition holds. It is looked at whenever something has changed in the server.
 func (s *Server) Wait(ctx context.Context, condition func() bool) error {
-	for {
-		s.pbx.mu.Lock()
-		changed, closed := s.pbx.changed, s.pbx.closed
-		s.pbx.mu.Unlock()
-		if condition() {
-			return nil
-		}
-		if closed {
-			return errors.New("aritest: the server is closed")
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("aritest: what was waited for has not come: %w", ctx.Err())
-		}
+	ctx, cancel := s.patience.limit(ctx)
+	defer cancel()
+	err := s.sim.Wait(ctx, condition)
+	switch {
+	case errors.Is(err, sim.ErrClosed):
+		return errors.New("aritest: the server is closed")
+	case err != nil:
+		return fmt.Errorf("aritest: what was waited for has not come: %w", err)
 	}
+	return nil
 }
 
 // WaitIdle waits until there is no channel and no bridge.
@@ -265,17 +189,64 @@ func (s *Server) WaitIdle(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) count() [2]int {
-	s.pbx.mu.Lock()
-	defer s.pbx.mu.Unlock()
-	return [2]int{len(s.pbx.channels), len(s.pbx.bridges)}
+func (s *Server) count() (n [2]int) {
+	s.sim.Do(func(p *pbx.PBX) { n = [2]int{len(p.ChannelOrder), len(p.BridgeOrder)} })
+	return n
 }
 
 // AwaitApp waits until an application is connected.
 func (s *Server) AwaitApp(ctx context.Context, app string) error {
 	return s.Wait(ctx, func() bool {
-		s.pbx.mu.Lock()
-		defer s.pbx.mu.Unlock()
-		return s.pbx.activeApp(app) != nil
+		connected := false
+		s.sim.Do(func(p *pbx.PBX) { connected = p.Active(app) != nil })
+		return connected
+	})
+}
+
+// Extension sets what an extension of the dialplan does, such as
+//
+//	srv.Extension("200@default", "Answer()", "Wait(1)", "Stasis(hello,a)", "Hangup()")
+//
+// Without a context it is one of the context "default". A name that begins with _ is a pattern. Known applications are Answer,
+// Ringing, Progress, Wait, Stasis, StasisBroadcast, Busy, Congestion, Hangup, Playback, PlayTones, Set, Goto, UserEvent, SendDTMF, Read, Echo (of
+// digits), and Milliwatt and MusicOnHold, which only take time; others do nothing. ${...} stands for variables.
+func (s *Server) Extension(name string, apps ...string) {
+	exten, context, ok := strings.Cut(name, "@")
+	if !ok {
+		context = "default"
+	}
+	s.sim.Do(func(p *pbx.PBX) { p.SetExtension(context, exten, apps) })
+}
+
+// Sound adds a sound that can be played, "sound:NAME", or changes how long it lasts. Asterisk's core sounds are there already, as long
+// as they are in English; playing one that isn't there fails, as it does with Asterisk.
+func (s *Server) Sound(name string, duration time.Duration) {
+	s.sim.Do(func(p *pbx.PBX) { p.SetSound(name, duration) })
+}
+
+// A Message is a text that was sent through Asterisk.
+type Message struct {
+	To, From, Body string
+	Variables      map[string]string
+}
+
+// Messages are the texts that applications have sent.
+func (s *Server) Messages() []Message {
+	var all []Message
+	s.sim.Do(func(p *pbx.PBX) {
+		for _, m := range p.Messages {
+			all = append(all, Message(m))
+		}
+	})
+	return all
+}
+
+// SendMessage sends a text from an endpoint to Asterisk, which passes it on to applications that are subscribed to the endpoint.
+func (s *Server) SendMessage(from, to, body string) {
+	tech, resource, _ := strings.Cut(from, "/")
+	s.sim.Do(func(p *pbx.PBX) {
+		if e := p.Endpoint(tech, resource); e != nil {
+			p.Receive(e, to, body)
+		}
 	})
 }

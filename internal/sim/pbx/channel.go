@@ -1,0 +1,264 @@
+package pbx
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ari-go/ari/internal/sim/media"
+	"github.com/ari-go/ari/internal/sim/wire"
+)
+
+// Names of channel states.
+const (
+	StateDown    = "Down"
+	StateRing    = "Ring"
+	StateRinging = "Ringing"
+	StateUp      = "Up"
+	stateBusy    = "Busy"
+)
+
+type Caller struct{ Name, Number string }
+
+func (c Caller) json() wire.JSON {
+	return wire.Object(wire.F("name", c.Name), wire.F("number", c.Number))
+}
+
+func (c Caller) String() string { return `"` + c.Name + `" <` + c.Number + `>` }
+
+// ParseCallerID reads a caller's id: a number, a name and <number>, or a "name" and <number>.
+func ParseCallerID(text string) Caller {
+	text = strings.TrimSpace(text)
+	if i := strings.LastIndexByte(text, '<'); i >= 0 && strings.HasSuffix(text, ">") {
+		return Caller{strings.Trim(strings.TrimSpace(text[:i]), `"`), text[i+1 : len(text)-1]}
+	}
+	if text != "" && strings.Trim(text, "0123456789*#+()-. ") == "" {
+		return Caller{"", text}
+	}
+	return Caller{strings.Trim(text, `"`), ""}
+}
+
+// A Channel is one leg of a call.
+type Channel struct {
+	PBX        *PBX
+	ID, name   string
+	linked     string // the id of the call's first channel
+	Tech, Dest string // "PJSIP", "alice"
+	State      string
+	ProtocolID string
+	Caller     Caller
+	connected  Caller
+	account    string
+	rdnis      string
+	Language   string
+	format     string
+	Context    string
+	Exten      string
+	Priority   int
+	appName    string
+	appData    string
+	created    time.Time
+
+	shown    place  // in the dialplan, as events and answers show it: where the channel was when it was published last
+	shownApp string // the dialplan application that was published last
+
+	vars      variables
+	functions map[string]string // that were set, and of which nothing comes
+	reported  []string          // names of variables that events carry, in the order in which they were set
+
+	Other     *Channel // the other half of a Local channel
+	half      int      // 1 or 2 for halves of Local channels
+	Stasis    *stasis
+	Run       *Run     // what it does in the dialplan
+	Dial      *dialing // that it is being called
+	Bridge    *Bridge
+	role      *Role
+	Far       farEnd     // who is at the other end, or nil
+	Snooped   *Channel   // which one it listens to
+	Snoops    []*Channel // which ones listen to it
+	Muted     bool       // in one direction or both
+	origApp   string     // what it is said to run when it is called: "AppDial2", or nothing
+	Broadcast *broadcast
+	talk      *time.Timer // until it is told that the party has fallen silent
+
+	queue   []*Command
+	Current *Command
+
+	Hungup    bool
+	Stale     bool     // it is over, but still shown
+	conn      net.Conn // that its media go by, or nil
+	cause     int
+	techCause int
+	refused   int // the cause with which it refused the call to the other half
+}
+
+// NewChannel makes a channel in its first state.
+func (p *PBX) NewChannel(tech, dest, name, id string) *Channel {
+	if id == "" {
+		id = p.uniqueID()
+	}
+	ch := &Channel{
+		PBX: p, ID: id, linked: id, name: name, Tech: tech, Dest: dest, State: StateDown, Language: "en", format: "ulaw",
+		Context: "default", Exten: "s", Priority: 1, created: p.Now(), functions: map[string]string{},
+	}
+	p.Channels[id] = ch
+	p.ChannelOrder = append(p.ChannelOrder, ch)
+	p.Signal()
+	return ch
+}
+
+// Announce tells of the new channel.
+func (ch *Channel) Announce() {
+	ch.shown = ch.place()
+	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.event("ChannelCreated") })
+}
+
+// JSON is the channel as ARI shows it.
+func (ch *Channel) JSON() wire.JSON { return ch.json(false) }
+
+// JSONWithVariables is the channel with all its variables instead of those that it usually shows.
+func (ch *Channel) JSONWithVariables() wire.JSON { return ch.json(true) }
+
+func (ch *Channel) json(all bool) wire.JSON {
+	fields := make([]wire.Field, 0, 16)
+	fields = append(fields, wire.F("id", ch.ID), wire.F("name", ch.name), wire.F("state", ch.State))
+	if ch.PBX.Has.protocolID {
+		fields = append(fields, wire.F("protocol_id", ch.ProtocolID))
+	}
+	fields = append(fields,
+		wire.F("caller", ch.Caller.json()),
+		wire.F("connected", ch.connected.json()),
+		wire.F("accountcode", ch.account),
+		wire.F("dialplan", wire.Object(wire.F("context", ch.shown.context), wire.F("exten", ch.shown.exten), wire.F("priority", ch.shown.priority),
+			wire.F("app_name", ch.appName), wire.F("app_data", ch.appData))),
+		wire.F("creationtime", ch.created),
+		wire.F("language", ch.Language),
+	)
+	if ch.rdnis != "" && ch.PBX.Has.rdnis {
+		fields = append(fields, wire.F("caller_rdnis", ch.rdnis))
+	}
+	var shown []wire.Field
+	if all {
+		for _, v := range ch.vars {
+			shown = append(shown, wire.F(v.name(), v.value))
+		}
+		slices.SortFunc(shown, func(a, b wire.Field) int { return strings.Compare(a.Name, b.Name) })
+	} else {
+		for _, name := range ch.PBX.Config.ChannelVars {
+			shown = append(shown, wire.F(name, ch.variable(name)))
+		}
+		for _, name := range ch.reported {
+			if !slices.Contains(ch.PBX.Config.ChannelVars, name) {
+				shown = append(shown, wire.F(name, ch.variable(name)))
+			}
+		}
+	}
+	if len(shown) > 0 {
+		fields = append(fields, wire.F("channelvars", wire.Members(shown)))
+	}
+	return wire.Object(fields...)
+}
+
+// event makes an event of the channel; further members stand before it.
+func (ch *Channel) event(typ string, more ...wire.Field) wire.Event {
+	return ch.PBX.Event(typ, append(more, wire.F("channel", ch.JSON()))...)
+}
+
+// Emit sends an event to those who are subscribed to the channel.
+func (ch *Channel) Emit(typ string, more ...wire.Field) {
+	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.event(typ, more...) })
+}
+
+// setState changes the state and tells of it.
+func (ch *Channel) setState(state string) {
+	if ch.State == state {
+		return
+	}
+	ch.State = state
+	ch.publish("ChannelStateChange")
+	ch.PBX.DeviceChanged(ch)
+	ch.PBX.Signal()
+}
+
+// A place is one in the dialplan.
+type place struct {
+	context, exten string
+	priority       int
+}
+
+func (ch *Channel) place() place { return place{ch.Context, ch.Exten, ch.Priority} }
+
+// publish tells of the channel as it is now: by the event of that type, if there is one, and by another one if it runs something else in
+// the dialplan than when it was published last. Meanwhile events and answers show the old place.
+func (ch *Channel) publish(typ string, more ...wire.Field) {
+	moved := ch.appName != "" && (ch.shownApp == "" || ch.shown != ch.place())
+	ch.shown, ch.shownApp = ch.place(), ch.appName
+	if typ != "" {
+		ch.Emit(typ, more...)
+	}
+	if moved {
+		name, data := ch.appName, ch.appData
+		ch.PBX.ToChannel(ch.ID, func() wire.Event {
+			return ch.PBX.Event("ChannelDialplan", wire.F("dialplan_app", name), wire.F("dialplan_app_data", data), wire.F("channel", ch.JSON()))
+		})
+	}
+}
+
+// Find is the channel of that id or, as some operations have it, of that name.
+func (p *PBX) Find(idOrName string) *Channel {
+	if ch := p.Channels[idOrName]; ch != nil {
+		return ch
+	}
+	for _, ch := range p.ChannelOrder {
+		if strings.EqualFold(ch.name, idOrName) {
+			return ch
+		}
+	}
+	return nil
+}
+
+// Taken reports whether an id is in use. Asterisk compares the beginning only, so that "call-1" can't be had beside "call-10".
+func (p *PBX) Taken(id string) bool {
+	if id == "" {
+		return false
+	}
+	if p.Channels[id] != nil {
+		return true
+	}
+	if p.Config.Version.Major < 20 {
+		return false
+	}
+	for _, ch := range p.ChannelOrder {
+		if len(ch.ID) > len(id) && strings.EqualFold(ch.ID[:len(id)], id) {
+			return true
+		}
+	}
+	return false
+}
+
+// Mute mutes the channel, or ends that.
+func (ch *Channel) Mute(on bool) {
+	ch.Muted = on
+	if ch.Bridge != nil {
+		ch.Bridge.retune()
+	}
+}
+
+// Carry gives the channel the connection that its media go by: each ends with the other.
+func (ch *Channel) Carry(conn net.Conn) {
+	ch.conn = conn
+	go func() {
+		media.ReadAudioSocket(conn)
+		ch.PBX.Mu.Lock()
+		defer ch.PBX.Mu.Unlock()
+		ch.Hangup(Hangup{})
+	}()
+}
+
+// disconnect ends the connection of the channel's media.
+func (ch *Channel) disconnect() {
+	if ch.conn != nil {
+		_ = ch.conn.Close() // Its reader ends.
+	}
+}

@@ -1,0 +1,126 @@
+package pbx
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ari-go/ari/internal/sim/text"
+	"github.com/ari-go/ari/internal/sim/wire"
+)
+
+// EndpointsOf are the endpoints of a technology, or all.
+func (p *PBX) EndpointsOf(tech string) []*endpoint {
+	var all []*endpoint
+	for _, name := range slices.Sorted(maps.Keys(p.Phonebook)) {
+		if e := p.Phonebook[name]; tech == "" || e.tech == tech {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// Addressed is the endpoint of an address such as pjsip:alice.
+func (p *PBX) Addressed(to string) *endpoint {
+	tech, resource, _ := strings.Cut(to, ":")
+	for _, e := range p.Phonebook {
+		if strings.EqualFold(e.tech, tech) && (e.resource == resource || e.resource == text.Before(resource, "/")) {
+			return e
+		}
+	}
+	return nil
+}
+
+// Endpoint finds an endpoint by what is dialled: alice, or trunk in 100@trunk and in trunk/sip:100@host.
+func (p *PBX) Endpoint(tech, dest string) *endpoint {
+	for _, name := range []string{dest, text.Before(dest, "/"), text.After(dest, "@")} {
+		if e := p.Phonebook[tech+"/"+name]; e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// HasTech reports whether there are endpoints of a technology.
+func (p *PBX) HasTech(tech string) bool {
+	for _, e := range p.Phonebook {
+		if e.tech == tech {
+			return true
+		}
+	}
+	return tech == "PJSIP"
+}
+
+func (e *endpoint) JSON(p *PBX) wire.JSON {
+	ids := []string{}
+	for _, ch := range p.ChannelOrder {
+		if ch.Tech == e.tech && strings.HasPrefix(ch.name, e.tech+"/"+e.resource+"-") {
+			ids = append(ids, ch.ID)
+		}
+	}
+	state := "online"
+	if !e.reachable {
+		state = "offline"
+	}
+	return wire.Object(wire.F("technology", e.tech), wire.F("resource", e.resource), wire.F("state", state), wire.F("channel_ids", ids))
+}
+
+// A Message is a text that was sent through Asterisk.
+type Message struct {
+	To, From, Body string
+	Variables      map[string]string
+}
+
+// An Endpoint is a telephone, or a line, that Asterisk can call.
+type endpoint struct {
+	tech, resource string
+	caller         Caller
+	reachable      bool
+	called         func(*Channel) // called, with the lock held, when Asterisk calls it
+}
+
+// SetEndpoint makes an endpoint or changes it, and tells if it can be reached now, or no more.
+func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *endpoint {
+	tech, resource, _ := strings.Cut(name, "/")
+	e := p.Phonebook[tech+"/"+resource]
+	if e == nil {
+		e = &endpoint{tech: tech, resource: resource, caller: Caller{resource, resource}}
+		p.Phonebook[tech+"/"+resource] = e
+	}
+	was := e.reachable
+	e.reachable, e.called = reachable, called
+	if was != reachable {
+		p.ToEndpoint(tech, resource, func() wire.Event {
+			return p.Event("EndpointStateChange", wire.F("endpoint", e.JSON(p)))
+		})
+	}
+	return e
+}
+
+// Receive takes a text that an endpoint has sent, and tells those who are subscribed to it.
+func (p *PBX) Receive(e *endpoint, to, body string) {
+	p.ToEndpoint(e.tech, e.resource, func() wire.Event {
+		return p.Event("TextMessageReceived", wire.F("message", wire.Object(wire.F("from", strings.ToLower(e.tech)+":"+e.resource), wire.F("to", to),
+			wire.F("body", body), wire.F("variables", wire.JSON("{}")))), wire.F("endpoint", e.JSON(p)))
+	})
+}
+
+// A farEnd is whoever is at the other end of a channel. It is told, with the lock held, what comes from Asterisk.
+type farEnd interface {
+	// Rang tells that it rings: here, or at the other end.
+	Rang()
+	// Progress tells that there are early media.
+	Progress()
+	// Answered tells that the call has been answered.
+	Answered()
+	// Hears tells of a medium that begins: "sound:hello-world", "moh:default", "beep".
+	Hears(media string)
+	// Gets tells of a digit.
+	Gets(digit string)
+	// Redirected tells that it is to call somebody else.
+	Redirected()
+	// Over tells that the call is over, with a hangup cause, and a SIP status if there was one.
+	Over(cause, status int)
+	// Changed tells that something else about the call is new.
+	Changed()
+}

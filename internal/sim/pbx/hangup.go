@@ -1,0 +1,140 @@
+package pbx
+
+import (
+	"slices"
+
+	"github.com/ari-go/ari/internal/sim/wire"
+)
+
+// A Hangup says how a channel ends.
+type Hangup struct {
+	Cause, TechCause int
+	Soft             bool // ARI asked for it
+	Silent           bool // nobody did: no request is told
+	Unknown          bool // the other side didn't say why
+}
+
+// hangupRequest tells that the channel is to be hung up.
+func (ch *Channel) hangupRequest(h Hangup) {
+	ch.PBX.ToChannel(ch.ID, func() wire.Event {
+		var before []wire.Field
+		switch {
+		case h.Soft:
+			before = []wire.Field{wire.F("cause", 32), wire.F("soft", true)}
+		case !h.Unknown:
+			before = []wire.Field{wire.F("cause", h.Cause)}
+			if h.TechCause != 0 && ch.PBX.Has.techCause {
+				before = append(before, wire.F("tech_cause", h.TechCause))
+			}
+		}
+		return ch.PBX.BlobEvent("ChannelHangupRequest", before, wire.F("channel", ch.JSON()))
+	})
+}
+
+// rtpStatistics are what a SIP channel says of its media at the end.
+func (ch *Channel) rtpStatistics() {
+	if ch.Tech != "PJSIP" || ch.State != StateUp {
+		return
+	}
+	ch.SetVariable("RTPAUDIOQOS", "ssrc=1;themssrc=0;lp=0;rxjitter=0.000000;rxcount=0;txjitter=0.000000;txcount=0;rlp=0;rtt=0.000000;rxmes=0.000000;txmes=0.000000")
+	ch.SetVariable("RTPAUDIOQOSJITTER", "minrxjitter=000.000000;maxrxjitter=000.000000;avgrxjitter=000.000000;stdevrxjitter=000.000000;mintxjitter=000.000000;maxtxjitter=000.000000;avgtxjitter=000.000000;stdevtxjitter=000.000000;")
+	ch.SetVariable("RTPAUDIOQOSLOSS", "  minrxlost=000.000000;  maxrxlost=000.000000;  avgrxlost=000.000000;  stdevrxlost=000.000000;  mintxlost=000.000000;  maxtxlost=000.000000;  avgtxlost=000.000000;  stdevtxlost=000.000000;")
+	ch.SetVariable("RTPAUDIOQOSRTT", "     minrtt=000.000000;     maxrtt=000.000000;     avgrtt=000.000000;     stdevrtt=000.000000;")
+	if ch.PBX.Config.Version.Major >= 20 {
+		ch.SetVariable("RTPAUDIOQOSMES", "   minrxmes=000.000000;   maxrxmes=000.000000;   avgrxmes=000.000000;   stdevrxmes=000.000000;   mintxmes=000.000000;   maxtxmes=000.000000;   avgtxmes=000.000000;   stdevtxmes=000.000000;")
+	}
+}
+
+// Hangup ends the channel, and tells of all that follows from it.
+func (ch *Channel) Hangup(h Hangup) {
+	if ch.Hungup {
+		return
+	}
+	ch.Hungup = true
+	ch.cause, ch.techCause = h.Cause, h.TechCause
+	if h.Unknown {
+		ch.cause = 0
+		if ch.Bridge != nil || ch.origApp == "" && ch.Dial != nil || ch.PBX.Config.Version.Major < 20 {
+			ch.cause = 16
+			h.Unknown = ch.PBX.Config.Version.Major >= 20 && (ch.Bridge == nil || ch.Current != nil)
+			h.Cause = 16
+		}
+	}
+	if !h.Silent {
+		ch.rtpStatistics()
+		ch.hangupRequest(h)
+	}
+	if d := ch.Dial; d != nil && !d.over {
+		d.end("")
+		if ch.origApp != "" && !h.Silent {
+			d.event(dialStatus(h))
+		}
+	}
+	ch.flush()
+	ch.leaveBridge()
+	ch.endStasis()
+	if b := ch.Broadcast; b != nil {
+		b.over()
+	}
+	if r := ch.Run; r != nil {
+		ch.PBX.ToChannel(ch.ID, func() wire.Event {
+			return ch.PBX.BlobEvent("ChannelHangupRequest", []wire.Field{wire.F("cause", 16), wire.F("soft", true)}, wire.F("channel", ch.JSON()))
+		})
+		r.end()
+	}
+	ch.appName, ch.appData = ch.origApp, ""
+	if ch.origApp != "" {
+		ch.appData = "(Outgoing Line)"
+	}
+	if o := ch.Other; o != nil {
+		// A half that was never called runs nothing that could be asked to end.
+		idle := o.half == 2 && o.Run == nil && o.Stasis == nil
+		cause := ch.cause
+		if idle {
+			cause = 0
+		}
+		o.Hangup(Hangup{Cause: cause, Silent: idle})
+	}
+	for _, sn := range slices.Clone(ch.Snoops) {
+		sn.Hangup(Hangup{Silent: true})
+	}
+	if ch.Snooped != nil {
+		s := ch.Snooped
+		s.Snoops = slices.DeleteFunc(s.Snoops, func(o *Channel) bool { return o == ch })
+	}
+	ch.destroy()
+}
+
+// destroy forgets the channel.
+func (ch *Channel) destroy() {
+	p := ch.PBX
+	if ch.refused != 0 {
+		ch.cause = ch.refused
+	}
+	delete(p.Channels, ch.ID)
+	p.ChannelOrder = slices.DeleteFunc(p.ChannelOrder, func(o *Channel) bool { return o == ch })
+	fields := []wire.Field{wire.F("cause", ch.cause), wire.F("cause_txt", causeText(ch.cause))}
+	if ch.techCause != 0 && p.Has.techCause {
+		fields = append(fields, wire.F("tech_cause", ch.techCause))
+	}
+	ch.publish("ChannelDestroyed", fields...)
+	p.ForgetChannel(ch.ID)
+	p.DeviceChanged(ch)
+	ch.disconnect()
+	if ch.talk != nil {
+		ch.talk.Stop()
+	}
+	if ch.Far != nil {
+		ch.Far.Over(ch.cause, ch.techCause)
+	}
+	p.Signal()
+}
+
+// refuseCall ends the channel from the dialplan, with a cause.
+func (ch *Channel) refuseCall(cause int) {
+	h := Hangup{Cause: cause, Silent: true}
+	if ch.Tech == "PJSIP" && ch.State != StateUp {
+		h.TechCause = SipStatuses[cause]
+	}
+	ch.Hangup(h)
+}

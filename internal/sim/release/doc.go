@@ -1,0 +1,2 @@
+// Package release knows versions of Asterisk.
+package release

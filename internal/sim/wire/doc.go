@@ -1,0 +1,2 @@
+// Package wire writes JSON objects and events as Asterisk does: members stand in its order.
+package wire
