@@ -61,7 +61,13 @@ func TestFrames(t *testing.T) {
 	}
 	var stream []byte
 	for _, frame := range [][]byte{
-		{0x81, 2, '{', '}'}, masked(0x81, "hello"), {0x01, 1, 'a'}, {0x89, 1, 'x'}, {0x80, 1, 'b'}, masked(0x82, "binary"), masked(0x81, ""), {0x88, 0},
+		{0x81, 2, '{', '}'},
+		masked(0x81, "hello"),
+		{0x01, 1, 'a'},
+		{0x89, 1, 'x'},
+		{0x80, 1, 'b'},
+		masked(0x82, "binary"), masked(0x81, ""),
+		{0x88, 0},
 		append([]byte{0x81, 126, 0, 200}, make([]byte, 200)...),
 	} {
 		stream = append(stream, frame...)

@@ -14,13 +14,13 @@ const branchesKey = "x-ari-branches"
 // "13.13, 14.2+" is 13.13 in branch 13, 14.2 in branch 14, and the first release of each known branch after that.
 func compactSince(since Since, branches []int) string {
 	plus := len(since)
-	for i := len(since) - 1; i >= 0; i-- {
-		at := slices.Index(branches, since[i].Major)
+	for i, v := range slices.Backward(since) {
+		at := slices.Index(branches, v.Major)
 		if at < 0 || len(branches)-at != len(since)-i {
 			break
 		}
 		plus = i
-		if since[i].Minor != 0 || since[i].Patch != 0 {
+		if v.Minor != 0 || v.Patch != 0 {
 			break
 		}
 	}
