@@ -147,4 +147,4 @@ $(GOLANGCI):
 	@mv $(BIN)/golangci-lint $@
 
 .PHONY: ci
-ci: test lint check-generated test-typescript try-generators try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks
+ci: test lint check-generated test-typescript site try-generators try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks

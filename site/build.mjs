@@ -29,8 +29,9 @@ function program() {
   const tarball = join(cache, 'api-reference.tgz')
   const intact = () => existsSync(tarball) && `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}` === scalar.integrity
   if (!intact()) {
-    const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', scalar.name, '--json', '--pack-destination', cache], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
-    renameSync(join(cache, filename), tarball)
+    execFileSync('npm', ['pack', scalar.name, '--silent', '--pack-destination', cache], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const packed = readdirSync(cache).find((name) => name.startsWith('scalar-') && name.endsWith('.tgz'))
+    renameSync(join(cache, packed), tarball)
     if (!intact()) throw new Error(`${scalar.name} isn't what it was`)
   }
   return execFileSync('tar', ['xzOf', tarball, scalar.file], { maxBuffer: 1 << 26 })
