@@ -24,6 +24,10 @@ help: ## List the targets
 demo: ## Watch calls being answered and bridged, on a simulated Asterisk; with ARI_URL, ARI_USERNAME and ARI_PASSWORD set on a real one
 	@go run ./examples/demo
 
+.PHONY: demo-voice
+demo-voice: ## Run a call with a voice bot on a real Asterisk (after `make asterisk`), and write it to voicebot.wav: [OUT=file]
+	@go run ./examples/voicebot/demo -o '$(or $(OUT),voicebot.wav)'
+
 ## Generation
 
 .PHONY: generate
