@@ -65,6 +65,7 @@ func (ch *Channel) Hangup(h Hangup) {
 		ch.hangupRequest(h)
 	}
 	if d := ch.Dial; d != nil && !d.over {
+		d.begin()
 		d.end("")
 		if ch.origApp != "" && !h.Silent {
 			d.event(dialStatus(h))

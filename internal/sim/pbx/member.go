@@ -106,3 +106,10 @@ func (b *Bridge) tellPeers() {
 		}
 	}
 }
+
+// Announce lets the channel that plays to the bridge come and go without playing anything.
+func (b *Bridge) Announce() {
+	if b.playing == nil {
+		b.helper("Announcer/ARI")()
+	}
+}

@@ -78,6 +78,11 @@ func (r *Run) digit(digit string) {
 	}
 	if r.echoes {
 		r.Ch.write(digit)
+		if digit == "#" { // It ends the echo.
+			r.echoes = false
+			r.advance()
+			return
+		}
 	}
 	w := r.read
 	if w == nil {
@@ -256,6 +261,7 @@ func (r *Run) refuse(app string) {
 	}
 	if o := ch.Other; o != nil && ch.half == 2 && !o.Hungup && o.Dial != nil && !o.Dial.over {
 		ch.refused = cause
+		o.Dial.begin()
 		o.Dial.end(strings.ToUpper(map[string]string{"Busy": "busy", "Congestion": "congestion"}[app]))
 		o.Hangup(Hangup{Silent: true})
 		return

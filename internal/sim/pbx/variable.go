@@ -42,6 +42,9 @@ func (vs *variables) unset(name string) {
 
 // varset tells that a variable was set.
 func (ch *Channel) varset(name, value string) {
+	if len(ch.reported) > 0 { // The channel shows variables, and is told of anew.
+		ch.publish("")
+	}
 	ch.PBX.ToChannel(ch.ID, func() wire.Event {
 		return ch.PBX.BlobEvent("ChannelVarset", []wire.Field{wire.F("variable", name), wire.F("value", value)}, wire.F("channel", ch.JSON()))
 	})
@@ -103,11 +106,8 @@ func (ch *Channel) has(name string) bool {
 
 // setCaller says who calls, and tells of it if that is new.
 func (ch *Channel) setCaller(c Caller) {
-	if ch.Caller == c {
-		return
-	}
 	ch.Caller = c
-	ch.publish("ChannelCallerId", wire.F("caller_presentation", 0), wire.F("caller_presentation_txt", "Presentation Allowed, Not Screened"))
+	ch.publish("")
 }
 
 // SetReported sets a variable, and whether events carry it.
@@ -151,19 +151,23 @@ func (ch *Channel) inherit() {
 	}
 }
 
-// showConnected says who the channel's party talks with, and tells of it if that is new.
-func (ch *Channel) showConnected(c Caller) bool {
-	if ch.connected == c {
-		return false
-	}
+// showConnected says who the channel's party talks with, and tells of it if that is new. It is the caller of a Local channel's other half,
+// which shows that when it is told of next.
+func (ch *Channel) showConnected(c Caller) {
 	ch.connected = c
-	ch.publish("ChannelConnectedLine")
-	return true
+	ch.publish("")
+	if ch.Other != nil && !ch.Other.Hungup {
+		ch.Other.Caller = c
+	}
 }
 
-// setConnected is showConnected that reaches the party: it is the caller of a Local channel's other half.
+// setConnected is showConnected of a bridge, which the other half is told of at once.
 func (ch *Channel) setConnected(c Caller) {
-	if ch.showConnected(c) && ch.Other != nil && !ch.Other.Hungup {
-		ch.Other.setCaller(c)
+	if ch.connected == c {
+		return
+	}
+	ch.showConnected(c)
+	if ch.Other != nil && !ch.Other.Hungup {
+		ch.Other.publish("")
 	}
 }

@@ -359,6 +359,7 @@ func (o *operations) playBridge(w http.ResponseWriter, r *http.Request, id strin
 		}
 		pb, err := q.check(uris)
 		if err != nil {
+			b.Announce()              // Asterisk has made who would play.
 			return nil, errAllocation // The other operations that play say what is wrong.
 		}
 		if pb.ID == "" {
