@@ -52,6 +52,7 @@ type player struct {
 	ws     *websocket.Conn
 	party  Party
 	line   Line
+	caller string // the id of its channel
 
 	mu      sync.Mutex
 	events  []map[string]any
@@ -147,6 +148,7 @@ func (p *player) read(ctx context.Context) {
 		}
 		event["application"] = app
 		p.mu.Lock()
+		p.learn(event)
 		p.events = append(p.events, event)
 		p.latest = time.Now()
 		p.follow(event)
@@ -156,6 +158,24 @@ func (p *player) read(ctx context.Context) {
 		default:
 		}
 	}
+}
+
+// learn keeps the id of the caller's channel, which sequences call ~caller.
+func (p *player) learn(event map[string]any) {
+	channel, _ := event["channel"].(map[string]any)
+	if name, _ := channel["name"].(string); event["type"] == "StasisStart" && strings.HasPrefix(name, "PJSIP/") && p.caller == "" {
+		p.caller, _ = channel["id"].(string)
+	}
+}
+
+// callerID is the id of the caller's channel, once it is known.
+func (p *player) callerID() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.caller == "" {
+		return p.prefix + "caller"
+	}
+	return p.caller
 }
 
 // follow keeps what is going on that ends by itself, and is waited for.
@@ -197,7 +217,7 @@ func (p *player) settle(ctx context.Context, calm time.Duration) {
 func (p *player) send(ctx context.Context, step Step) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	fill := strings.NewReplacer("~", p.prefix, "TONE", p.server.Tone)
+	fill := strings.NewReplacer("~caller", p.callerID(), "~", p.prefix, "TONE", p.server.Tone)
 	target := p.server.URL + strings.ReplaceAll(fill.Replace(step.Path), ";", "%3B")
 	if step.Query != "" {
 		target += "?" + fill.Replace(step.Query)
@@ -222,9 +242,9 @@ func (p *player) send(ctx context.Context, step Step) (status int, body []byte, 
 // call does what the caller does.
 func (p *player) call(ctx context.Context, tb testing.TB, what string) string {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	if what == "call" {
+		ctx, cancel := context.WithTimeout(ctx, 5*patience)
+		defer cancel()
 		p.line = p.env.Place(tb, Call{To: "app-" + p.prefix + "app"})
 		party, err := p.line.Party(ctx, 0)
 		if err != nil {
@@ -236,6 +256,8 @@ func (p *player) call(ctx context.Context, tb testing.TB, what string) string {
 	if p.party == nil {
 		return "nobody"
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var err error
 	switch what {
 	case "digits":
@@ -413,6 +435,9 @@ var constant = []struct {
 }
 
 func (p *player) text(text string) string {
+	if p.caller != "" {
+		text = strings.ReplaceAll(text, p.caller, "~caller")
+	}
 	text = strings.ReplaceAll(strings.ReplaceAll(text, p.prefix, "~"), p.server.Tone, "TONE")
 	for _, c := range constant {
 		text = c.pattern.ReplaceAllString(text, c.with)
