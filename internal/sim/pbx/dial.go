@@ -218,12 +218,13 @@ func (p *PBX) NewParty(r Party) *Channel {
 		ch.setConnected(o.Caller)
 	}
 	if c := ParseCallerID(r.CallerID); c != (Caller{}) {
-		for _, half := range []*Channel{ch.Other, ch} {
-			if half != nil {
-				half.Caller, half.connected = c, c
-				half.publish("")
-			}
+		ch.setCaller(c)
+		if o := ch.Other; o != nil { // It is told of both at once.
+			o.Caller, o.connected = c, c
+			o.publish("")
 		}
+		ch.connected = c
+		ch.publish("")
 	}
 	for _, v := range r.Variables {
 		ch.SetReported(v)

@@ -65,13 +65,13 @@ func (ch *Channel) SetVariable(name, value string) {
 		ch.setCaller(ParseCallerID(value))
 		return
 	case "CONNECTEDLINE(num)", "CONNECTEDLINE(number)", "CONNECTEDLINE(num,i)":
-		ch.showConnected(Caller{ch.connected.Name, value})
+		ch.setConnected(Caller{ch.connected.Name, value})
 		return
 	case "CONNECTEDLINE(name)", "CONNECTEDLINE(name,i)":
-		ch.showConnected(Caller{value, ch.connected.Number})
+		ch.setConnected(Caller{value, ch.connected.Number})
 		return
 	case "CONNECTEDLINE(all)", "CONNECTEDLINE(all,i)":
-		ch.showConnected(ParseCallerID(value))
+		ch.setConnected(ParseCallerID(value))
 		return
 	case "CHANNEL(language)":
 		ch.Language = value
@@ -151,23 +151,12 @@ func (ch *Channel) inherit() {
 	}
 }
 
-// showConnected says who the channel's party talks with, and tells of it if that is new. It is the caller of a Local channel's other half,
+// setConnected says who the channel's party talks with, and tells of it if that is new. It is the caller of a Local channel's other half,
 // which shows that when it is told of next.
-func (ch *Channel) showConnected(c Caller) {
+func (ch *Channel) setConnected(c Caller) {
 	ch.connected = c
 	ch.publish("")
 	if ch.Other != nil && !ch.Other.Hungup {
 		ch.Other.Caller = c
-	}
-}
-
-// setConnected is showConnected of a bridge, which the other half is told of at once.
-func (ch *Channel) setConnected(c Caller) {
-	if ch.connected == c {
-		return
-	}
-	ch.showConnected(c)
-	if ch.Other != nil && !ch.Other.Hungup {
-		ch.Other.publish("")
 	}
 }
