@@ -125,7 +125,7 @@ func (b *Bridge) Enter(ch *Channel, r *Role) {
 		Hear(b.Moh, ch)
 	}
 	b.link()
-	b.tellPeers()
+	b.tellPeers(false)
 	if b.kind == "mixing" && len(b.Channels) == 2 && !r.InhibitsConnectedID {
 		old := b.Channels[1]
 		connect(ch, old)
@@ -169,8 +169,10 @@ func (ch *Channel) leaveBridge() {
 	if b == nil {
 		return
 	}
-	if ch.variable("BRIDGEPEER") != "" {
-		ch.SetVariable("BRIDGEPEER", "")
+	for _, name := range []string{"BRIDGEPEER", "BRIDGEPVTCALLID"} {
+		if ch.variable(name) != "" {
+			ch.SetVariable(name, "")
+		}
 	}
 	ch.Bridge, ch.role = nil, nil
 	b.Channels = slices.DeleteFunc(b.Channels, func(o *Channel) bool { return o == ch })
@@ -180,7 +182,7 @@ func (ch *Channel) leaveBridge() {
 	if b.video == ch.ID {
 		b.video = ""
 	}
-	b.tellPeers()
+	b.tellPeers(false)
 	if len(b.Channels) == 0 {
 		b.deserted()
 	}

@@ -178,6 +178,9 @@ func (ch *Channel) setState(state string) {
 	}
 	ch.State = state
 	ch.publish("ChannelStateChange")
+	if ch.Bridge != nil && state == StateUp {
+		ch.Bridge.tellPeers(true)
+	}
 	ch.PBX.DeviceChanged(ch)
 	ch.PBX.Signal()
 }

@@ -54,10 +54,10 @@ func (ch *Channel) Hangup(h Hangup) {
 	ch.cause, ch.techCause = h.Cause, h.TechCause
 	if h.Unknown {
 		ch.cause = 0
-		if ch.Bridge != nil || ch.origApp == "" && ch.Dial != nil || ch.PBX.Config.Version.Major < 20 {
-			ch.cause = 16
-			h.Unknown = ch.PBX.Config.Version.Major >= 20 && (ch.Bridge == nil || ch.Current != nil)
-			h.Cause = 16
+		old, bridged := ch.PBX.Config.Version.Major < 20, ch.Bridge != nil && len(ch.Bridge.members) > 1
+		if ch.Bridge != nil || ch.origApp == "" && ch.Dial != nil || old {
+			ch.cause, h.Cause = 16, 16
+			h.Unknown = !old && (!bridged || ch.Current != nil)
 		}
 	}
 	if !h.Silent {

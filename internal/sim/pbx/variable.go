@@ -98,8 +98,8 @@ func (ch *Channel) function(name string) (string, bool) {
 	return v, ok
 }
 
-// has reports whether a function was set.
-func (ch *Channel) has(name string) bool {
+// Has reports whether a function was set.
+func (ch *Channel) Has(name string) bool {
 	_, ok := ch.functions[name]
 	return ok
 }
