@@ -255,7 +255,7 @@ func (s *S) newClient(app string, opts ...ari.Option) *App {
 // listen begins to take down what a client hears. The client is closed with the scenario.
 func (s *S) listen(client *ari.Client, app string) *App {
 	p := &App{AppName: app, Client: client, ARI: client.ARI(), s: s, log: newEventLog()}
-	events := ari.Subscribe[ari.Event](client, client)
+	events := ari.Subscribe[ari.Event](client)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -296,9 +296,9 @@ func (s *S) moveTo(env OwnEnv, opts ...ari.Option) {
 }
 
 // controller makes a controller without a websocket. Its options come after those that every client here has.
-func (s *S) controller(opts ...ari.Option) *ari.Controller {
+func (s *S) controller(opts ...ari.ControllerOption) *ari.Controller {
 	server := s.Server()
-	defaults := []ari.Option{ari.WithBasicAuth(server.Username, server.Password), ari.WithHTTPClient(&http.Client{Transport: s.recorder})}
+	defaults := []ari.ControllerOption{ari.WithBasicAuth(server.Username, server.Password), ari.WithHTTPClient(&http.Client{Transport: s.recorder})}
 	c, err := ari.NewController(server.URL, append(defaults, opts...)...)
 	require.NoError(s, err)
 	return c

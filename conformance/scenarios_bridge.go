@@ -183,7 +183,7 @@ func bridgeDestroyWithChannels(s *S) {
 	a, c := s.up("a", extSilent), s.up("c", extSilent)
 	b := s.bridged("bridge", a, c)
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(b)))(s)
-	sub := ari.Subscribe[*ari.BridgeDestroyed](s.Client, b)
+	sub := ari.Subscribe[*ari.BridgeDestroyed](b)
 	s.ok(b.Stop(s.Ctx))
 	ev := got(sub.Next(s.Ctx))(s)
 	require.Equal(s, b.ID, ev.Bridge.ID)
@@ -253,7 +253,7 @@ func bridgeErrors(s *S) {
 	s.unsent(b.RemoveChannel(s.Ctx), ari.ErrInvalid)
 
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100"}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100"}))
 	await[*ari.ChannelUserevent](s, ch)
 	s.refused(b.AddChannel(s.Ctx, ch.ID), 422, ari.ErrUnprocessable)
 	s.refused(b.RemoveChannel(s.Ctx, ch.ID), 422, ari.ErrUnprocessable)

@@ -142,7 +142,7 @@ func hangupReasons(s *S) {
 		ch := s.up("with-"+string(reason), extSilent)
 		s.ok(ch.Hangup(s.Ctx, reason))
 		end := got(ch.WaitEnd(s.Ctx))(s)
-		require.Equal(s, ch.ID, end.Entity[len("channel "):])
+		require.Equal(s, ch.ID, end.Entity.ID)
 		s.sequence(ch, "StasisStart", "StasisEnd", "ChannelDestroyed")
 		require.Equal(s, cause, await[*ari.ChannelDestroyed](s, ch).Cause, "%s", reason)
 		s.refused(ch.Stop(s.Ctx), 404, ari.ErrNotFound)
@@ -154,7 +154,7 @@ func hangupReasons(s *S) {
 
 func hangupCodes(s *S) {
 	ch := s.up("a", extSilent)
-	s.ok(ch.HangupWithCode(s.Ctx, "21"))
+	s.ok(ch.HangupWithCode(s.Ctx, ari.CauseRejected))
 	require.Equal(s, 21, await[*ari.ChannelDestroyed](s, ch).Cause)
 	ch = s.up("b", extSilent)
 	reason, code := ari.HangupReasonBusy, "21"
@@ -186,7 +186,7 @@ func handlerContext(s *S) {
 	require.ErrorIs(s, err, ari.ErrEnded)
 
 	ch = s.up("b", extSilent)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100"}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100"}))
 	require.ErrorIs(s, next(), ari.ErrLeftStasis)
 	s.ok(ch.Stop(s.Ctx))
 }
@@ -203,19 +203,19 @@ func continueInDialplan(s *S) {
 	} {
 		ch := s.up("to-"+c.where+c.opts.Label, extSilent)
 		got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
-		s.ok(ch.Continue(s.Ctx, c.opts))
+		s.ok(ch.ContinueWith(s.Ctx, c.opts))
 		await[*ari.StasisEnd](s, ch)
 		require.Equal(s, c.where, await[*ari.ChannelUserevent](s, ch).UserEvent["Where"])
 		s.refused(ch.Answer(s.Ctx), 409, ari.ErrNotInStasis)
-		s.refused(ch.Continue(s.Ctx, c.opts), 409, ari.ErrNotInStasis)
+		s.refused(ch.ContinueWith(s.Ctx, c.opts), 409, ari.ErrNotInStasis)
 		s.ok(ch.Stop(s.Ctx))
 		s.sequence(ch, "StasisStart", "StasisEnd", "ChannelUserevent", "ChannelDestroyed 16")
 	}
 	ch := s.up("nowhere", extSilent)
-	s.refused(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "s", Label: "nowhere"}), 404, ari.ErrNotFound)
+	s.refused(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "s", Label: "nowhere"}), 404, ari.ErrNotFound)
 	s.never(ch, "StasisEnd")
 	// What doesn't exist ends the call.
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: "nowhere", Extension: "s", Priority: 1}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: "nowhere", Extension: "s", Priority: 1}))
 	s.sequence(ch, "StasisEnd", "ChannelDestroyed")
 }
 
@@ -226,7 +226,7 @@ func continueNext(s *S) {
 	require.Equal(s, first.ID+";2", ch.ID)
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
 	s.ok(ch.Answer(s.Ctx))
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{}))
+	s.ok(ch.Continue(s.Ctx))
 	require.Equal(s, "SUCCESS", await[*ari.ChannelUserevent](s, ch).UserEvent["Status"])
 	s.sequence(ch, "StasisStart", "StasisEnd", "ChannelUserevent After", "ChannelDestroyed 16")
 }
@@ -234,7 +234,7 @@ func continueNext(s *S) {
 // A channel can come back, and has the new arguments then.
 func continueAndBack(s *S) {
 	ch := s.up("a", extSilent)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: "default", Extension: "args-" + s.AppName, Priority: 1}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: "default", Extension: "args-" + s.AppName, Priority: 1}))
 	start := await[*ari.StasisStart](s, ch)
 	require.Equal(s, []string{"one", "two three", "4"}, start.Args)
 	s.ok(ch.Stop(s.Ctx))
@@ -244,23 +244,23 @@ func continueAndBack(s *S) {
 func move(s *S) {
 	other := s.connect(s.AppName + "-other")
 	ch := s.up("a", extSilent)
-	s.ok(ch.Move(s.Ctx, other.AppName, "one,two"))
+	s.ok(ch.MoveWith(s.Ctx, other.AppName, ari.MoveOptions{AppArgs: "one,two"}))
 	start := await[*ari.StasisStart](other, ch)
 	require.Equal(s, []string{"one", "two"}, start.Args)
 	require.Equal(s, other.AppName, start.Application)
 	s.sequence(ch, "StasisStart", "StasisEnd")
-	s.ok(start.Channel.Move(s.Ctx, s.AppName, ""))
+	s.ok(start.Channel.Move(s.Ctx, s.AppName))
 	start = await[*ari.StasisStart](s, ch)
 	require.Empty(s, start.Args)
 	other.sequence(ch, "StasisStart", "StasisEnd")
 	s.sequence(ch, "StasisStart", "StasisEnd", "StasisStart")
-	s.unsent(ch.Move(s.Ctx, "", ""), ari.ErrInvalid)
+	s.unsent(ch.Move(s.Ctx, ""), ari.ErrInvalid)
 }
 
 // The request succeeds all the same; an event tells that the channel stays.
 func moveFails(s *S) {
 	ch := s.up("a", extSilent)
-	s.ok(ch.Move(s.Ctx, "nobody-has-this", "one,two"))
+	s.ok(ch.MoveWith(s.Ctx, "nobody-has-this", ari.MoveOptions{AppArgs: "one,two"}))
 	ev := await[*ari.ApplicationMoveFailed](s, ch)
 	require.Equal(s, "nobody-has-this", ev.Destination)
 	require.Equal(s, []string{"one", "two"}, ev.Args)
@@ -294,7 +294,7 @@ func createAndDial(s *S) {
 	require.Equal(s, []string{"created"}, start.Args)
 	require.Equal(s, ari.ChannelStateDown, start.Channel.State)
 	require.Equal(s, "blue", got(ch.Variable(s.Ctx, "COLOUR"))(s))
-	s.ok(ch.Dial(s.Ctx, ari.DialOptions{Timeout: 10 * time.Second}))
+	s.ok(ch.DialWith(s.Ctx, ari.DialOptions{Timeout: 10 * time.Second}))
 	s.ok(ch.WaitAnswered(s.Ctx))
 	s.ok(ch.Stop(s.Ctx))
 	// That it is being dialled, and what has come of it, is told by two threads.
@@ -308,20 +308,20 @@ func createDown(s *S) {
 	await[*ari.StasisStart](s, ch)
 	for name, command := range sorted(map[string]func(context.Context) error{
 		"answer": ch.Answer, "ring": ch.Ring, "hold": ch.Hold, "silence": ch.StartSilence,
-		"dtmf": func(ctx context.Context) error { return ch.SendDTMF(ctx, "1", ari.SendDTMFOptions{}) },
+		"dtmf": func(ctx context.Context) error { return ch.SendDTMF(ctx, "1") },
 		"moh":  func(ctx context.Context) error { return ch.StartMOH(ctx, "") },
 		"mute": func(ctx context.Context) error { return ch.Mute(ctx, ari.MuteDirectionBoth) },
 		"play": func(ctx context.Context) error {
 			_, err := ch.Play(ctx, s.Server().Tone)
 			return err
 		},
-		"continue": func(ctx context.Context) error { return ch.Continue(ctx, ari.ContinueOptions{}) },
+		"continue": func(ctx context.Context) error { return ch.Continue(ctx) },
 	}) {
 		err := command(s.Ctx)
 		require.Error(s, err, "%s", name)
 		s.refused(err, 412, ari.ErrPreconditionFailed)
 	}
-	s.refused(s.ARI.Channel("nobody").Dial(s.Ctx, ari.DialOptions{}), 404, ari.ErrNotFound)
+	s.refused(s.ARI.Channel("nobody").Dial(s.Ctx), 404, ari.ErrNotFound)
 	s.ok(ch.Stop(s.Ctx))
 	s.sequence(ch, "StasisStart", "StasisEnd", "ChannelDestroyed")
 }
@@ -330,7 +330,7 @@ func createRefused(s *S) {
 	line := s.Answer(s, Phone{Ring: 50 * time.Millisecond, Refused: 486})
 	ch := got(s.ARI.CreateChannel(s.Ctx, ari.CreateChannelOptions{Endpoint: line.Endpoint(), ChannelID: s.id("a")}))(s)
 	await[*ari.StasisStart](s, ch)
-	s.ok(ch.Dial(s.Ctx, ari.DialOptions{}))
+	s.ok(ch.Dial(s.Ctx))
 	require.ErrorIs(s, ch.WaitAnswered(s.Ctx), ari.ErrEnded)
 	s.ok(line.Wait(s.Ctx))
 	// Unlike an originated channel's, the end of its dialling isn't told.
@@ -340,7 +340,7 @@ func createRefused(s *S) {
 func createTimeout(s *S) {
 	ch := got(s.ARI.CreateChannel(s.Ctx, ari.CreateChannelOptions{Endpoint: local(extRings), ChannelID: s.id("a")}))(s)
 	await[*ari.StasisStart](s, ch)
-	s.ok(ch.Dial(s.Ctx, ari.DialOptions{Timeout: time.Second}))
+	s.ok(ch.DialWith(s.Ctx, ari.DialOptions{Timeout: time.Second}))
 	require.ErrorIs(s, ch.WaitAnswered(s.Ctx), ari.ErrEnded)
 	s.sequence(ch, "!Dial", "StasisStart", "Dial RINGING", "StasisEnd", "ChannelDestroyed")
 }
@@ -353,11 +353,11 @@ func createEarlyBridge(s *S) {
 	await[*ari.StasisStart](s, second)
 	s.ok(bridge.AddChannel(s.Ctx, first.ID, second.ID))
 	await[*ari.ChannelEnteredBridge](s, second)
-	s.ok(second.Dial(s.Ctx, ari.DialOptions{Caller: first.ID}))
+	s.ok(second.DialWith(s.Ctx, ari.DialOptions{Caller: first.ID}))
 	s.ok(second.WaitAnswered(s.Ctx))
 	require.Nil(s, await[*ari.Dial](s, second).Caller, "the caller of this operation isn't told")
 	require.ElementsMatch(s, []string{first.ID, second.ID}, got(bridge.Refresh(s.Ctx))(s).Channels)
-	s.refused(second.Dial(s.Ctx, ari.DialOptions{}), 409, ari.ErrConflict)
+	s.refused(second.Dial(s.Ctx), 409, ari.ErrConflict)
 	s.ok(bridge.Stop(s.Ctx))
 	s.sequence(second, "!Dial", "StasisStart", "ChannelEnteredBridge", "Dial RINGING", "Dial ANSWER", "ChannelLeftBridge")
 }

@@ -112,8 +112,8 @@ func connectionGap(s *S) {
 	got(p.ARI.Application("").Filter(s.Ctx, ari.EventFilter{Disallowed: []string{"ChannelVarset"}}))(s)
 	playback := got(dies.Play(s.Ctx, s.Server().Tone))(s)
 	await[*ari.PlaybackStarted](p, playback)
-	onBridge := ari.Subscribe[*ari.ChannelEnteredBridge](p.Client, b)
-	onLives := ari.Subscribe[*ari.ChannelHangupRequest](p.Client, lives)
+	onBridge := ari.Subscribe[*ari.ChannelEnteredBridge](b)
+	onLives := ari.Subscribe[*ari.ChannelHangupRequest](lives)
 
 	cut.sever(true)
 	await[*ari.Disconnected](p, nil)
@@ -156,7 +156,7 @@ func serverGone(s *S, leave func(OwnEnv) error) {
 	ended := s.lasting(p)
 	ch := got(p.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("a")}))(s)
 	await[*ari.StasisStart](p, ch)
-	all := ari.Subscribe[ari.Event](p.Client, ch)
+	all := ari.Subscribe[ari.Event](ch)
 	s.ok(leave(env))
 	await[*ari.Disconnected](p, nil)
 	_, err := p.ARI.Channels(s.Ctx)
@@ -224,7 +224,7 @@ func slowHandler(s *S) {
 	for range senders {
 		wg.Go(func() {
 			for range events / senders {
-				if err := s.ARI.SendUserEvent(s.Ctx, "Long", p.AppName, ari.UserEventOptions{Variables: map[string]any{"long": long}}); err != nil {
+				if err := s.ARI.SendUserEvent(s.Ctx, "Long", ari.UserEventOptions{Application: p.AppName, Variables: map[string]any{"long": long}}); err != nil {
 					failed.Store(&err)
 					return
 				}
@@ -235,7 +235,7 @@ func slowHandler(s *S) {
 	if err := failed.Load(); err != nil {
 		s.ok(*err)
 	}
-	s.ok(s.ARI.SendUserEvent(s.Ctx, "Last", p.AppName, ari.UserEventOptions{}))
+	s.ok(s.ARI.SendUserEvent(s.Ctx, "Last", ari.UserEventOptions{Application: p.AppName}))
 	s.ok(p.frames(s.Ctx, events))
 	stats := p.Client.Stats()
 	require.True(s, stats.Connected)

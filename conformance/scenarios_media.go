@@ -28,8 +28,8 @@ func dtmfByRTP(s *S) {
 	line, party, ch := s.talking(Call{Sound: true})
 	s.ok(party.Dial(s.Ctx, "15#*0D"))
 	s.sequence(ch, "StasisStart", "ChannelDtmfReceived 1", "ChannelDtmfReceived 5", "ChannelDtmfReceived #", "ChannelDtmfReceived *", "ChannelDtmfReceived 0", "ChannelDtmfReceived D")
-	require.Positive(s, await[*ari.ChannelDtmfReceived](s, ch).DurationMs)
-	s.ok(ch.SendDTMF(s.Ctx, "42#", ari.SendDTMFOptions{Before: 10 * time.Millisecond, Between: 50 * time.Millisecond, Duration: 100 * time.Millisecond, After: 10 * time.Millisecond}))
+	require.Positive(s, await[*ari.ChannelDtmfReceived](s, ch).Duration())
+	s.ok(ch.SendDTMFWith(s.Ctx, "42#", ari.SendDTMFOptions{Before: 10 * time.Millisecond, Between: 50 * time.Millisecond, Duration: 100 * time.Millisecond, After: 10 * time.Millisecond}))
 	s.ok(party.HearDigits(s.Ctx, "42#"))
 	s.ok(party.Hangup(s.Ctx))
 	s.ok(line.Wait(s.Ctx))
@@ -95,8 +95,8 @@ func dtmfByInfo(s *S) {
 
 func dtmfToDialplan(s *S) {
 	ch := s.up("a", extReads)
-	s.refused(ch.SendDTMF(s.Ctx, "", ari.SendDTMFOptions{}), 400, ari.ErrInvalid)
-	s.ok(ch.SendDTMF(s.Ctx, "1w234", ari.SendDTMFOptions{Between: 60 * time.Millisecond}))
+	s.refused(ch.SendDTMF(s.Ctx, ""), 400, ari.ErrInvalid)
+	s.ok(ch.SendDTMFWith(s.Ctx, "1w234", ari.SendDTMFOptions{Between: 60 * time.Millisecond}))
 	ev := await(s, nil, func(ev *ari.ChannelUserevent) bool { return ev.EventName == "Digits" })
 	require.Equal(s, "1234", ev.UserEvent["Digits"])
 	s.sequence(ch, "StasisStart", "StasisEnd", "ChannelDestroyed 16")
@@ -138,14 +138,14 @@ func mute(s *S) {
 	for _, direction := range []ari.MuteDirection{ari.MuteDirectionOut, ari.MuteDirectionBoth, ari.MuteDirectionIn} {
 		s.ok(ch.Mute(s.Ctx, direction))
 		if direction == ari.MuteDirectionIn {
-			s.ok(ch.SendDTMF(s.Ctx, "1", ari.SendDTMFOptions{}))
+			s.ok(ch.SendDTMF(s.Ctx, "1"))
 			await[*ari.ChannelDtmfReceived](s, ch)
 		}
 		s.ok(ch.Unmute(s.Ctx, direction))
 	}
 	s.refused(ch.Mute(s.Ctx, "sideways"), 400, ari.ErrInvalid)
 	s.refused(ch.Unmute(s.Ctx, "sideways"), 400, ari.ErrInvalid)
-	s.ok(ch.SendDTMF(s.Ctx, "2", ari.SendDTMFOptions{}))
+	s.ok(ch.SendDTMF(s.Ctx, "2"))
 	s.sequence(ch, "StasisStart", "ChannelDtmfReceived 1", "ChannelDtmfReceived 2")
 }
 
@@ -173,10 +173,12 @@ func silence(s *S) {
 func talkDetection(s *S) {
 	line, party, ch := s.talking(Call{Sound: true})
 	s.ok(party.Await(s.Ctx, "answered"))
-	s.ok(ch.SetVariable(s.Ctx, "TALK_DETECT(set)", "200,256"))
+	s.ok(ch.DetectTalk(s.Ctx))
 	await[*ari.ChannelTalkingStarted](s, ch)
+	s.ok(ch.DetectTalkWith(s.Ctx, ari.DetectTalkOptions{Silence: 200 * time.Millisecond, Level: 256})) // in its place
 	s.ok(party.Hush(s.Ctx))
 	await[*ari.ChannelTalkingFinished](s, ch)
+	s.ok(ch.StopDetectTalk(s.Ctx))
 	s.ok(party.Hangup(s.Ctx))
 	s.ok(line.Wait(s.Ctx))
 	s.sequence(ch, "StasisStart", "ChannelTalkingStarted", "ChannelTalkingFinished", "StasisEnd")

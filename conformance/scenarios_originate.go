@@ -314,10 +314,10 @@ func originateThenContinue(s *S) {
 		ch := got(make1(s.id(name)))(s)
 		await[*ari.StasisStart](s, ch)
 		if name == "created" {
-			s.ok(ch.Dial(s.Ctx, ari.DialOptions{}))
+			s.ok(ch.Dial(s.Ctx))
 			s.ok(ch.WaitAnswered(s.Ctx))
 		}
-		s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100"}))
+		s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100"}))
 		await[*ari.ChannelUserevent](s, ch)
 		s.ok(ch.Stop(s.Ctx))
 		s.sequence(ch, "StasisStart", "StasisEnd", "ChannelUserevent Target", "ChannelDestroyed 16")

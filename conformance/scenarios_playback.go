@@ -218,9 +218,9 @@ func playbackOnBridgeFormats(s *S) {
 	s.refused(err, 422, ari.ErrUnprocessable)
 	p := got(b.PlayWith(s.Ctx, ari.BridgePlayOptions{AnnouncerFormat: "slin16"}, "sound:beep"))(s)
 	s.ok(p.Wait(s.Ctx))
-	_, err = b.Record(s.Ctx, "", "wav", ari.BridgeRecordOptions{RecorderFormat: "nonsense"})
+	_, err = b.RecordWith(s.Ctx, "", "wav", ari.BridgeRecordOptions{RecorderFormat: "nonsense"})
 	s.refused(err, 422, ari.ErrUnprocessable)
-	r := got(b.Record(s.Ctx, "", "wav", ari.BridgeRecordOptions{RecorderFormat: "slin16"}))(s)
+	r := got(b.RecordWith(s.Ctx, "", "wav", ari.BridgeRecordOptions{RecorderFormat: "slin16"}))(s)
 	await[*ari.RecordingStarted](s, r)
 	s.ok(r.Stop(s.Ctx))
 	got(r.Wait(s.Ctx))(s)
@@ -256,7 +256,7 @@ func playbackBlocksCommands(s *S) {
 func recording(s *S) {
 	ch := s.up("a", extEcho)
 	name := s.id("r")
-	r := got(ch.Record(s.Ctx, name, "wav", ari.RecordOptions{Beep: true, IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, name, "wav", ari.RecordOptions{Beep: true, IfExists: ari.IfExistsOverwrite}))(s)
 	require.Equal(s, name, r.Name)
 	require.Equal(s, "wav", r.Format)
 	require.Equal(s, "channel:"+ch.ID, r.TargetURI)
@@ -266,8 +266,7 @@ func recording(s *S) {
 	s.ok(r.Stop(s.Ctx))
 	done := got(r.Wait(s.Ctx))(s)
 	require.Equal(s, ari.LiveRecordingStateDone, done.State)
-	require.NotNil(s, done.Duration)
-	require.Nil(s, done.TalkingDuration)
+	require.Zero(s, done.TalkingDuration())
 	s.sequence(r, "RecordingStarted", "RecordingFinished done")
 	s.ok(gone(s.Ctx, s.ARI, made{"recording", r.Name})) // The event may be ahead of that.
 	s.ok(r.Stored().Delete(s.Ctx))
@@ -275,7 +274,7 @@ func recording(s *S) {
 
 func recordingPausedAndMuted(s *S) {
 	ch := s.up("a", extEcho)
-	r := got(ch.Record(s.Ctx, "", "wav", ari.RecordOptions{}))(s)
+	r := got(ch.Record(s.Ctx, "", "wav"))(s)
 	require.True(s, strings.HasPrefix(r.Name, "ari-"), "%s", r.Name)
 	await[*ari.RecordingStarted](s, r)
 	s.ok(r.Pause(s.Ctx))
@@ -300,7 +299,7 @@ func recordingPausedAndMuted(s *S) {
 
 func recordingCancelled(s *S) {
 	ch := s.up("a", extEcho)
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{}))(s)
+	r := got(ch.Record(s.Ctx, s.id("r"), "wav"))(s)
 	await[*ari.RecordingStarted](s, r)
 	s.ok(r.Cancel(s.Ctx))
 	// It looks as if it had been stored.
@@ -313,20 +312,20 @@ func recordingCancelled(s *S) {
 
 func recordingEndsByItself(s *S) {
 	ch := s.upAt("a", extTone, "Milliwatt")
-	r := got(ch.Record(s.Ctx, s.id("longest"), "wav", ari.RecordOptions{MaxDuration: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
-	require.Positive(s, *got(r.Wait(s.Ctx))(s).Duration)
+	r := got(ch.RecordWith(s.Ctx, s.id("longest"), "wav", ari.RecordOptions{MaxDuration: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
+	require.Positive(s, got(r.Wait(s.Ctx))(s).Duration())
 	s.ok(r.Stored().Delete(s.Ctx))
 	ch = s.upAt("b", extQuiet, "Wait")
-	r = got(ch.Record(s.Ctx, s.id("silence"), "wav", ari.RecordOptions{MaxSilence: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
+	r = got(ch.RecordWith(s.Ctx, s.id("silence"), "wav", ari.RecordOptions{MaxSilence: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
 	done := got(r.Wait(s.Ctx))(s)
-	require.NotNil(s, done.SilenceDuration)
-	require.NotNil(s, done.TalkingDuration)
+	require.Positive(s, done.SilenceDuration())
+	require.LessOrEqual(s, done.TalkingDuration(), done.Duration())
 	s.ok(r.Stored().Delete(s.Ctx))
 }
 
 func recordingTerminatedByDigit(s *S) {
 	ch := s.up("a", extDigits) // It sends 123#.
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{TerminateOn: ari.TerminateOnHash, IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{TerminateOn: ari.TerminateOnHash, IfExists: ari.IfExistsOverwrite}))(s)
 	got(r.Wait(s.Ctx))(s)
 	s.sequence(ch, "StasisStart", "RecordingStarted", "ChannelDtmfReceived 1", "ChannelDtmfReceived 2", "ChannelDtmfReceived 3", "ChannelDtmfReceived #", "RecordingFinished")
 	s.ok(r.Stored().Delete(s.Ctx))
@@ -334,7 +333,7 @@ func recordingTerminatedByDigit(s *S) {
 
 func recordingCutByHangup(s *S) {
 	ch := s.up("a", extEcho)
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	await[*ari.RecordingStarted](s, r)
 	s.ok(ch.Stop(s.Ctx))
 	s.sequence(ch, "StasisStart", "RecordingStarted", "RecordingFinished done", "StasisEnd", "ChannelDestroyed 16")
@@ -344,7 +343,7 @@ func recordingCutByHangup(s *S) {
 func recordingExists(s *S) {
 	ch := s.up("a", extEcho)
 	record := func(opts ari.RecordOptions) (*ari.LiveRecording, error) {
-		return ch.Record(s.Ctx, s.id("r"), "wav", opts)
+		return ch.RecordWith(s.Ctx, s.id("r"), "wav", opts)
 	}
 	for _, exists := range []ari.IfExists{"", ari.IfExistsOverwrite, ari.IfExistsAppend} {
 		r := got(record(ari.RecordOptions{IfExists: exists}))(s)
@@ -366,7 +365,7 @@ func recordingExists(s *S) {
 func recordingStored(s *S) {
 	ch := s.upAt("a", extTone, "Milliwatt")
 	name := s.id("folder/r + 1")
-	r := got(ch.Record(s.Ctx, name, "wav", ari.RecordOptions{MaxDuration: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, name, "wav", ari.RecordOptions{MaxDuration: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
 	require.Equal(s, name, got(r.Wait(s.Ctx))(s).Name)
 	stored := got(r.Stored().Refresh(s.Ctx))(s)
 	require.Equal(s, name, stored.Name)
@@ -410,15 +409,15 @@ func recordingStored(s *S) {
 func recordingOnBridge(s *S) {
 	ch := s.up("a", extSilent)
 	b := s.bridged("bridge", ch)
-	r := got(b.Record(s.Ctx, s.id("r"), "ulaw", ari.BridgeRecordOptions{IfExists: ari.IfExistsOverwrite, Beep: true, TerminateOn: ari.TerminateOnAny, MaxDuration: time.Minute, MaxSilence: time.Minute}))(s)
+	r := got(b.RecordWith(s.Ctx, s.id("r"), "ulaw", ari.BridgeRecordOptions{IfExists: ari.IfExistsOverwrite, Beep: true, TerminateOn: ari.TerminateOnAny, MaxDuration: time.Minute, MaxSilence: time.Minute}))(s)
 	require.Equal(s, "bridge:"+b.ID, r.TargetURI)
 	await[*ari.RecordingStarted](s, b)
 	s.ok(r.Stop(s.Ctx))
 	got(r.Wait(s.Ctx))(s)
 	s.sequence(r, "RecordingStarted", "RecordingFinished done")
-	_, err := s.ARI.Bridge("nobody").Record(s.Ctx, "", "wav", ari.BridgeRecordOptions{})
+	_, err := s.ARI.Bridge("nobody").Record(s.Ctx, "", "wav")
 	s.refused(err, 404, ari.ErrNotFound)
-	_, err = b.Record(s.Ctx, "", "nonsense", ari.BridgeRecordOptions{})
+	_, err = b.Record(s.Ctx, "", "nonsense")
 	s.refused(err, 422, ari.ErrUnprocessable)
 	s.ok(r.Stored().Delete(s.Ctx))
 	s.ok(b.Stop(s.Ctx))
@@ -434,7 +433,7 @@ func bridgeWithoutChannels(s *S) {
 
 	ch := s.up("a", extSilent)
 	s.ok(b.AddChannel(s.Ctx, ch.ID))
-	r := got(b.Record(s.Ctx, s.id("r"), "ulaw", ari.BridgeRecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(b.RecordWith(s.Ctx, s.id("r"), "ulaw", ari.BridgeRecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	await[*ari.RecordingStarted](s, r)
 	s.ok(ch.Stop(s.Ctx))
 	await[*ari.StasisEnd](s, ch)
@@ -442,7 +441,7 @@ func bridgeWithoutChannels(s *S) {
 	got(r.Wait(s.Ctx))(s)
 	s.ok(r.Stored().Delete(s.Ctx))
 
-	all := ari.Subscribe[*ari.BridgeDestroyed](s.Client, b)
+	all := ari.Subscribe[*ari.BridgeDestroyed](b)
 	s.ok(b.Stop(s.Ctx))
 	got(all.Next(s.Ctx))(s)
 	_, err := all.Next(s.Ctx)
@@ -453,14 +452,14 @@ func bridgeWithoutChannels(s *S) {
 func recordingOfBridgedChannel(s *S) {
 	ch := s.up("a", extEcho)
 	b := s.bridged("bridge", ch)
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	_, err := r.Wait(s.Ctx)
 	require.ErrorIs(s, err, ari.ErrRecordingFailed)
 	require.NotEmpty(s, await[*ari.RecordingFailed](s, r).Recording.Cause)
 	s.sequence(r, "RecordingFailed")
 
 	s.ok(b.RemoveChannel(s.Ctx, ch.ID))
-	r = got(ch.Record(s.Ctx, s.id("s"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r = got(ch.RecordWith(s.Ctx, s.id("s"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	await[*ari.RecordingStarted](s, r)
 	s.refused(b.AddChannel(s.Ctx, ch.ID), 409, ari.ErrConflict)
 	s.ok(r.Stop(s.Ctx))
@@ -470,17 +469,17 @@ func recordingOfBridgedChannel(s *S) {
 
 func recordingErrors(s *S) {
 	ch := s.up("a", extEcho)
-	_, err := ch.Record(s.Ctx, "", "nonsense", ari.RecordOptions{})
+	_, err := ch.Record(s.Ctx, "", "nonsense")
 	s.refused(err, 422, ari.ErrUnprocessable)
-	_, err = ch.Record(s.Ctx, "", "", ari.RecordOptions{})
+	_, err = ch.Record(s.Ctx, "", "")
 	s.unsent(err, ari.ErrInvalid)
-	_, err = s.ARI.Channel("nobody").Record(s.Ctx, "", "wav", ari.RecordOptions{})
+	_, err = s.ARI.Channel("nobody").Record(s.Ctx, "", "wav")
 	s.refused(err, 404, ari.ErrNotFound)
-	_, err = ch.Record(s.Ctx, "../../outside", "wav", ari.RecordOptions{})
+	_, err = ch.Record(s.Ctx, "../../outside", "wav")
 	s.refused(err, 500, ari.ErrInternal)
-	_, err = ch.Record(s.Ctx, "", "wav", ari.RecordOptions{IfExists: "nonsense"})
+	_, err = ch.RecordWith(s.Ctx, "", "wav", ari.RecordOptions{IfExists: "nonsense"})
 	s.refused(err, 400, ari.ErrInvalid)
-	_, err = ch.Record(s.Ctx, "", "wav", ari.RecordOptions{TerminateOn: "nonsense"})
+	_, err = ch.RecordWith(s.Ctx, "", "wav", ari.RecordOptions{TerminateOn: "nonsense"})
 	s.refused(err, 400, ari.ErrInvalid)
 	missing := s.ARI.LiveRecording("missing")
 	_, err = missing.Refresh(s.Ctx)

@@ -236,25 +236,25 @@ func messages(s *S) {
 	require.Contains(s, ev.Message.To, "somebody")
 
 	inbox := s.Inbox(s, "dave")
-	s.ok(s.ARI.SendMessage(s.Ctx, "pjsip:dave", "sip:me@127.0.0.1", "first", ari.MessageOptions{Variables: map[string]string{"X-Test": "1"}}))
+	s.ok(s.ARI.SendMessage(s.Ctx, ari.MessageOptions{To: "pjsip:dave", From: "sip:me@127.0.0.1", Body: "first", Variables: map[string]string{"X-Test": "1"}}))
 	require.Equal(s, "first", got(inbox(s.Ctx))(s))
 	inbox = s.Inbox(s, "bob")
-	s.ok(s.ARI.Endpoint("PJSIP", "bob").SendMessage(s.Ctx, "sip:me@127.0.0.1", "second", ari.MessageOptions{}))
+	s.ok(s.ARI.Endpoint("PJSIP", "bob").SendMessage(s.Ctx, ari.EndpointMessageOptions{From: "sip:me@127.0.0.1", Body: "second"}))
 	require.Equal(s, "second", got(inbox(s.Ctx))(s))
 
-	s.refused(s.ARI.SendMessage(s.Ctx, "nonsense:dave", "sip:me@127.0.0.1", "x", ari.MessageOptions{}), 404, ari.ErrNotFound)
-	s.unsent(s.ARI.SendMessage(s.Ctx, "", "sip:me@127.0.0.1", "x", ari.MessageOptions{}), ari.ErrInvalid)
-	s.refused(s.ARI.Endpoint("Nonsense", "dave").SendMessage(s.Ctx, "sip:me@127.0.0.1", "x", ari.MessageOptions{}), 404, ari.ErrNotFound)
+	s.refused(s.ARI.SendMessage(s.Ctx, ari.MessageOptions{To: "nonsense:dave", From: "sip:me@127.0.0.1", Body: "x"}), 404, ari.ErrNotFound)
+	s.unsent(s.ARI.SendMessage(s.Ctx, ari.MessageOptions{From: "sip:me@127.0.0.1", Body: "x"}), ari.ErrInvalid)
+	s.refused(s.ARI.Endpoint("Nonsense", "dave").SendMessage(s.Ctx, ari.EndpointMessageOptions{From: "sip:me@127.0.0.1", Body: "x"}), 404, ari.ErrNotFound)
 }
 
 // A telephone is asked to call somebody, outside of any call. Whether it does so is its own affair.
 func refer(s *S) {
 	s.Answer(s, Phone{Name: "dave"})
-	s.ok(s.ARI.Refer(s.Ctx, "pjsip:dave", "sip:me@127.0.0.1", "sip:somebody@127.0.0.1", ari.ReferOptions{DisplayName: "Some Body", Variables: map[string]string{"X-Test": "1"}}))
-	s.ok(s.ARI.Endpoint("PJSIP", "dave").Refer(s.Ctx, "sip:me@127.0.0.1", "sip:somebody@127.0.0.1", ari.ReferOptions{ToSelf: true}))
-	s.refused(s.ARI.Refer(s.Ctx, "nonsense:dave", "sip:me@127.0.0.1", "sip:somebody@127.0.0.1", ari.ReferOptions{}), 404, ari.ErrNotFound)
-	s.refused(s.ARI.Endpoint("Nonsense", "dave").Refer(s.Ctx, "sip:me@127.0.0.1", "sip:somebody@127.0.0.1", ari.ReferOptions{}), 404, ari.ErrNotFound)
-	s.unsent(s.ARI.Refer(s.Ctx, "pjsip:dave", "", "", ari.ReferOptions{}), ari.ErrInvalid)
+	s.ok(s.ARI.Refer(s.Ctx, ari.ReferOptions{To: "pjsip:dave", From: "sip:me@127.0.0.1", ReferTo: "sip:somebody@127.0.0.1", DisplayName: "Some Body", Variables: map[string]string{"X-Test": "1"}}))
+	s.ok(s.ARI.Endpoint("PJSIP", "dave").Refer(s.Ctx, ari.EndpointReferOptions{From: "sip:me@127.0.0.1", ReferTo: "sip:somebody@127.0.0.1", ToSelf: true}))
+	s.refused(s.ARI.Refer(s.Ctx, ari.ReferOptions{To: "nonsense:dave", From: "sip:me@127.0.0.1", ReferTo: "sip:somebody@127.0.0.1"}), 404, ari.ErrNotFound)
+	s.refused(s.ARI.Endpoint("Nonsense", "dave").Refer(s.Ctx, ari.EndpointReferOptions{From: "sip:me@127.0.0.1", ReferTo: "sip:somebody@127.0.0.1"}), 404, ari.ErrNotFound)
+	s.unsent(s.ARI.Refer(s.Ctx, ari.ReferOptions{To: "pjsip:dave"}), ari.ErrInvalid)
 }
 
 // Without the module that keeps them, there are no mailboxes; with it there are.
@@ -263,14 +263,14 @@ func mailboxes(s *S) {
 	box := s.ARI.Mailbox("1000@default")
 	if err != nil {
 		s.refused(err, 404, ari.ErrNotFound)
-		s.refused(box.Update(s.Ctx, 1, 2), 404, ari.ErrNotFound)
+		s.refused(box.Update(s.Ctx, ari.MessageCounts{OldMessages: 1, NewMessages: 2}), 404, ari.ErrNotFound)
 		_, err = box.Refresh(s.Ctx)
 		s.refused(err, 404, ari.ErrNotFound)
 		s.refused(box.Delete(s.Ctx), 404, ari.ErrNotFound)
 		return
 	}
 	require.Empty(s, list)
-	s.ok(box.Update(s.Ctx, 1, 2))
+	s.ok(box.Update(s.Ctx, ari.MessageCounts{OldMessages: 1, NewMessages: 2}))
 	now := got(box.Refresh(s.Ctx))(s)
 	require.Equal(s, 1, now.OldMessages)
 	require.Equal(s, 2, now.NewMessages)
@@ -336,14 +336,14 @@ func applicationSubscriptions(s *S) {
 }
 
 func applicationFilter(s *S) {
-	app := got(s.ARI.Application("").Filter(s.Ctx, ari.EventFilter{Disallowed: []string{"ChannelVarset", "StasisStart"}}))(s)
-	require.Equal(s, []gen.EventTypeName{{Type: "ChannelVarset"}}, app.EventsDisallowed, "the client lives by StasisStart")
+	app := got(s.ARI.Application("").Filter(s.Ctx, ari.EventFilter{Disallowed: []string{"ChannelVarset", "StasisEnd"}}))(s)
+	require.Equal(s, []gen.EventTypeName{{Type: "ChannelVarset"}}, app.EventsDisallowed, "the client lives by StasisEnd")
 	ch := s.up("a", extSilent)
 	s.ok(ch.SetVariable(s.Ctx, "COLOUR", "blue"))
 	s.ok(ch.Answer(s.Ctx)) // Which waits until what was asked for before is done.
 	app = got(s.ARI.Application("").Filter(s.Ctx, ari.EventFilter{Allowed: []string{"ChannelUserevent"}}))(s)
 	require.Contains(s, app.EventsAllowed, gen.EventTypeName{Type: "StasisEnd"})
-	s.ok(s.ARI.SendUserEvent(s.Ctx, "One", s.AppName, ari.UserEventOptions{Source: []string{key(ch)}}))
+	s.ok(s.ARI.SendUserEvent(s.Ctx, "One", ari.UserEventOptions{Application: s.AppName, Source: []string{key(ch)}}))
 	await[*ari.ChannelUserevent](s, ch)
 	s.ok(ch.StartMOH(s.Ctx, ""))
 	app = got(s.ARI.Application("").Filter(s.Ctx, ari.EventFilter{}))(s)
@@ -364,9 +364,10 @@ func applicationFilter(s *S) {
 
 func userEvents(s *S) {
 	ch, b := s.up("a", extSilent), s.bridge("bridge")
-	s.ok(s.ARI.SendUserEvent(s.Ctx, "Greeting", s.AppName, ari.UserEventOptions{
-		Source:    []string{key(ch), key(b), "endpoint:PJSIP/alice"},
-		Variables: map[string]any{"text": "one, two", "number": 1.5, "list": []any{"a", true, nil}, "object": map[string]any{"a": "b"}},
+	s.ok(s.ARI.SendUserEvent(s.Ctx, "Greeting", ari.UserEventOptions{
+		Application: s.AppName,
+		Source:      []string{key(ch), key(b), "endpoint:PJSIP/alice"},
+		Variables:   map[string]any{"text": "one, two", "number": 1.5, "list": []any{"a", true, nil}, "object": map[string]any{"a": "b"}},
 	}))
 	ev := await[*ari.ChannelUserevent](s, ch)
 	require.Equal(s, "Greeting", ev.EventName)
@@ -375,14 +376,13 @@ func userEvents(s *S) {
 	}, ev.UserEvent)
 	require.Equal(s, b.ID, ev.Bridge.ID)
 	require.Equal(s, "alice", ev.Endpoint.Resource)
-	s.ok(s.ARI.SendUserEvent(s.Ctx, "Bare", s.AppName, ari.UserEventOptions{}))
+	s.ok(s.ARI.SendUserEvent(s.Ctx, "Bare", ari.UserEventOptions{Application: s.AppName}))
 	require.Equal(s, map[string]any{"eventname": "Bare"}, await(s, nil, func(ev *ari.ChannelUserevent) bool { return ev.EventName == "Bare" }).UserEvent)
 
-	s.refused(s.ARI.SendUserEvent(s.Ctx, "X", "nobody-has-this", ari.UserEventOptions{}), 404, ari.ErrNotFound)
-	s.refused(s.ARI.SendUserEvent(s.Ctx, "X", s.AppName, ari.UserEventOptions{Source: []string{"channel:nobody"}}), 422, ari.ErrUnprocessable)
-	s.refused(s.ARI.SendUserEvent(s.Ctx, "X", s.AppName, ari.UserEventOptions{Source: []string{"nonsense:x"}}), 400, ari.ErrInvalid)
-	s.unsent(s.ARI.SendUserEvent(s.Ctx, "X", "", ari.UserEventOptions{}), ari.ErrInvalid)
-	s.unsent(s.ARI.SendUserEvent(s.Ctx, "", s.AppName, ari.UserEventOptions{}), ari.ErrInvalid)
+	s.refused(s.ARI.SendUserEvent(s.Ctx, "X", ari.UserEventOptions{Application: "nobody-has-this"}), 404, ari.ErrNotFound)
+	s.refused(s.ARI.SendUserEvent(s.Ctx, "X", ari.UserEventOptions{Application: s.AppName, Source: []string{"channel:nobody"}}), 422, ari.ErrUnprocessable)
+	s.refused(s.ARI.SendUserEvent(s.Ctx, "X", ari.UserEventOptions{Application: s.AppName, Source: []string{"nonsense:x"}}), 400, ari.ErrInvalid)
+	s.unsent(s.ARI.SendUserEvent(s.Ctx, "", ari.UserEventOptions{Application: s.AppName}), ari.ErrInvalid)
 }
 
 func userEventOfDialplan(s *S) {
@@ -393,7 +393,7 @@ func userEventOfDialplan(s *S) {
 }
 
 func sounds(s *S) {
-	all := got(s.ARI.Sounds(s.Ctx, ari.SoundsOptions{Lang: "en", Format: "gsm"}))(s)
+	all := got(s.ARI.SoundsWith(s.Ctx, ari.SoundsOptions{Lang: "en", Format: "gsm"}))(s)
 	require.NotEmpty(s, all)
 	sound := got(s.ARI.Sound("hello-world").Refresh(s.Ctx))(s)
 	require.Equal(s, "hello-world", sound.ID)
@@ -401,7 +401,7 @@ func sounds(s *S) {
 	require.Equal(s, "digits/1", got(s.ARI.Sound("digits/1").Refresh(s.Ctx))(s).ID)
 	_, err := s.ARI.Sound("missing").Refresh(s.Ctx)
 	s.refused(err, 404, ari.ErrNotFound)
-	_, err = s.ARI.Sounds(s.Ctx, ari.SoundsOptions{Lang: "xx"})
+	_, err = s.ARI.SoundsWith(s.Ctx, ari.SoundsOptions{Lang: "xx"})
 	s.refused(err, 404, ari.ErrNotFound)
 }
 
@@ -583,7 +583,7 @@ func twoApplications(s *S) {
 	require.Equal(s, one, await[*ari.StasisStart](p, a).Application)
 	c := got(p.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("c"), App: two}))(s)
 	require.Equal(s, two, await[*ari.StasisStart](p, c).Application)
-	s.ok(a.Move(s.Ctx, two, ""))
+	s.ok(a.Move(s.Ctx, two))
 	await(p, a, func(ev *ari.StasisStart) bool { return ev.Application == two })
 	await(p, a, func(ev *ari.StasisEnd) bool { return ev.Application == one })
 	require.Equal(s, ari.ChannelStateUp, got(a.Refresh(s.Ctx))(s).State)

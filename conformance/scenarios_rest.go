@@ -59,9 +59,9 @@ func restErrors(s *S) {
 		"unhold": s.ARI.Channel("nobody").Unhold(s.Ctx), "mute": s.ARI.Channel("nobody").Mute(s.Ctx, ari.MuteDirectionIn),
 		"unmute": s.ARI.Channel("nobody").Unmute(s.Ctx, ari.MuteDirectionIn), "silence": s.ARI.Channel("nobody").StartSilence(s.Ctx),
 		"stop silence": s.ARI.Channel("nobody").StopSilence(s.Ctx), "moh": s.ARI.Channel("nobody").StartMOH(s.Ctx, ""),
-		"stop moh": s.ARI.Channel("nobody").StopMOH(s.Ctx), "move": s.ARI.Channel("nobody").Move(s.Ctx, s.AppName, ""),
-		"continue": s.ARI.Channel("nobody").Continue(s.Ctx, ari.ContinueOptions{}), "hangup": s.ARI.Channel("nobody").Stop(s.Ctx),
-		"dtmf": s.ARI.Channel("nobody").SendDTMF(s.Ctx, "1", ari.SendDTMFOptions{}),
+		"stop moh": s.ARI.Channel("nobody").StopMOH(s.Ctx), "move": s.ARI.Channel("nobody").Move(s.Ctx, s.AppName),
+		"continue": s.ARI.Channel("nobody").Continue(s.Ctx), "hangup": s.ARI.Channel("nobody").Stop(s.Ctx),
+		"dtmf": s.ARI.Channel("nobody").SendDTMF(s.Ctx, "1"),
 	}) {
 		require.Error(s, err, "%s", name)
 		s.refused(err, 404, ari.ErrNotFound)
@@ -172,7 +172,7 @@ func restListsWithCommas(s *S) {
 	require.Equal(s, "sound:beep", p.NextMediaURI)
 	s.stop(p)
 	got(s.ARI.Application("").Unsubscribe(s.Ctx, key(b)))(s)
-	s.ok(s.ARI.SendUserEvent(s.Ctx, "Event", s.AppName, ari.UserEventOptions{Source: []string{key(a), key(b)}}))
+	s.ok(s.ARI.SendUserEvent(s.Ctx, "Event", ari.UserEventOptions{Application: s.AppName, Source: []string{key(a), key(b)}}))
 	require.Equal(s, b.ID, await[*ari.ChannelUserevent](s, a).Bridge.ID)
 	if s.from("20.20") {
 		s.ok(a.SetVariable(s.Ctx, "LIST", "a-b"))
@@ -217,7 +217,7 @@ func restTLS(s *S) {
 	got(c.Info(s.Ctx))(s)
 	client, err := ari.NewClient(server.TLSURL, s.AppName+"-tls", auth, ari.WithTLSConfig(&tls.Config{RootCAs: server.CAPool, MinVersion: tls.VersionTLS12}), quietly)
 	s.ok(err)
-	starts := ari.Subscribe[*ari.StasisStart](client, client)
+	starts := ari.Subscribe[*ari.StasisStart](client)
 	s.ok(client.Connect(s.Ctx))
 	ch := got(client.ARI().Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("a")}))(s)
 	require.Equal(s, ch.ID, got(starts.Next(s.Ctx))(s).Channel.ID)

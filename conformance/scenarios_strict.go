@@ -33,7 +33,7 @@ func continueBehindPlayback(s *S) {
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
 	first := got(ch.Play(s.Ctx, s.Server().Tone))(s)
 	await[*ari.PlaybackStarted](s, first)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100", Priority: 1}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100", Priority: 1}))
 	second := got(ch.Play(s.Ctx, "sound:digits/1"))(s)
 	s.ok(first.Stop(s.Ctx))
 	require.Equal(s, "100", await[*ari.ChannelUserevent](s, ch).UserEvent["Where"])
@@ -45,9 +45,9 @@ func continueBehindPlayback(s *S) {
 func continueBehindRecording(s *S) {
 	ch := s.upAt("a", extQuiet, "Wait")
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	await[*ari.RecordingStarted](s, r)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100", Priority: 1}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "100", Priority: 1}))
 	require.Equal(s, ari.LiveRecordingStateRecording, got(r.Refresh(s.Ctx))(s).State)
 	s.ok(r.Stop(s.Ctx))
 	await[*ari.ChannelUserevent](s, ch)
@@ -62,12 +62,12 @@ func continueContextAlone(s *S) {
 	require.Equal(s, first.ID+";2", incoming.ID)
 	for _, ch := range []*ari.Channel{incoming, s.up("b", extSilent)} {
 		got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
-		s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget}))
+		s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget}))
 		require.Equal(s, "s", await[*ari.ChannelUserevent](s, ch).UserEvent["Where"])
 	}
 	ch := s.up("c", extSilent)
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Label: "label"}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Label: "label"}))
 	require.Equal(s, "label", await[*ari.ChannelUserevent](s, ch).UserEvent["Where"])
 }
 
@@ -75,7 +75,7 @@ func continueContextAlone(s *S) {
 func continueOriginated(s *S) {
 	ch := s.up("a", extSilent)
 	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{}))
+	s.ok(ch.Continue(s.Ctx))
 	at := await(s, ch, func(ev *ari.ChannelDialplan) bool { return ev.DialplanApp == "Wait" })
 	require.Equal(s, extSilent, at.Channel.Dialplan.Exten)
 	require.EqualValues(s, 2, at.Channel.Dialplan.Priority)
@@ -84,7 +84,7 @@ func continueOriginated(s *S) {
 // Where there is no such extension, the call ends without a cause, for both halves.
 func continueNowhere(s *S) {
 	ch := s.up("a", extSilent)
-	s.ok(ch.Continue(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "nowhere", Priority: 1}))
+	s.ok(ch.ContinueWith(s.Ctx, ari.ContinueOptions{Context: contextTarget, Extension: "nowhere", Priority: 1}))
 	for _, id := range []string{ch.ID, ch.ID + ";2"} {
 		require.Zero(s, await[*ari.ChannelDestroyed](s, "channel:"+id).Cause)
 	}
@@ -96,7 +96,7 @@ func recordingAnswers(s *S) {
 	first := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local("app-" + s.AppName), ChannelID: s.id("a"), Extension: extSilent}))(s)
 	ch := await(s, nil, func(ev *ari.StasisStart) bool { return ev.Channel.ID == first.ID+";2" }).Channel
 	require.Equal(s, ari.ChannelStateRing, ch.State)
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	require.Equal(s, ari.LiveRecordingStateQueued, r.State)
 	await[*ari.RecordingStarted](s, r)
 	require.Equal(s, ari.ChannelStateUp, got(ch.Refresh(s.Ctx))(s).State)
@@ -109,10 +109,10 @@ func recordingAnswers(s *S) {
 // Where no sound comes, not even silence, a recording counts no time and ends by itself after some seconds.
 func recordingOfNothing(s *S) {
 	ch := s.upAt("a", extSilent, "Wait")
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{MaxDuration: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{MaxDuration: time.Second, IfExists: ari.IfExistsOverwrite}))(s)
 	started := await[*ari.RecordingStarted](s, r)
 	finished := await[*ari.RecordingFinished](s, r)
-	require.Zero(s, *finished.Recording.Duration)
+	require.Zero(s, finished.Recording.Duration())
 	require.Greater(s, finished.Timestamp.Sub(started.Timestamp.Time), 3*time.Second)
 	s.ok(r.Stored().Delete(s.Ctx))
 }
@@ -120,7 +120,7 @@ func recordingOfNothing(s *S) {
 // A recording is among those that are stored while it is being made.
 func recordingStoredFromTheBeginning(s *S) {
 	ch := s.upAt("a", extQuiet, "Wait")
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	await[*ari.RecordingStarted](s, r)
 	got(r.Stored().Refresh(s.Ctx))(s)
 	s.ok(r.Stop(s.Ctx))
@@ -133,7 +133,7 @@ func recordingBlocksBridge(s *S) {
 	ch := s.up("a", extSilent)
 	pb := got(ch.Play(s.Ctx, s.Server().Tone))(s)
 	await[*ari.PlaybackStarted](s, pb)
-	r := got(ch.Record(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
+	r := got(ch.RecordWith(s.Ctx, s.id("r"), "wav", ari.RecordOptions{IfExists: ari.IfExistsOverwrite}))(s)
 	s.refused(s.bridge("b").AddChannel(s.Ctx, ch.ID), 409, ari.ErrConflict)
 	s.ok(r.Cancel(s.Ctx))
 	s.ok(pb.Stop(s.Ctx))

@@ -77,14 +77,14 @@ func variablesLong(s *S) {
 
 func variablesMany(s *S) {
 	ch := s.up("a", extSilent)
-	s.ok(ch.SetVariables(s.Ctx, map[string]string{"ONE": "1", "TWO": "two, with a comma"}, nil))
+	s.ok(ch.SetVariables(s.Ctx, map[string]string{"ONE": "1", "TWO": "two, with a comma"}))
 	require.Equal(s, map[string]string{"ONE": "1", "TWO": "two, with a comma"}, got(ch.Variables(s.Ctx, "ONE", "TWO"))(s))
 	_, err := ch.Variables(s.Ctx, "ONE", "MISSING")
 	s.refused(err, 404, ari.ErrNotFound)
 	_, err = ch.Variables(s.Ctx)
 	s.unsent(err, ari.ErrInvalid)
 	require.Equal(s, map[string]string{"CHANNEL(state)": "Up"}, got(ch.Variables(s.Ctx, "CHANNEL(state)"))(s))
-	s.refused(s.ARI.Channel("nobody").SetVariables(s.Ctx, map[string]string{"A": "1"}, nil), 404, ari.ErrNotFound)
+	s.refused(s.ARI.Channel("nobody").SetVariables(s.Ctx, map[string]string{"A": "1"}), 404, ari.ErrNotFound)
 }
 
 // Reported variables are part of the channel in all its events from then on.
@@ -95,7 +95,8 @@ func variablesReported(s *S) {
 	start := await[*ari.StasisStart](s, ch)
 	require.Equal(s, map[string]string{"REPORTED": "2"}, start.Channel.ChannelVars)
 	s.ok(ch.SetReportedVariable(s.Ctx, "MORE", "3"))
-	s.ok(ch.SetVariables(s.Ctx, map[string]string{"UNREPORTED": "4"}, map[string]string{"MOST": "5"}))
+	s.ok(ch.SetVariables(s.Ctx, map[string]string{"UNREPORTED": "4"}))
+	s.ok(ch.SetReportedVariables(s.Ctx, map[string]string{"MOST": "5"}))
 	s.ok(ch.Stop(s.Ctx))
 	end := await[*ari.StasisEnd](s, ch)
 	require.Equal(s, map[string]string{"REPORTED": "2", "MORE": "3", "MOST": "5"}, end.Channel.ChannelVars)
@@ -119,7 +120,8 @@ func bridgeVariables(s *S) {
 	s.ok(b.SetVariable(s.Ctx, "PLAIN", "one, two"))
 	require.Equal(s, "one, two", got(b.Variable(s.Ctx, "PLAIN"))(s))
 	s.ok(b.SetReportedVariable(s.Ctx, "MORE", "3"))
-	s.ok(b.SetVariables(s.Ctx, map[string]string{"A": "4"}, map[string]string{"B": "5"}))
+	s.ok(b.SetVariables(s.Ctx, map[string]string{"A": "4"}))
+	s.ok(b.SetReportedVariables(s.Ctx, map[string]string{"B": "5"}))
 	require.Equal(s, map[string]string{"A": "4", "B": "5"}, got(b.Variables(s.Ctx, "A", "B"))(s))
 	require.Equal(s, map[string]string{"REPORTED": "2", "MORE": "3", "B": "5"}, got(b.Refresh(s.Ctx))(s).BridgeVars)
 	_, err := b.Variable(s.Ctx, "MISSING")

@@ -102,7 +102,7 @@ func checkFrames(t *testing.T, seen map[string]bool, frames [][]byte) {
 	client, err := ari.NewClient(server.URL+"/ari", "replay", ari.WithEventBuffer(len(frames)+10), quietly)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Close(ctx)) }()
-	sub := ari.Subscribe[ari.Event](client, client)
+	sub := ari.Subscribe[ari.Event](client)
 	require.NoError(t, client.Connect(ctx))
 	next := 0
 	for next < len(frames) {

@@ -1443,7 +1443,7 @@ type ChannelDestroyed struct {
 
 	// TechCause: Status of the channel's own technology when the call did not end normally, such as a SIP
 	// response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
-	TechCause *int `json:"tech_cause,omitempty"`
+	TechCause int `json:"tech_cause,omitempty"`
 
 	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
 	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
@@ -1556,18 +1556,18 @@ type ChannelHangupRequest struct {
 	// Cause: Q.850 cause that came with the request, such as 16 (normal clearing). If `soft` is true it can be a
 	// flag internal to Asterisk instead, such as 32 for an explicit request, so do not take it for the call's
 	// cause. Absent if none was given.
-	Cause *int `json:"cause,omitempty"`
+	Cause int `json:"cause,omitempty"`
 
 	// Channel: The channel to be hung up; it still exists.
 	Channel Channel `json:"channel"`
 
 	// Soft: True if Asterisk itself, a command or the dialplan asks the channel to end. Usually absent when the
 	// request comes from the remote party.
-	Soft *bool `json:"soft,omitempty"`
+	Soft bool `json:"soft,omitempty"`
 
 	// TechCause: Status of the channel's own technology when the call did not end normally, such as a SIP
 	// response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
-	TechCause *int `json:"tech_cause,omitempty"`
+	TechCause int `json:"tech_cause,omitempty"`
 
 	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
 	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
@@ -1864,13 +1864,13 @@ type ConfigInfo struct {
 	DefaultLanguage string `json:"default_language"`
 
 	// MaxChannels: How many channels may exist at the same time. Absent if there is no limit.
-	MaxChannels *int `json:"max_channels,omitempty"`
+	MaxChannels int `json:"max_channels,omitempty"`
 
 	// MaxLoad: System load average above which Asterisk refuses new calls. Absent if there is no limit.
-	MaxLoad *float64 `json:"max_load,omitempty"`
+	MaxLoad float64 `json:"max_load,omitempty"`
 
 	// MaxOpenFiles: How many files and sockets Asterisk may have open. Absent if not configured.
-	MaxOpenFiles *int `json:"max_open_files,omitempty"`
+	MaxOpenFiles int `json:"max_open_files,omitempty"`
 
 	// Name: Name of the system. Empty if none is configured.
 	Name string `json:"name"`
@@ -2133,7 +2133,7 @@ type LiveRecording struct {
 
 	// Duration: Length in seconds, without paused time. Absent until the recording has ended. Since Asterisk
 	// 12.5.
-	Duration *int `json:"duration,omitempty"`
+	Duration int `json:"duration,omitempty"`
 
 	// Format: File format, which is also the file's extension, such as `wav`.
 	Format string `json:"format"`
@@ -2143,7 +2143,7 @@ type LiveRecording struct {
 
 	// SilenceDuration: Seconds of silence, which is the duration minus the talking time; rounding can make it
 	// -1. Present only when the recording has ended and `maxSilenceSeconds` was above 0. Since Asterisk 12.5.
-	SilenceDuration *int `json:"silence_duration,omitempty"`
+	SilenceDuration int `json:"silence_duration,omitempty"`
 
 	// State: State of the recording. `queued`: not begun. `recording`: runs, muted or not. `paused`: halted.
 	// `done`: ended, also if its file was thrown away. `failed`: could not be made; `cause` tells why.
@@ -2152,7 +2152,7 @@ type LiveRecording struct {
 
 	// TalkingDuration: Seconds in which somebody talked. Present only when the recording has ended and
 	// `maxSilenceSeconds` was above 0. Since Asterisk 12.5.
-	TalkingDuration *int `json:"talking_duration,omitempty"`
+	TalkingDuration int `json:"talking_duration,omitempty"`
 
 	// TargetURI: What is being recorded: `channel:` or `bridge:`, followed by the id. Since Asterisk 12.2.
 	TargetURI string `json:"target_uri"`
@@ -2325,7 +2325,8 @@ type PlaybackContinuing struct {
 	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Playback: The playback; its `media_uri` is the medium that begins now.
+	// Playback: The playback; its `media_uri` is the medium that has ended, and `next_media_uri` the one that
+	// begins now.
 	Playback Playback `json:"playback"`
 
 	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
@@ -2497,108 +2498,108 @@ type RTPstat struct {
 	ChannelUniqueid string `json:"channel_uniqueid"`
 
 	// LocalMaxjitter: Highest jitter that Asterisk measured, in seconds.
-	LocalMaxjitter *float64 `json:"local_maxjitter,omitempty"`
+	LocalMaxjitter float64 `json:"local_maxjitter,omitempty"`
 
 	// LocalMaxmes: Highest media experience score measured here. Since Asterisk 18.17, 20.2.
-	LocalMaxmes *float64 `json:"local_maxmes,omitempty"`
+	LocalMaxmes float64 `json:"local_maxmes,omitempty"`
 
 	// LocalMaxrxploss: Most packets that Asterisk missed between two of its own reports.
-	LocalMaxrxploss *float64 `json:"local_maxrxploss,omitempty"`
+	LocalMaxrxploss float64 `json:"local_maxrxploss,omitempty"`
 
 	// LocalMinjitter: Lowest jitter that Asterisk measured, in seconds.
-	LocalMinjitter *float64 `json:"local_minjitter,omitempty"`
+	LocalMinjitter float64 `json:"local_minjitter,omitempty"`
 
 	// LocalMinmes: Lowest media experience score measured here. Since Asterisk 18.17, 20.2.
-	LocalMinmes *float64 `json:"local_minmes,omitempty"`
+	LocalMinmes float64 `json:"local_minmes,omitempty"`
 
 	// LocalMinrxploss: Fewest packets that Asterisk missed between two of its own reports.
-	LocalMinrxploss *float64 `json:"local_minrxploss,omitempty"`
+	LocalMinrxploss float64 `json:"local_minrxploss,omitempty"`
 
 	// LocalNormdevjitter: Mean of the jitter values that Asterisk measured, in seconds.
-	LocalNormdevjitter *float64 `json:"local_normdevjitter,omitempty"`
+	LocalNormdevjitter float64 `json:"local_normdevjitter,omitempty"`
 
 	// LocalNormdevmes: Mean of the media experience scores measured here. Since Asterisk 18.17, 20.2.
-	LocalNormdevmes *float64 `json:"local_normdevmes,omitempty"`
+	LocalNormdevmes float64 `json:"local_normdevmes,omitempty"`
 
 	// LocalNormdevrxploss: Mean count of packets that Asterisk missed between two of its own reports.
-	LocalNormdevrxploss *float64 `json:"local_normdevrxploss,omitempty"`
+	LocalNormdevrxploss float64 `json:"local_normdevrxploss,omitempty"`
 
 	// LocalSSRC: Synchronisation source (SSRC) of the stream that Asterisk sends, an unsigned 32-bit number.
 	LocalSSRC int `json:"local_ssrc"`
 
 	// LocalStdevjitter: Standard deviation of the jitter values that Asterisk measured, in seconds.
-	LocalStdevjitter *float64 `json:"local_stdevjitter,omitempty"`
+	LocalStdevjitter float64 `json:"local_stdevjitter,omitempty"`
 
 	// LocalStdevmes: Standard deviation of the media experience scores measured here. Since Asterisk 18.17,
 	// 20.2.
-	LocalStdevmes *float64 `json:"local_stdevmes,omitempty"`
+	LocalStdevmes float64 `json:"local_stdevmes,omitempty"`
 
 	// LocalStdevrxploss: Standard deviation of the count of packets that Asterisk missed between two of its own
 	// reports.
-	LocalStdevrxploss *float64 `json:"local_stdevrxploss,omitempty"`
+	LocalStdevrxploss float64 `json:"local_stdevrxploss,omitempty"`
 
 	// Maxrtt: Longest round trip time so far, in seconds.
-	Maxrtt *float64 `json:"maxrtt,omitempty"`
+	Maxrtt float64 `json:"maxrtt,omitempty"`
 
 	// Minrtt: Shortest round trip time so far, in seconds.
-	Minrtt *float64 `json:"minrtt,omitempty"`
+	Minrtt float64 `json:"minrtt,omitempty"`
 
 	// Normdevrtt: Mean round trip time, in seconds.
-	Normdevrtt *float64 `json:"normdevrtt,omitempty"`
+	Normdevrtt float64 `json:"normdevrtt,omitempty"`
 
 	// RemoteMaxjitter: Highest jitter that the far end reported, in seconds.
-	RemoteMaxjitter *float64 `json:"remote_maxjitter,omitempty"`
+	RemoteMaxjitter float64 `json:"remote_maxjitter,omitempty"`
 
 	// RemoteMaxmes: Highest media experience score that the other side reported. Since Asterisk 18.17, 20.2.
-	RemoteMaxmes *float64 `json:"remote_maxmes,omitempty"`
+	RemoteMaxmes float64 `json:"remote_maxmes,omitempty"`
 
 	// RemoteMaxrxploss: Highest packet loss among the far end's reports, in packets.
-	RemoteMaxrxploss *float64 `json:"remote_maxrxploss,omitempty"`
+	RemoteMaxrxploss float64 `json:"remote_maxrxploss,omitempty"`
 
 	// RemoteMinjitter: Lowest jitter that the far end reported, in seconds.
-	RemoteMinjitter *float64 `json:"remote_minjitter,omitempty"`
+	RemoteMinjitter float64 `json:"remote_minjitter,omitempty"`
 
 	// RemoteMinmes: Lowest media experience score that the other side reported. Since Asterisk 18.17, 20.2.
-	RemoteMinmes *float64 `json:"remote_minmes,omitempty"`
+	RemoteMinmes float64 `json:"remote_minmes,omitempty"`
 
 	// RemoteMinrxploss: Lowest packet loss among the far end's reports, in packets.
-	RemoteMinrxploss *float64 `json:"remote_minrxploss,omitempty"`
+	RemoteMinrxploss float64 `json:"remote_minrxploss,omitempty"`
 
 	// RemoteNormdevjitter: Mean of the jitter values that the far end reported, in seconds.
-	RemoteNormdevjitter *float64 `json:"remote_normdevjitter,omitempty"`
+	RemoteNormdevjitter float64 `json:"remote_normdevjitter,omitempty"`
 
 	// RemoteNormdevmes: Mean of the media experience scores that the other side reported. Since Asterisk 18.17,
 	// 20.2.
-	RemoteNormdevmes *float64 `json:"remote_normdevmes,omitempty"`
+	RemoteNormdevmes float64 `json:"remote_normdevmes,omitempty"`
 
 	// RemoteNormdevrxploss: Mean of the packet losses in the far end's reports, in packets.
-	RemoteNormdevrxploss *float64 `json:"remote_normdevrxploss,omitempty"`
+	RemoteNormdevrxploss float64 `json:"remote_normdevrxploss,omitempty"`
 
 	// RemoteSSRC: Synchronisation source (SSRC) of the stream that Asterisk receives, an unsigned 32-bit number.
 	RemoteSSRC int `json:"remote_ssrc"`
 
 	// RemoteStdevjitter: Standard deviation of the jitter values that the far end reported, in seconds.
-	RemoteStdevjitter *float64 `json:"remote_stdevjitter,omitempty"`
+	RemoteStdevjitter float64 `json:"remote_stdevjitter,omitempty"`
 
 	// RemoteStdevmes: Standard deviation of the media experience scores that the other side reported. Since
 	// Asterisk 18.17, 20.2.
-	RemoteStdevmes *float64 `json:"remote_stdevmes,omitempty"`
+	RemoteStdevmes float64 `json:"remote_stdevmes,omitempty"`
 
 	// RemoteStdevrxploss: Standard deviation of the packet losses in the far end's reports, in packets.
-	RemoteStdevrxploss *float64 `json:"remote_stdevrxploss,omitempty"`
+	RemoteStdevrxploss float64 `json:"remote_stdevrxploss,omitempty"`
 
 	// RTT: Latest round trip time to the far end and back, in seconds.
-	RTT *float64 `json:"rtt,omitempty"`
+	RTT float64 `json:"rtt,omitempty"`
 
 	// Rxcount: Count of RTP packets that Asterisk received.
 	Rxcount int `json:"rxcount"`
 
 	// Rxjitter: Latest interarrival jitter, in seconds, that the far end reported for what it receives from
 	// Asterisk. Mind that the name suggests the other direction.
-	Rxjitter *float64 `json:"rxjitter,omitempty"`
+	Rxjitter float64 `json:"rxjitter,omitempty"`
 
 	// Rxmes: Media experience score that the other side reports, 0 to 100. Since Asterisk 18.17, 20.2.
-	Rxmes *int `json:"rxmes,omitempty"`
+	Rxmes int `json:"rxmes,omitempty"`
 
 	// Rxoctetcount: Count of payload bytes that Asterisk received.
 	Rxoctetcount int `json:"rxoctetcount"`
@@ -2607,18 +2608,18 @@ type RTPstat struct {
 	Rxploss int `json:"rxploss"`
 
 	// Stdevrtt: Standard deviation of the round trip time, in seconds.
-	Stdevrtt *float64 `json:"stdevrtt,omitempty"`
+	Stdevrtt float64 `json:"stdevrtt,omitempty"`
 
 	// Txcount: Count of RTP packets that Asterisk sent.
 	Txcount int `json:"txcount"`
 
 	// Txjitter: Latest interarrival jitter, in seconds, that Asterisk measured on what it receives, that is on
 	// what the far end sends. Mind that the name suggests the other direction.
-	Txjitter *float64 `json:"txjitter,omitempty"`
+	Txjitter float64 `json:"txjitter,omitempty"`
 
 	// Txmes: Media experience score of what was received from the other side, 0 to 100. Since Asterisk 18.17,
 	// 20.2.
-	Txmes *int `json:"txmes,omitempty"`
+	Txmes int `json:"txmes,omitempty"`
 
 	// Txoctetcount: Count of payload bytes that Asterisk sent.
 	Txoctetcount int `json:"txoctetcount"`
@@ -2664,8 +2665,8 @@ type RecordingFinished struct {
 	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Recording: The recording with its `duration` in seconds; its state is `done`, or `canceled` if it was
-	// discarded. The talking and silence durations are present only if a silence limit was set.
+	// Recording: The recording with its `duration` in seconds; its state is `done`, also if it was cancelled and
+	// its file thrown away. The talking and silence durations are present only if a silence limit was set.
 	Recording LiveRecording `json:"recording"`
 
 	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric

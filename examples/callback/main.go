@@ -38,7 +38,7 @@ func run(ctx context.Context, first, second string) error {
 	if err := client.Connect(ctx); err != nil {
 		return err
 	}
-	defer client.Close(context.WithoutCancel(ctx))
+	defer client.Close(ari.Cleanup(ctx))
 	ctrl := client.ARI()
 
 	a, err := call(ctx, ctrl, first)
@@ -60,7 +60,7 @@ func run(ctx context.Context, first, second string) error {
 	if err != nil {
 		return err
 	}
-	defer bridge.Stop(context.WithoutCancel(ctx))
+	defer bridge.Stop(ari.Cleanup(ctx))
 	if err := bridge.AddChannel(ctx, a.ID, b.ID); err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func whileUp(ctx context.Context, party *ari.Channel) (context.Context, context.
 }
 
 func hangUp(ctx context.Context, ch *ari.Channel) {
-	if err := ch.Stop(context.WithoutCancel(ctx)); err != nil && !errors.Is(err, ari.ErrNotFound) {
+	if err := ch.Stop(ari.Cleanup(ctx)); err != nil && !errors.Is(err, ari.ErrNotFound) {
 		log.Print(err)
 	}
 }

@@ -86,7 +86,7 @@ type actualLine struct{ *ari.Channel }
 func (l actualLine) ChannelID() string { return l.ID + ";2" }
 
 func (l actualLine) Press(ctx context.Context, digits string) error {
-	return l.SendDTMF(ctx, digits, ari.SendDTMFOptions{})
+	return l.SendDTMF(ctx, digits)
 }
 
 func (l actualLine) Hangup(ctx context.Context) error { return l.Stop(ctx) }

@@ -121,7 +121,7 @@ func run(ctx context.Context, out io.Writer, extension string) (err error) {
 		return err
 	}
 	show.summary()
-	return client.Close(context.WithoutCancel(ctx))
+	return client.Close(ari.Cleanup(ctx))
 }
 
 // call makes one call.
@@ -144,7 +144,7 @@ func (c caller) call(ctx context.Context, pbx exchange, extension string, show *
 	}
 	sleep(ctx, c.talks/2)
 	show.call(l.ChannelID(), "hangs up")
-	return l.Hangup(context.WithoutCancel(ctx))
+	return l.Hangup(ari.Cleanup(ctx))
 }
 
 // cleaned waits until what the calls had is gone.

@@ -43,7 +43,7 @@ func describe(ev ari.Event) string {
 	case *ari.StasisEnd:
 		return fmt.Sprintf("%s left %s", ev.Channel.Name, ev.Application)
 	case *ari.ChannelDtmfReceived:
-		return fmt.Sprintf("%s pressed %s for %d ms", ev.Channel.Name, ev.Digit, ev.DurationMs)
+		return fmt.Sprintf("%s pressed %s for %v", ev.Channel.Name, ev.Digit, ev.Duration())
 	case *ari.ChannelStateChange:
 		return fmt.Sprintf("%s is %s", ev.Channel.Name, ev.Channel.State)
 	case *ari.ChannelDestroyed:

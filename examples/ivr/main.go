@@ -40,6 +40,6 @@ func run(ctx context.Context, operator string) error {
 		return err
 	}
 	app := &menu.App{Client: client, Operator: operator}
-	client.OnStasisStart(app.Serve)
+	client.OnCall(app.Serve)
 	return client.Run(ctx)
 }

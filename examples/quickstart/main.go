@@ -40,8 +40,8 @@ func run(ctx context.Context, endpoint string) error {
 		fmt.Printf("%s %s\n", ev.Header().Timestamp.Format(time.TimeOnly), ev.Header().Type)
 		return nil
 	})
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
-		return serve(ctx, client.ARI(), ev.Channel)
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		return serve(ctx, call.Channel)
 	})
 	client.OnStasisEnd(func(_ context.Context, ev *ari.StasisEnd) error {
 		fmt.Println(ev.Channel.Name, "left")
@@ -50,42 +50,42 @@ func run(ctx context.Context, endpoint string) error {
 	if err := client.Connect(ctx); err != nil {
 		return err
 	}
-	defer client.Close(context.WithoutCancel(ctx))
+	defer client.Close(ari.Cleanup(ctx))
 
 	phone, err := client.ARI().Originate(ctx, ari.OriginateOptions{Endpoint: endpoint, Timeout: 30 * time.Second})
 	if err != nil {
 		return err
 	}
-	end, err := phone.WaitEnd(ctx)
-	if errors.Is(err, context.Canceled) {
-		return phone.Stop(context.WithoutCancel(ctx))
+	if err := phone.WaitAnswered(ctx); err != nil {
+		return errors.Join(err, phone.Stop(ari.Cleanup(ctx)))
 	}
-	if err != nil {
-		return err
-	}
-	fmt.Println(end)
-	return nil
+	return serve(ctx, phone)
 }
 
-// serve handles one call. Its context ends when the channel leaves the application.
-func serve(ctx context.Context, ctrl *ari.Controller, ch *ari.Channel) error {
-	defer ch.Stop(context.WithoutCancel(ctx)) // Nobody else hangs up if something fails, or at Ctrl-C.
+// serve handles one call, until it ends.
+func serve(ctx context.Context, ch *ari.Channel) error {
+	defer ch.Stop(ari.Cleanup(ctx)) // Nobody else hangs up if something fails, or at Ctrl-C.
 	if err := ch.Answer(ctx); err != nil {
 		return err
 	}
+	ctrl := ch.Controller()
 	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
 	if err != nil {
 		return err
 	}
-	defer bridge.Stop(context.WithoutCancel(ctx))
+	defer bridge.Stop(ari.Cleanup(ctx))
 	media, err := ctrl.CreateExternalMedia(ctx, ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"})
 	if err != nil {
 		return err
 	}
-	defer media.Stop(context.WithoutCancel(ctx))
+	defer media.Stop(ari.Cleanup(ctx))
 	if err := bridge.AddChannel(ctx, ch.ID, media.ID); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	end, err := ch.WaitEnd(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(end)
 	return nil
 }

@@ -334,28 +334,39 @@ func (c *converter) leaves(m *Model) map[string]string {
 	return out
 }
 
-// entities lists the members of an event that name something that lives in Asterisk, the one that the
-// event is about first.
+// entities lists the members of an event that name something that lives in Asterisk, the one that the event is about
+// first. Those of a member that is a model of another kind count too: they are listed as "member.inner".
 func (c *converter) entities(m *Model) []entity {
+	type candidate struct {
+		entity
+		rank int
+	}
 	order := []string{"channel", "bridge", "playback", "recording", "endpoint", "deviceState"}
-	var out []entity
+	var found []candidate
+	add := func(field string, p *Property, required bool) bool {
+		kind, ok := entityKinds[p.Type]
+		if ok {
+			rank := 2 * slices.Index(order, kind)
+			if !required {
+				rank++ // of two channels, the one that is always there
+			}
+			found = append(found, candidate{entity{field, kind}, rank})
+		}
+		return ok
+	}
 	for _, p := range m.Properties {
-		if kind, ok := entityKinds[p.Type]; ok {
-			out = append(out, entity{p.Name, kind})
+		if add(p.Name, p, p.Required) || c.models[string(p.Type)] == nil {
+			continue
+		}
+		for _, inner := range c.models[string(p.Type)].Properties {
+			add(p.Name+"."+inner.Name, inner, p.Required && inner.Required)
 		}
 	}
-	required := func(e entity) bool {
-		i := slices.IndexFunc(m.Properties, func(p *Property) bool { return p.Name == e.Field })
-		return m.Properties[i].Required
+	slices.SortStableFunc(found, func(a, b candidate) int { return a.rank - b.rank })
+	var out []entity
+	for _, f := range found {
+		out = append(out, f.entity)
 	}
-	rank := func(e entity) int {
-		n := 2 * slices.Index(order, e.Kind)
-		if !required(e) {
-			n++ // of two channels, the one that is always there
-		}
-		return n
-	}
-	slices.SortStableFunc(out, func(a, b entity) int { return rank(a) - rank(b) })
 	return out
 }
 
@@ -373,8 +384,8 @@ func (c *converter) property(owner *Model, p *Property) *schema {
 	if p.Type == "List[object]" && owner.ID == "Application" {
 		s.Items = c.ref(eventTypeName)
 	}
-	// An absent text, list or map means the same as an empty one.
-	s.SkipPointer = !p.Required && (s.Type == "string" || s.Type == "array" || s.Type == "object") && s.Format != TimeFormat
+	// An absent text, list or map means the same as an empty one, and an absent number is 0.
+	s.SkipPointer = !p.Required && s.Type != "" && s.Format != TimeFormat
 	return s
 }
 

@@ -251,6 +251,32 @@ func TestTraps(t *testing.T) {
 	})
 }
 
+func TestEntities(t *testing.T) {
+	folders := importedFolders(t)
+	doc := convertFolder(t, folders[len(folders)-1])
+	for event, want := range map[string][]string{
+		"StasisStart":         {"channel channel", "replace_channel channel"},
+		"Dial":                {"peer channel", "caller channel", "forwarded channel"},
+		"ChannelUserevent":    {"channel channel", "bridge bridge", "endpoint endpoint"},
+		"TextMessageReceived": {"endpoint endpoint"},
+		"ApplicationReplaced": nil,
+		"ChannelTransfer": { // nested, and the channel that is always there first
+			"referred_by.source_channel channel", "refer_to.connected_channel channel", "refer_to.destination_channel channel",
+			"referred_by.connected_channel channel", "refer_to.bridge bridge", "referred_by.bridge bridge",
+		},
+	} {
+		var have []string
+		list, _ := doc.Components.Schemas[event].Value.Extensions["x-ari-entities"].([]any)
+		for _, item := range list {
+			e := item.(map[string]any)
+			have = append(have, fmt.Sprint(e["field"], " ", e["kind"]))
+		}
+		if !slices.Equal(have, want) {
+			t.Errorf("%s: %q instead of %q", event, have, want)
+		}
+	}
+}
+
 // An older form of a property that is an object today.
 func TestListOfVariables(t *testing.T) {
 	contents := tiny()

@@ -96,13 +96,13 @@ func BenchmarkRecorded(b *testing.B) {
 		})
 	}
 	all := offline(b)
-	sub := Subscribe[Event](all, all)
+	sub := Subscribe[Event](all)
 	Compare(b, ManyTurns,
 		decoder("reflection", byReflection),
 		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeEvent(t, data, nil) }),
 		each("dispatch", recorded, func(data []byte) {
-			all.link.receive(data)
-			if ev, _, _, _ := sub.s.poll(); ev == nil {
+			all.first().receive(Frame{Data: data})
+			if _, ok := sub.TryNext(); !ok {
 				b.Fatalf("not dispatched: %s", data)
 			}
 		}),
@@ -131,7 +131,7 @@ func BenchmarkDispatch(b *testing.B) {
 		})
 		contenders = append(contenders, Contender{name, func(n int) {
 			for range n {
-				c.link.receive(frame)
+				c.first().receive(Frame{Data: frame})
 				after()
 			}
 		}})
@@ -140,10 +140,10 @@ func BenchmarkDispatch(b *testing.B) {
 		way(fmt.Sprint("subscriptions=", n), func(c *Client) func() {
 			subs := make([]*Subscription[*ChannelDtmfReceived], n)
 			for i := range subs {
-				subs[i] = Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel(fmt.Sprint("channel-", i)))
+				subs[i] = Subscribe[*ChannelDtmfReceived](c.ARI().Channel(fmt.Sprint("channel-", i)))
 			}
 			return func() {
-				if ev, _, _, _ := subs[0].s.poll(); ev == nil {
+				if _, ok := subs[0].TryNext(); !ok {
 					b.Fatal("not dispatched")
 				}
 			}
@@ -151,7 +151,7 @@ func BenchmarkDispatch(b *testing.B) {
 	}
 	way("unwanted", func(c *Client) func() {
 		for i := range 10_000 {
-			Subscribe[*ChannelVarset](c, c.ARI().Channel(fmt.Sprint("channel-", i)))
+			Subscribe[*ChannelVarset](c.ARI().Channel(fmt.Sprint("channel-", i)))
 		}
 		return func() {}
 	})
@@ -166,16 +166,4 @@ func BenchmarkDispatch(b *testing.B) {
 		return func() { <-done }
 	})
 	Compare(b, ManyTurns, contenders...)
-}
-
-func BenchmarkScan(b *testing.B) {
-	frame := []byte(enteredBridgeFrame("b1", "1700000000.5"))
-	var s scanned
-	b.SetBytes(int64(len(frame)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := scanFrame(frame, &s); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -19,13 +19,14 @@ func (c *Controller) Bridge(id string) *Bridge {
 	return &Bridge{Bridge: gen.Bridge{ID: id}, ctrl: c}
 }
 
-func (o *Bridge) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
+func (o *Bridge) scope() scope {
+	if o == nil {
+		return scope{}
 	}
+	return o.ctrl.scopeOf(places{own: o.key()})
 }
 
-func (o *Bridge) scope() places { return places{own: entityKey{kind: kindBridge, id: o.ID}} }
+func (o *Bridge) key() entityKey { return o.ctrl.key(kindBridge, o.ID) }
 
 // AddChannel puts channels, by their ids, into the bridge. It returns when they are in, which behind a running
 // playback of the channel takes until that ends: bound it with ctx. It fails with ErrNotFound if there is no
@@ -37,7 +38,7 @@ func (o *Bridge) AddChannel(ctx context.Context, ids ...string) error {
 
 // AddChannelWith is AddChannel with options.
 func (o *Bridge) AddChannelWith(ctx context.Context, opts AddChannelOptions, ids ...string) error {
-	req, err := o.ctrl.begin(ctx, opBridgesAddChannel, o.ID)
+	req, err := o.begin(ctx, opBridgesAddChannel)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (o *Bridge) AddChannelWith(ctx context.Context, opts AddChannelOptions, ids
 // application. What plays on it or records it ends. It fails with ErrNotFound if there is no such bridge, ErrNotInStasis
 // if it was not made through ARI.
 func (o *Bridge) Stop(ctx context.Context) error {
-	req, err := o.ctrl.begin(ctx, opBridgesDestroy, o.ID)
+	req, err := o.begin(ctx, opBridgesDestroy)
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,9 @@ func (o *Bridge) Stop(ctx context.Context) error {
 	if err := req.done(resp, err); err != nil {
 		return err
 	}
-	o.ctrl.link.bridgeStopped(o.ID)
+	if o.ctrl.feed != nil {
+		o.ctrl.feed.bridgeStopped(o.ID)
+	}
 	return nil
 }
 
@@ -72,38 +75,43 @@ func (o *Bridge) Play(ctx context.Context, media ...string) (*Playback, error) {
 
 // PlayWith is Play with options. If they have no id for the playback, it gets one of ours.
 func (o *Bridge) PlayWith(ctx context.Context, opts BridgePlayOptions, media ...string) (*Playback, error) {
-	id := or(opts.PlaybackID, newID())
-	req, err := o.ctrl.begin(ctx, opBridgesPlayWithId, o.ID, id)
+	id := or(opts.PlaybackID, o.Controller().NewID())
+	req, err := o.begin(ctx, opBridgesPlayWithId, id)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.ctrl.hear(ctx, kindBridge, o.ID); err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
+	l := o.ctrl.expect(expectation{kind: kindPlayback, id: id, on: o.key()})
 	params := opts.params()
 	params.Media = media
 	resp, err := o.ctrl.api.BridgesPlayWithID(req, o.ID, id, params)
-	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
+	return made[Playback](req, l, resp, err)
 }
 
 // Record records what is heard in the bridge to a file of that name and format, such as "wav". The empty name is
 // replaced by one of ours. [LiveRecording.Wait] waits for its end, and misses nothing. It fails with ErrNotFound
 // if the bridge is gone, ErrConflict if the name is taken, ErrUnprocessable if the format is unknown.
-func (o *Bridge) Record(ctx context.Context, name, format string, opts BridgeRecordOptions) (*LiveRecording, error) {
-	name = or(name, newID())
-	req, err := o.ctrl.begin(ctx, opBridgesRecord, o.ID)
+func (o *Bridge) Record(ctx context.Context, name, format string) (*LiveRecording, error) {
+	return o.RecordWith(ctx, name, format, BridgeRecordOptions{})
+}
+
+// RecordWith is Record with options.
+func (o *Bridge) RecordWith(ctx context.Context, name, format string, opts BridgeRecordOptions) (*LiveRecording, error) {
+	name = or(name, o.Controller().NewID())
+	req, err := o.begin(ctx, opBridgesRecord)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.ctrl.hear(ctx, kindBridge, o.ID); err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
+	l := o.ctrl.expect(expectation{kind: kindRecording, id: name, on: o.key()})
 	params := opts.params()
 	params.Name, params.Format = name, format
 	resp, err := o.ctrl.api.BridgesRecord(req, o.ID, params)
-	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
+	return made[LiveRecording](req, l, resp, err)
 }
 
 // SetVariable sets a variable of the bridge. It fails with ErrNotFound if the bridge is gone, ErrInvalid if the
@@ -119,7 +127,7 @@ func (o *Bridge) SetReportedVariable(ctx context.Context, name, value string) er
 }
 
 func (o *Bridge) setVariable(ctx context.Context, name, value string, report bool) error {
-	req, err := o.ctrl.begin(ctx, opBridgesSetBridgeVar, o.ID)
+	req, err := o.begin(ctx, opBridgesSetBridgeVar)
 	if err != nil {
 		return err
 	}
@@ -129,15 +137,22 @@ func (o *Bridge) setVariable(ctx context.Context, name, value string, report boo
 	return req.done(resp, err)
 }
 
-// SetVariables sets several variables at once. Those of reported are carried by the bridge's events from then on.
-// It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
-func (o *Bridge) SetVariables(ctx context.Context, plain, reported map[string]string) error {
-	req, err := o.ctrl.begin(ctx, opBridgesSetBridgeVars, o.ID)
+// SetVariables sets several variables at once. It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
+func (o *Bridge) SetVariables(ctx context.Context, values map[string]string) error {
+	return o.setVariables(ctx, variables(values, nil))
+}
+
+// SetReportedVariables is SetVariables for variables that the bridge's events carry from then on. It fails as SetVariable
+// does. Since Asterisk 20.20, 22.10, 23.4.
+func (o *Bridge) SetReportedVariables(ctx context.Context, values map[string]string) error {
+	return o.setVariables(ctx, variables(nil, values))
+}
+
+func (o *Bridge) setVariables(ctx context.Context, values map[string]gen.VariableValue) error {
+	req, err := o.begin(ctx, opBridgesSetBridgeVars)
 	if err != nil {
 		return err
 	}
-	resp, err := o.ctrl.api.BridgesSetBridgeVars(req, o.ID, gen.BridgesSetBridgeVarsJSONRequestBody{
-		Variables: variables(plain, reported),
-	})
+	resp, err := o.ctrl.api.BridgesSetBridgeVars(req, o.ID, gen.BridgesSetBridgeVarsJSONRequestBody{Variables: values})
 	return req.done(resp, err)
 }

@@ -3,7 +3,7 @@ package ari
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ari-go/ari/gen"
@@ -19,7 +19,7 @@ type Channel struct {
 	gen.Channel // ID, Name, State, Caller, Connected, Dialplan, CreationTime, Language, ChannelVars, ...
 
 	ctrl *Controller
-	life *life // of a channel that this client made
+	life life // of a channel that this client made
 }
 
 // Channel returns a handle for a channel by its id, without a request.
@@ -27,13 +27,14 @@ func (c *Controller) Channel(id string) *Channel {
 	return &Channel{Channel: gen.Channel{ID: id}, ctrl: c}
 }
 
-func (o *Channel) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
+func (o *Channel) scope() scope {
+	if o == nil {
+		return scope{}
 	}
+	return o.ctrl.scopeOf(places{own: o.key()})
 }
 
-func (o *Channel) scope() places { return places{own: entityKey{kind: kindChannel, id: o.ID}} }
+func (o *Channel) key() entityKey { return o.ctrl.key(kindChannel, o.ID) }
 
 // Stop hangs the channel up with the normal cause. It fails with ErrNotFound if the channel is gone.
 func (o *Channel) Stop(ctx context.Context) error { return o.Hangup(ctx, "") }
@@ -45,28 +46,45 @@ func (o *Channel) Hangup(ctx context.Context, reason HangupReason) error {
 	return o.hangup(ctx, &gen.ChannelsHangupParams{Reason: optional(reason)})
 }
 
-// HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as "21", or by a
-// code of the channel's technology. It fails as Hangup does. Since Asterisk 17.
+// HangupWithCode hangs the channel up with a cause given by its number (ITU-T Q.850), such as [CauseRejected]; 0 is
+// CauseNormal. It fails as Hangup does. Since Asterisk 17.
 //
 // An Asterisk that is too old for it would hang up with the normal cause; there it is ErrUnsupported.
-func (o *Channel) HangupWithCode(ctx context.Context, code string) error {
-	if err := o.ctrl.needs(ctx, opChannelsHangup, "reason_code"); err != nil {
+func (o *Channel) HangupWithCode(ctx context.Context, cause int) error {
+	if cause < 0 {
+		return refuse(opChannelsHangup, "the cause %d is none", cause)
+	}
+	if cause == 0 {
+		cause = CauseNormal
+	}
+	if err := o.Controller().needs(ctx, opChannelsHangup, "reason_code"); err != nil {
 		return err
 	}
-	return o.hangup(ctx, &gen.ChannelsHangupParams{ReasonCode: optional(code)})
+	code := strconv.Itoa(cause)
+	return o.hangup(ctx, &gen.ChannelsHangupParams{ReasonCode: &code})
 }
 
 func (o *Channel) hangup(ctx context.Context, params *gen.ChannelsHangupParams) error {
-	req, err := o.ctrl.begin(ctx, opChannelsHangup, o.ID)
+	req, err := o.begin(ctx, opChannelsHangup)
 	if err != nil {
 		return err
 	}
-	o.ctrl.link.hangingUp(o.ID, true)
+	feed := o.ctrl.feed
+	if feed != nil {
+		feed.hangingUp(o.ID, true)
+	}
 	resp, err := o.ctrl.api.ChannelsHangup(req, o.ID, params)
-	if err != nil {
-		o.ctrl.link.hangingUp(o.ID, false)
+	if err != nil && feed != nil {
+		feed.hangingUp(o.ID, false)
 	}
 	return req.done(resp, err)
+}
+
+// sentAway tells that the channel goes on in the dialplan by our own will.
+func (o *Channel) sentAway() {
+	if o.ctrl.feed != nil {
+		o.ctrl.feed.sentAway(o.ID)
+	}
 }
 
 // Play plays media, such as "sound:hello-world" or "tone:ring", one after the other. It returns when the
@@ -79,16 +97,16 @@ func (o *Channel) Play(ctx context.Context, media ...string) (*Playback, error) 
 
 // PlayWith is Play with options. If they have no id for the playback, it gets one of ours.
 func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...string) (*Playback, error) {
-	id := or(opts.PlaybackID, newID())
-	req, err := o.ctrl.begin(ctx, opChannelsPlayWithId, o.ID, id)
+	id := or(opts.PlaybackID, o.Controller().NewID())
+	req, err := o.begin(ctx, opChannelsPlayWithId, id)
 	if err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expect(kindPlayback, id, o.scope().own)
+	l := o.ctrl.expect(expectation{kind: kindPlayback, id: id, on: o.key()})
 	params := opts.params()
 	params.Media = media
 	resp, err := o.ctrl.api.ChannelsPlayWithID(req, o.ID, id, params)
-	return made[*Playback](o.ctrl, lf)(decodeObject[Playback](req, resp, err))
+	return made[Playback](req, l, resp, err)
 }
 
 // Record records what comes from the channel to a file of that name and format, such as "wav". The empty name
@@ -96,17 +114,22 @@ func (o *Channel) PlayWith(ctx context.Context, opts PlayOptions, media ...strin
 // and misses nothing. It fails with ErrNotFound if the channel is gone, ErrNotInStasis if it has left the
 // application or the name is taken, ErrUnprocessable if the format is unknown. A channel in a bridge can't be
 // recorded: the recording fails at once. Record the bridge, or snoop.
-func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOptions) (*LiveRecording, error) {
-	name = or(name, newID())
-	req, err := o.ctrl.begin(ctx, opChannelsRecord, o.ID)
+func (o *Channel) Record(ctx context.Context, name, format string) (*LiveRecording, error) {
+	return o.RecordWith(ctx, name, format, RecordOptions{})
+}
+
+// RecordWith is Record with options.
+func (o *Channel) RecordWith(ctx context.Context, name, format string, opts RecordOptions) (*LiveRecording, error) {
+	name = or(name, o.Controller().NewID())
+	req, err := o.begin(ctx, opChannelsRecord)
 	if err != nil {
 		return nil, err
 	}
-	lf := o.ctrl.expect(kindRecording, name, o.scope().own)
+	l := o.ctrl.expect(expectation{kind: kindRecording, id: name, on: o.key()})
 	params := opts.params()
 	params.Name, params.Format = name, format
 	resp, err := o.ctrl.api.ChannelsRecord(req, o.ID, params)
-	return made[*LiveRecording](o.ctrl, lf)(decodeObject[LiveRecording](req, resp, err))
+	return made[LiveRecording](req, l, resp, err)
 }
 
 // Snoop makes a channel that listens to this one (Spy) or speaks into it (Whisper), and puts it into an
@@ -114,20 +137,20 @@ func (o *Channel) Record(ctx context.Context, name, format string, opts RecordOp
 // given. With a connected client it returns when the channel has entered the client's application. It fails with
 // ErrNotFound if the channel is gone, ErrInvalid without a direction.
 func (o *Channel) Snoop(ctx context.Context, opts SnoopOptions) (*Channel, error) {
-	id := or(opts.SnoopID, newID())
-	req, err := o.ctrl.begin(ctx, opChannelsSnoopChannelWithId, o.ID, id)
+	id := or(opts.SnoopID, o.Controller().NewID())
+	req, err := o.begin(ctx, opChannelsSnoopChannelWithId, id)
 	if err != nil {
 		return nil, err
 	}
-	lf := toolOf(o.ctrl.expectChannel(id, or(opts.App, o.ctrl.application)))
+	l := o.ctrl.expect(expectation{kind: kindChannel, id: id, app: or(opts.App, o.ctrl.application)})
 	params := opts.params()
 	params.App = or(opts.App, o.ctrl.application)
 	resp, err := o.ctrl.api.ChannelsSnoopChannelWithID(req, o.ID, id, params)
-	ch, err := made[*Channel](o.ctrl, lf)(decodeObject[Channel](req, resp, err))
+	ch, err := made[Channel](req, l, resp, err)
 	if err != nil {
 		return nil, err
 	}
-	return ch.entered(ctx, params.App)
+	return ch.entered(ctx)
 }
 
 // SetVariable sets a channel variable, or calls a dialplan function that can be written to, such as
@@ -145,7 +168,7 @@ func (o *Channel) SetReportedVariable(ctx context.Context, name, value string) e
 }
 
 func (o *Channel) setVariable(ctx context.Context, name, value string, report bool) error {
-	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVar, o.ID)
+	req, err := o.begin(ctx, opChannelsSetChannelVar)
 	if err != nil {
 		return err
 	}
@@ -155,16 +178,23 @@ func (o *Channel) setVariable(ctx context.Context, name, value string, report bo
 	return req.done(resp, err)
 }
 
-// SetVariables sets several variables at once. Those of reported are carried by the channel's events from
-// then on. It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
-func (o *Channel) SetVariables(ctx context.Context, plain, reported map[string]string) error {
-	req, err := o.ctrl.begin(ctx, opChannelsSetChannelVars, o.ID)
+// SetVariables sets several variables at once. It fails as SetVariable does. Since Asterisk 20.20, 22.10, 23.4.
+func (o *Channel) SetVariables(ctx context.Context, values map[string]string) error {
+	return o.setVariables(ctx, variables(values, nil))
+}
+
+// SetReportedVariables is SetVariables for variables that the channel's events carry from then on. It fails as SetVariable
+// does. Since Asterisk 20.20, 22.10, 23.4.
+func (o *Channel) SetReportedVariables(ctx context.Context, values map[string]string) error {
+	return o.setVariables(ctx, variables(nil, values))
+}
+
+func (o *Channel) setVariables(ctx context.Context, values map[string]gen.VariableValue) error {
+	req, err := o.begin(ctx, opChannelsSetChannelVars)
 	if err != nil {
 		return err
 	}
-	resp, err := o.ctrl.api.ChannelsSetChannelVars(req, o.ID, gen.ChannelsSetChannelVarsJSONRequestBody{
-		Variables: variables(plain, reported),
-	})
+	resp, err := o.ctrl.api.ChannelsSetChannelVars(req, o.ID, gen.ChannelsSetChannelVarsJSONRequestBody{Variables: values})
 	return req.done(resp, err)
 }
 
@@ -174,7 +204,7 @@ func (o *Channel) SetVariables(ctx context.Context, plain, reported map[string]s
 // For a channel that this client made, by Originate for example, nothing is missed, however late WaitAnswered is
 // called. For others, the channel is asked for its state first.
 func (o *Channel) WaitAnswered(ctx context.Context) error {
-	return o.waitFor(ctx, stageAnswered)
+	return o.waitFor(ctx, stageReady)
 }
 
 // WaitStasis returns when the channel is in the client's application: nil once it has entered; an [*EndError] if
@@ -189,58 +219,56 @@ func (o *Channel) WaitStasis(ctx context.Context) error {
 // application is followed to its very end; one that came in through the dialplan, until it leaves the application. The error is ErrNotFound if the channel is
 // gone already; ctx's error when ctx ends; what ended the connection if that is what happened.
 func (o *Channel) WaitEnd(ctx context.Context) (*EndError, error) {
-	lf, drop, err := o.watched(ctx)
+	l, release, err := o.lived(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer drop()
-	if _, err := lf.wait(ctx, stageEnded); err != nil {
+	defer release()
+	out, err := l.wait(ctx, stageEnded)
+	if err != nil {
 		return nil, err
 	}
-	var end *EndError
-	if !errors.As(lf.ending(), &end) {
-		return nil, fmt.Errorf("ari: %w", lf.ending())
+	end, ok := errors.AsType[*EndError](out.End)
+	if !ok {
+		return nil, out.End
 	}
 	return end, nil
 }
 
-// entered waits for a channel that enters an application by itself: Asterisk answers before it has, and a command
-// that comes too early fails. Without the application's events there is nothing to wait for.
-func (o *Channel) entered(ctx context.Context, app string) (*Channel, error) {
-	if !o.ctrl.link.hearsOf(app) {
+// entered waits for a channel that enters an application by itself: Asterisk answers before it has, and a command that
+// comes too early fails. Without the application's events there is nothing to wait for.
+func (o *Channel) entered(ctx context.Context) (*Channel, error) {
+	_, err := o.life.wait(ctx, stageEntered)
+	if err == nil || errors.Is(err, ErrNoEvents) {
 		return o, nil
 	}
-	if _, err := o.life.wait(ctx, stageEntered); err != nil {
-		// Nobody else knows of it. It is gone already, most likely.
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
-		defer cancel()
-		_ = o.Stop(clean)
-		return nil, err
-	}
-	return o, nil
+	// Nobody else knows of it. It is gone already, most likely.
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	_ = o.Stop(clean)
+	return nil, err
 }
 
 // cleanupTimeout bounds a request that clears up after a failure, when the caller's context has ended.
 const cleanupTimeout = 5 * time.Second
 
 func (o *Channel) waitFor(ctx context.Context, s stage) error {
-	lf, drop, err := o.watched(ctx)
+	l, release, err := o.lived(ctx)
 	if err != nil {
 		return err
 	}
-	defer drop()
-	_, err = lf.wait(ctx, s)
+	defer release()
+	_, err = l.wait(ctx, s)
 	return err
 }
 
-// watched returns the channel's life, or starts one that ends with drop.
-func (o *Channel) watched(ctx context.Context) (lf *life, drop func(), err error) {
+// lived returns the channel's life, or starts one that ends with release.
+func (o *Channel) lived(ctx context.Context) (l life, release func(), err error) {
+	if o == nil {
+		return nil, nil, errNoController
+	}
 	if o.life != nil {
 		return o.life, func() {}, nil
 	}
-	lf, err = o.ctrl.watch(ctx, kindChannel, o.ID)
-	if err != nil {
-		return nil, nil, err
-	}
-	return lf, lf.drop, nil
+	return o.ctrl.watch(ctx, kindChannel, o.ID)
 }

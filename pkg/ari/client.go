@@ -6,59 +6,53 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// Client receives the events of a Stasis application over a websocket and hands
-// them to handlers and subscriptions. Its [Controller] sends commands.
+// Client receives the events of a Stasis application over a websocket and hands them to handlers and subscriptions. Its
+// [Controller] sends commands. It can hold the applications of several Asterisks: see [Client.Add].
 //
 // All methods may be called by several goroutines at once.
 type Client struct {
 	cfg      *config
-	log      *slog.Logger
-	ctrl     *Controller
-	link     *link
-	registry *eventRegistry
-
+	hub      *hub
 	handlers handlerTable
-	index    index
-	counters counters
-	waiting  atomic.Int64 // events in all queues
-	workers  workers
-	reports  reporter
+	born     time.Time
 
-	ctx    context.Context // ends with the client; parent of all handlers' contexts
-	cancel context.CancelCauseFunc
-
+	cancel   context.CancelCauseFunc
 	starting chan struct{} // holds a token while one Connect is at work
 	done     chan struct{}
+	draining atomic.Bool
 
-	mu      sync.Mutex
-	started bool
-	err     error // why the client ended
+	mu       sync.Mutex
+	sessions []*session // the first one is that of NewClient, unless it has ended
+	lastID   sessionID
+	started  bool  // Connect has been successful
+	err      error // why the client ended
+
+	ctrl *Controller // of the first session
 }
 
-// NewClient makes a client of the Asterisk whose ARI is at baseURL, such as
-// "http://127.0.0.1:8088/ari", for a Stasis application. It does not connect yet:
-// register handlers, then call [Client.Run].
+// NewClient makes a client of the Asterisk whose ARI is at baseURL, such as "http://127.0.0.1:8088/ari", for a Stasis
+// application. It does not connect yet: register handlers, then call [Client.Run].
 //
 // User and password may be part of the URL; they are not sent or shown as such.
 func NewClient(baseURL, application string, opts ...Option) (*Client, error) {
-	opts = append([]Option{WithApplications(application)}, opts...)
-	cfg, err := newConfig(baseURL, opts)
+	cfg, err := newConfig(baseURL, append([]Option{WithApplications(application)}, opts...))
 	if err != nil {
 		return nil, err
 	}
 	if err := cfg.checkApplications(); err != nil {
 		return nil, err
 	}
-	return newClient(cfg, newController(cfg), newWebsocketSource(cfg)), nil
+	return newClient(cfg), nil
 }
 
-// NewClientFromEnv makes a client from the environment: ARI_URL (the base URL),
-// ARI_APPLICATION, ARI_USERNAME and ARI_PASSWORD. Options come after these and
-// can replace user and password.
+// NewClientFromEnv makes a client from the environment: ARI_URL (the base URL), ARI_APPLICATION, ARI_USERNAME and
+// ARI_PASSWORD. Options come after these and can replace user and password.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	for _, name := range []string{"ARI_URL", "ARI_APPLICATION"} {
 		if os.Getenv(name) == "" {
@@ -71,119 +65,160 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(os.Getenv("ARI_URL"), os.Getenv("ARI_APPLICATION"), opts...)
 }
 
-func newClient(cfg *config, ctrl *Controller, src eventSource) *Client {
-	r := registry()
+func newClient(cfg *config) *Client {
+	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &Client{
 		cfg:      cfg,
-		log:      cfg.log,
-		ctrl:     ctrl,
-		registry: r,
-		index:    newIndex(),
+		hub:      newHub(ctx, cfg),
+		born:     time.Now(),
+		cancel:   cancel,
 		starting: make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
-	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	c.handlers.lists = make([]atomic.Pointer[[]*handler], len(r.kinds))
-	c.reports.c = c
-	c.link = &link{
-		c:      c,
-		id:     1,
-		ctrl:   ctrl,
-		src:    src,
-		api:    ctrl,
-		ended:  make(chan struct{}),
-		ready:  make(chan struct{}),
-		calls:  make(map[string][]*call),
-		ghosts: make(map[ghost]struct{}),
-
-		departed: make(map[ghost]struct{}),
-
-		echoName: newEchoName(),
-		awaited:  make(map[string]chan struct{}),
-	}
-	c.link.memory.all = cfg.subscribeAll
-	ctrl.link = c.link
-	ctrl.doer.background = func(f func()) { c.link.background(func(context.Context) { f() }) }
-	if len(cfg.subscriptions) > 0 {
-		ctrl.rememberSubscribed(ctrl.application, cfg.subscriptions...)
-	}
+	c.handlers.lists = make([]atomic.Pointer[[]*handler], len(c.hub.registry.kinds))
+	c.ctrl = c.add(cfg).ctrl
 	return c
 }
 
-// ARI returns the controller that commands this client's Asterisk.
+// add makes a session and holds it.
+func (c *Client) add(cfg *config) *session {
+	src := cfg.source
+	if src == nil {
+		src = newWebsocketSource(cfg)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastID++
+	s := newSession(c.lastID, c.hub, c, cfg, src)
+	c.sessions = append(c.sessions, s)
+	return s
+}
+
+// Add adds another Asterisk to the client, or another application of the same one: the same handlers get its events, each
+// event and object knows where it comes from ([EventHeader.Controller], [Channel.Controller]), and equal ids of two
+// Asterisks don't meet. The returned controller commands it.
+//
+// Before Connect or Run, Add is enough: they connect with all. On a client that is connected, call [Client.Connect] again.
+func (c *Client) Add(baseURL, application string, opts ...SessionOption) (*Controller, error) {
+	all := []Option{WithApplications(application)}
+	for _, opt := range opts {
+		all = append(all, opt)
+	}
+	cfg, err := newConfig(baseURL, all)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.checkApplications(); err != nil {
+		return nil, err
+	}
+	cfg.log, cfg.errorHandler = c.cfg.log, c.cfg.errorHandler
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	return c.add(cfg).ctrl, nil
+}
+
+// Remove takes an Asterisk away from the client, by the controller that Add has returned, or [Client.ARI]. It disconnects,
+// and ends what waits for its events: calls with [ErrClosed]. The calls themselves stay in Asterisk.
+func (c *Client) Remove(ctrl *Controller) error {
+	for _, s := range c.all() {
+		if s.ctrl == ctrl {
+			s.remove()
+			return nil
+		}
+	}
+	return annotate("remove", fmt.Errorf("%w: the controller is none of this client's", ErrInvalid))
+}
+
+// all returns the sessions.
+func (c *Client) all() []*session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.sessions)
+}
+
+// ARI returns the controller that commands this client's Asterisk; with several, the first one's. In a handler,
+// [Channel.Controller] and [EventHeader.Controller] are the right ones however many there are.
 func (c *Client) ARI() *Controller { return c.ctrl }
 
-// Connect connects, and returns when events flow, those of [WithSubscriptions]
-// included. From then on the client keeps the connection until [Client.Close]; ctx
-// bounds only the attempt. The first attempt's failure is returned at once: a
-// refusal as an [*Error], which may be [ErrUnauthorized] or [ErrForbidden]. Connect
-// may then be called again. When ctx ends while the client is already subscribing,
-// it goes on with that: call Connect again, or Close.
-//
-// When the client has connected before, Connect does nothing. After its end it
-// returns what Err does.
-func (c *Client) Connect(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(c.ctx, func() { cancel(c.Err()) }) //nolint:contextcheck // Close must interrupt an attempt, too.
-	defer stop()
+// Controllers returns those of all the client's Asterisks, in the order in which they were added.
+func (c *Client) Controllers() []*Controller {
+	var list []*Controller
+	for _, s := range c.all() {
+		list = append(list, s.ctrl)
+	}
+	return list
+}
 
+// scope implements Scope: everything.
+func (c *Client) scope() scope {
+	if c == nil {
+		return scope{}
+	}
+	return scope{feed: c}
+}
+
+// listeners and generation make a client an audience.
+func (c *Client) listeners() *hub { return c.hub }
+
+func (c *Client) generation() uint64 { return 0 }
+
+// Connect connects, and returns when events flow, those of [WithSubscriptions] included. From then on the client keeps the
+// connection until [Client.Close]; ctx bounds only the attempt. The first attempt's failure is returned at once: a refusal
+// as an [*Error], which may be [ErrUnauthorized] or [ErrForbidden]. Connect may then be called again. When ctx ends while
+// the client is already subscribing, it goes on with that: call Connect again, or Close.
+//
+// What has connected before is left alone. After the client's end Connect returns what Err does.
+func (c *Client) Connect(ctx context.Context) error {
+	ctx, stop := c.whileAlive(ctx)
+	defer stop()
 	select {
 	case c.starting <- struct{}{}:
 		defer func() { <-c.starting }()
 	case <-ctx.Done():
 		return c.attemptError(ctxError(ctx))
 	}
-	c.mu.Lock()
-	started, err := c.started, c.err
-	c.mu.Unlock()
-	if err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
-	if !started {
-		if err := c.start(ctx); err != nil {
-			return err
-		}
-	}
-	select {
-	case <-c.link.ready:
-		return nil
-	case <-ctx.Done():
-		if trouble := c.link.trouble.Load(); trouble != nil {
-			return c.attemptError(fmt.Errorf("%w: %w", ctxError(ctx), *trouble))
-		}
-		return c.attemptError(ctxError(ctx))
-	}
-}
-
-// start makes the first connection.
-func (c *Client) start(ctx context.Context) error {
-	conn, err := c.link.dial(ctx)
-	if err != nil {
+	sessions := c.all()
+	if err := c.start(ctx, sessions); err != nil {
 		return c.attemptError(err)
+	}
+	for _, s := range sessions {
+		if err := s.state.awaitReady(ctx); err != nil {
+			return c.attemptError(err)
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
-		conn.abort()
-		return c.err
-	}
 	c.started = true
-	c.link.begun.Store(true)
-	go c.link.run(conn)
 	return nil
 }
 
-// WaitConnected returns when the client is connected and in step with Asterisk: at once if it is, else with the next
-// [Connected]. It fails with ctx's error when ctx ends, and with what Err says when the client ends.
-func (c *Client) WaitConnected(ctx context.Context) error {
-	sub := Subscribe[*Connected](c, c)
-	defer sub.Close()
-	if c.link.inStep.Load() {
-		return nil
+// whileAlive returns a context that ends with the client, too.
+func (c *Client) whileAlive(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.hub.ctx, func() { cancel(c.Err()) }) //nolint:contextcheck // Close must interrupt it, too.
+	return ctx, func() {
+		stop()
+		cancel(nil)
 	}
-	_, err := sub.Next(ctx)
-	return err
+}
+
+// start makes the first connections.
+func (c *Client) start(ctx context.Context, sessions []*session) error {
+	errs := make([]error, len(sessions))
+	var wg sync.WaitGroup
+	for i, s := range sessions {
+		wg.Go(func() { errs[i] = s.start(ctx) })
+	}
+	wg.Wait()
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }
 
 // attemptError prefers the client's end to what that did to an attempt.
@@ -194,13 +229,49 @@ func (c *Client) attemptError(err error) error {
 	return err
 }
 
-// Run connects, unless Connect has done so, and hands out events until ctx ends or
-// the client is closed. Then it closes the client, waits for handlers as long as
-// [WithDrainTimeout] says, and returns nil.
+// WaitConnected returns when the client is connected and in step with each of its Asterisks, and nothing casts doubt on
+// that: at once if it is so already. A command that got no answer casts doubt until another one is answered. It fails with
+// ctx's error when ctx ends, and with what Err says when the client ends.
+func (c *Client) WaitConnected(ctx context.Context) error {
+	for _, s := range c.all() {
+		if err := c.waitConnected(ctx, s); err != nil {
+			return err
+		}
+	}
+	return c.Err()
+}
+
+func (c *Client) waitConnected(ctx context.Context, s *session) error {
+	ctx, stop := c.whileAlive(ctx)
+	defer stop()
+	if _, err := s.state.await(ctx, func(p phase) bool { return p == phaseInStep || p == phaseEnded }); err != nil {
+		return c.attemptError(err)
+	}
+	return nil
+}
+
+// WaitConnected is [Client.WaitConnected] for this controller's Asterisk alone. Without a client it fails with
+// [ErrNoEvents].
+func (c *Controller) WaitConnected(ctx context.Context) error {
+	if c == nil || c.api == nil {
+		return errNoController
+	}
+	s, ok := c.session()
+	if !ok {
+		return ErrNoEvents
+	}
+	client, ok := s.upper.(*Client)
+	if !ok {
+		return ErrNoEvents
+	}
+	return client.waitConnected(ctx, s)
+}
+
+// Run connects, unless Connect has done so, and hands out events until ctx ends or the client is closed. Then it drains the
+// client if [WithDrain] says so, closes it, waits for handlers as long as [WithCloseTimeout] says, and returns nil.
 //
-// It returns an error when the first attempt to connect fails, and then the client
-// is as it was before; when the client has been closed before Run was called
-// ([ErrClosed]); and when the application was taken over ([ErrReplaced]). A lost
+// It returns an error when the first attempt to connect fails, and then the client is as it was before; when the client
+// has been closed before Run was called ([ErrClosed]); and when the application was taken over ([ErrReplaced]). A lost
 // connection is no error: Run tries to get it back.
 func (c *Client) Run(ctx context.Context) error {
 	if err := c.Err(); err != nil {
@@ -211,12 +282,13 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
+		c.drainAtEnd(context.WithoutCancel(ctx))
 	case <-c.done:
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.drain)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.closeTimeout)
 	defer cancel()
-	if err := c.Close(drain); err != nil {
-		c.log.WarnContext(drain, "closed with handlers still running", "error", err)
+	if err := c.Close(closing); err != nil {
+		c.cfg.log.WarnContext(closing, "closed with handlers still running", "error", err)
 	}
 	if err := c.Err(); !errors.Is(err, ErrClosed) {
 		return err
@@ -224,41 +296,48 @@ func (c *Client) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the client. It disconnects, ends the contexts of all handlers, ends
-// all subscriptions and waits, and then waits for the handlers to return. What was
-// already read is still handed to them. When ctx ends before that, the rest is
-// dropped, and Close returns an error that says how many handlers still run. If
-// ctx has no end of its own, [WithDrainTimeout] bounds the waiting.
+// drainAtEnd does at Run's end what WithDrain says.
+func (c *Client) drainAtEnd(ctx context.Context) {
+	if c.cfg.drainFor <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.drainFor)
+	defer cancel()
+	if err := c.Drain(ctx); err != nil {
+		c.cfg.log.WarnContext(ctx, "not all calls ended in time", "error", err)
+	}
+}
+
+// Close ends the client. It disconnects, ends the contexts of all handlers, ends all subscriptions and waits, and then
+// waits for the handlers to return. What was already read is still handed to them. When ctx ends before that, the rest is
+// dropped, and Close returns an error that says how many handlers still run. If ctx has no end of its own,
+// [WithCloseTimeout] bounds the waiting.
 //
-// A handler may call Close. Called with the handler's context, Close does not wait
-// for that handler; the context's end, which Close brings about, doesn't bound it.
+// A handler may call Close. Called with the handler's context, Close does not wait for that handler; the context's end,
+// which Close brings about, doesn't bound it.
 //
 // Close may be called more than once, and on a client that never connected.
 func (c *Client) Close(ctx context.Context) error {
-	self := c.workerOf(ctx)
+	self := c.hub.workers.ownWorker(ctx)
 	if deadline, ok := ctx.Deadline(); self != nil && ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
 		defer cancel()
 	} else if self != nil || ctx.Done() == nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.cfg.drain)
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.cfg.closeTimeout)
 		defer cancel()
 	}
 	c.end(ErrClosed)
-
-	c.mu.Lock()
-	started := c.started
-	c.mu.Unlock()
-	if started {
-		<-c.link.ended // within closeTimeout
+	for _, s := range c.all() {
+		s.wait()
 	}
-	left := c.workers.wait(ctx, self)
+	left := c.hub.workers.wait(ctx, self)
 	for h := range c.handlers.all() {
-		h.stop()
+		h.lanes.Stop()
 	}
-	if c.cfg.ownTransport {
-		c.cfg.http.CloseIdleConnections()
+	for _, s := range c.all() {
+		s.cfg.closeIdle()
 	}
 	if left > 0 {
 		return fmt.Errorf("ari: close: %d handlers still running: %w", left, ctx.Err())
@@ -266,8 +345,7 @@ func (c *Client) Close(ctx context.Context) error {
 	return nil
 }
 
-// end makes the client end, for this reason unless it has one already. It doesn't
-// wait for anything.
+// end makes the client end, for this reason unless it has one already. It doesn't wait for anything.
 func (c *Client) end(reason error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,33 +354,65 @@ func (c *Client) end(reason error) {
 	}
 	c.err = reason
 	c.cancel(reason)
-	c.index.close(reason)
+	c.hub.index.close(reason)
 	close(c.done)
 }
 
-// Done returns a channel that is closed when the client has ended: by Close or Run,
-// or because its application was taken over. Handlers may still be running.
+// Done returns a channel that is closed when the client has ended: by Close or Run, or because its application was taken
+// over. Handlers may still be running.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err returns nil before Done is closed, then why the client ended: [ErrClosed], or
-// an error that is [ErrReplaced] and names the application.
+// Err returns nil before Done is closed, then why the client ended: [ErrClosed], or an error that is [ErrReplaced] and
+// names the application.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// background runs f on a goroutine of the client's, for which Close waits.
-func (l *link) background(f func(context.Context)) {
-	l.c.workers.start()
-	go func() {
-		defer l.c.workers.done()
-		f(l.c.ctx)
-	}()
+// uptime is how long the client has been there.
+func (c *Client) uptime() time.Duration { return time.Since(c.born) }
+
+// What a client is to its sessions: upper.
+
+// handles implements upper.
+func (c *Client) handles(k *eventKind) bool { return len(c.handlers.of(k)) > 0 }
+
+// handle implements upper.
+func (c *Client) handle(in *inbound, ctx context.Context) { //nolint:revive // ctx belongs to the event.
+	t := task{ev: in.ev, ctx: ctx}
+	if ctx != nil && !in.madeHere {
+		if c.draining.Load() {
+			c.sendOn(in.ev)
+			return
+		}
+		t.call = true
+	}
+	if len(c.cfg.handlerInterceptors) > 0 {
+		t.queued = c.uptime()
+	}
+	place := laneKind{in.session, in.lane.kind}
+	for _, h := range c.handlers.of(in.kind) {
+		if h.callsOnly && in.madeHere {
+			continue
+		}
+		t.receipt = in.receipt.hold()
+		if t.call {
+			c.hub.calls.start()
+		}
+		h.lanes.Offer(place, in.lane.id, t, in.kind.vital)
+	}
 }
 
-// replaced ends the client because another one has taken an application over.
-func (l *link) replaced(app string) {
-	l.c.reports.log(slog.LevelError, "application taken over by another client", "application", app)
-	l.c.end(fmt.Errorf("%w: %s", ErrReplaced, app))
+// replaced implements upper.
+func (c *Client) replaced(app string) {
+	c.hub.reports.log(slog.LevelError, "application taken over by another client", "application", app)
+	c.end(fmt.Errorf("%w: %s", ErrReplaced, app))
+}
+
+// sessionEnded implements upper.
+func (c *Client) sessionEnded(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions = slices.DeleteFunc(c.sessions, func(other *session) bool { return other == s })
 }

@@ -72,7 +72,7 @@ func TestConnectErrors(t *testing.T) {
 		"wrong password":      {refuse: respond(401, "application/json", `{"message":"Authentication required"}`), is: ErrUnauthorized, want: "Authentication required"},
 		"forbidden":           {refuse: respond(403, "text/html", page("not you")), is: ErrForbidden, want: "403"},
 		"starting":            {refuse: respond(503, "text/html", page("Asterisk not ready")), want: "503"},
-		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNotFound, want: "no ARI at http://asterisk:8088/ari (/ari may be missing from the base URL, or ARI be disabled)"},
+		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNoARI, want: "no ARI at http://asterisk:8088/ari (/ari may be missing from the base URL, or ARI be disabled)"},
 		"another server":      {refuse: respond(200, "text/html", page("welcome")), want: "not an Asterisk at http://asterisk:8088/ari"},
 		"asterisk's own page": {refuse: respond(500, "text/html", page("Stasis app registration failed")), want: "Stasis app registration failed"},
 		"asterisk's message":  {refuse: respond(400, "application/json", `{"message":"HTTP request is missing param: [app]"}`), want: "HTTP request is missing param: [app]"},
@@ -167,7 +167,7 @@ func TestRunDrainsForALimitedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
 		a := newAsterisk(t)
-		c := a.client(WithDrainTimeout(3*time.Second), WithLogger(book.logger()))
+		c := a.client(WithCloseTimeout(3*time.Second), WithLogger(book.logger()))
 		release := make(chan struct{})
 		c.OnStasisStart(func(context.Context, *StasisStart) error { <-release; return nil })
 		ctx, cancel := context.WithCancel(t.Context())
@@ -192,7 +192,7 @@ func TestCloseBeforeConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)
 		c := a.client()
-		sub := Subscribe[Event](c, c)
+		sub := Subscribe[Event](c)
 		require.NoError(t, c.Close(t.Context()))
 		require.NoError(t, c.Close(t.Context()))
 		require.ErrorIs(t, c.Connect(t.Context()), ErrClosed)
@@ -200,7 +200,7 @@ func TestCloseBeforeConnect(t *testing.T) {
 		_, err := sub.Next(t.Context())
 		require.ErrorIs(t, err, ErrClosed)
 		require.NotErrorIs(t, err, ErrEnded)
-		require.ErrorIs(t, Subscribe[Event](c, c.ARI().Channel("c1")).Err(), ErrClosed)
+		require.ErrorIs(t, Subscribe[Event](c.ARI().Channel("c1")).Err(), ErrClosed)
 		assert.Empty(t, a.dials)
 	})
 }
@@ -244,7 +244,7 @@ func TestClose(t *testing.T) {
 			got.add(ev.Digit)
 			return nil
 		})
-		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
+		sub := Subscribe[*ChannelDtmfReceived](c.ARI().Channel("c1"))
 		require.NoError(t, a.send(startFrame("c1"), dtmfFrame("c1", "1"), dtmfFrame("c1", "2")))
 		synctest.Wait()
 		require.NoError(t, c.Close(t.Context()))
@@ -282,7 +282,7 @@ func TestCloseGivesUpOnHandlers(t *testing.T) {
 		began = time.Now()
 		err = c.Close(context.Background()) // Not for ever.
 		require.ErrorContains(t, err, "2 handlers still running")
-		assert.Equal(t, defaultDrain, time.Since(began))
+		assert.Equal(t, defaultCloseTimeout, time.Since(began))
 		close(release)
 		synctest.Wait()
 		assert.ElementsMatch(t, []string{"1", "3"}, got.all())
@@ -299,7 +299,7 @@ func TestCloseFromInsideAHandler(t *testing.T) {
 		"one derived from it": {func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, time.Second)
 		}, 0},
-		"one without its values": {func(context.Context) (context.Context, context.CancelFunc) { return context.Background(), func() {} }, defaultDrain},
+		"one without its values": {func(context.Context) (context.Context, context.CancelFunc) { return context.Background(), func() {} }, defaultCloseTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -390,7 +390,7 @@ func TestReplaced(t *testing.T) {
 			calls.add(context.Cause(ctx).Error())
 			return nil
 		})
-		sub := Subscribe[*StasisEnd](c, c)
+		sub := Subscribe[*StasisEnd](c)
 		var result bag[error]
 		go func() { result.add(c.Run(t.Context())) }()
 		synctest.Wait()

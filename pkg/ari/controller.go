@@ -2,11 +2,9 @@ package ari
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/ari-go/ari/gen"
@@ -22,15 +20,23 @@ import (
 // Err variables.
 type Controller struct {
 	api         *gen.Client
-	doer        *doer
+	chain       *chain
 	application string
-	link        *link // the connection whose events its objects have; nil without a client
+	ids         ids
+	sessionID   sessionID // 0 without a client
+	feed        feed      // of the session whose events its objects have; nil without a client
 }
 
 // NewController returns a controller that works without a websocket. The URL is that of ARI, such as
-// http://127.0.0.1:8088/ari. Options that apply to a [Client] only do nothing here.
-func NewController(baseURL string, opts ...Option) (*Controller, error) {
-	cfg, err := newConfig(baseURL, opts)
+// http://127.0.0.1:8088/ari.
+func NewController(baseURL string, opts ...ControllerOption) (*Controller, error) {
+	all := make([]Option, len(opts))
+	for i, opt := range opts {
+		if opt != nil { // It would be no nil any more.
+			all[i] = opt
+		}
+	}
+	cfg, err := newConfig(baseURL, all)
 	if err != nil {
 		return nil, err
 	}
@@ -38,34 +44,114 @@ func NewController(baseURL string, opts ...Option) (*Controller, error) {
 }
 
 func newController(cfg *config) *Controller {
-	header := make(http.Header)
-	cfg.authorize(header)
-	d := &doer{
-		transport: cfg.transport(),
-		basePath:  cfg.base.EscapedPath(),
-		auth:      header.Get("Authorization"),
-		gate:      newGate(),
-
-		background: func(f func()) { go f() },
-	}
-	c := &Controller{doer: d, api: &gen.Client{Server: cfg.base.String() + "/", Client: d}}
+	c := &Controller{chain: newChain(cfg)}
+	c.chain.server.ask = c.Version
+	c.api = &gen.Client{Server: cfg.base.String() + "/", Client: c.chain}
 	if len(cfg.applications) > 0 {
 		c.application = cfg.applications[0]
 	}
-	d.ask = c.Version
+	c.ids = newIDs("")
 	return c
 }
 
+// attach tells the controller of the session whose Asterisk it commands, before its first request.
+func (c *Controller) attach(life liveness) { c.chain.life = life }
+
 // API returns the generated client, for what this package doesn't offer. Its requests get the same treatment as
 // all others, and an error status is an [*Error] there too.
+//
+// It follows Asterisk's own description, and changes with that and with its generator: the promise of compatibility doesn't
+// cover it.
 func (c *Controller) API() *gen.ClientWithResponses {
+	if c == nil || c.api == nil {
+		return &gen.ClientWithResponses{ClientInterface: &gen.Client{Client: nowhere{}}}
+	}
 	return &gen.ClientWithResponses{ClientInterface: c.api}
 }
 
-// Application returns a handle for a Stasis application by its name, without a request. The empty name stands for
-// the client's own.
-func (c *Controller) Application(name string) *Application {
-	return &Application{Application: gen.Application{Name: or(name, c.application)}, ctrl: c}
+// nowhere is where the requests of a zero value go.
+type nowhere struct{}
+
+func (nowhere) Do(*http.Request) (*http.Response, error) { return nil, errNoController }
+
+// Version returns the connected Asterisk's version. Asterisk names it in every answer, so that this costs
+// a request only before the first one, or if the server's name is hidden.
+func (c *Controller) Version(ctx context.Context) (Version, error) {
+	if c == nil || c.chain == nil {
+		return Version{}, errNoController
+	}
+	if v := c.chain.server.version.Load(); v != nil {
+		return *v, nil
+	}
+	info, err := c.Info(ctx, InfoSectionSystem)
+	if err != nil {
+		return Version{}, err
+	}
+	if v := c.chain.server.version.Load(); v != nil {
+		return *v, nil
+	}
+	if info.System == nil {
+		return Version{}, errors.New("ari: Asterisk doesn't tell its version")
+	}
+	v, err := ParseVersion(info.System.Version)
+	if err != nil {
+		return Version{}, err
+	}
+	c.chain.server.version.Store(&v)
+	return v, nil
+}
+
+// Supports reports whether the connected Asterisk has an operation, named by its id in api/openapi.yaml,
+// such as "channelsProgress". It fails if there is no such operation or the version can't be had.
+func (c *Controller) Supports(ctx context.Context, operation string) (bool, error) {
+	op := operationByID(operation)
+	if op == nil {
+		return false, fmt.Errorf("%w: there is no operation %q", ErrInvalid, operation)
+	}
+	v, err := c.Version(ctx)
+	if err != nil {
+		return false, err
+	}
+	return op.since.have(v), nil
+}
+
+// A command is a request with the controller whose it is.
+type command struct {
+	request
+	ctrl *Controller
+}
+
+// begin begins a request of an operation. The ids are those that go into the path; one that would make
+// another path of it is refused here: Asterisk reads DELETE /channels//ring as an operation on /channels.
+func (c *Controller) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {
+	if c == nil || c.api == nil {
+		return nil, refuse(op, "there is no controller: a zero value has none")
+	}
+	for i, id := range ids {
+		if id == "" || id == "." || id == ".." {
+			return nil, refuse(op, "the %s %q is no id", placeholder(op.path, i), id)
+		}
+	}
+	return &command{request{Context: ctx, op: op}, c}, nil
+}
+
+// needs refuses an operation whose point is a parameter that this version of Asterisk doesn't know, and would ignore.
+func (c *Controller) needs(ctx context.Context, op *operation, param string) error {
+	if c == nil || c.chain == nil {
+		return nil // begin refuses it
+	}
+	since := op.param(param).since
+	if v, known := c.chain.server.knownVersion(ctx); known && !since.have(v) {
+		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(param, since, v)}
+	}
+	return nil
+}
+
+// placeholder returns the name of the path's n-th placeholder.
+func placeholder(path string, n int) string {
+	parts := strings.Split(path, "{")
+	name, _, _ := strings.Cut(parts[n+1], "}")
+	return name
 }
 
 // Originate calls an endpoint, such as PJSIP/1001. The channel enters opts.App when it is answered, by default the
@@ -76,7 +162,7 @@ func (c *Controller) Application(name string) *Application {
 // It fails with ErrInvalid if a parameter is wrong, ErrConflict if the id is taken, ErrInternal if the technology is
 // unknown or the endpoint can't be reached. A call that is refused or not answered is no error here.
 func (c *Controller) Originate(ctx context.Context, opts OriginateOptions) (*Channel, error) {
-	id := or(opts.ChannelID, newID())
+	id := or(opts.ChannelID, c.NewID())
 	req, err := c.begin(ctx, opChannelsOriginateWithId, id)
 	if err != nil {
 		return nil, err
@@ -85,27 +171,27 @@ func (c *Controller) Originate(ctx context.Context, opts OriginateOptions) (*Cha
 	if app == "" && opts.Extension == "" && opts.Context == "" && opts.Label == "" && opts.Priority == 0 {
 		app = c.application
 	}
-	lf := c.expectOriginated(id, app)
+	l := c.expect(expectation{kind: kindChannel, id: id, app: app, subscribed: true})
 	params := opts.params()
 	params.App = optional(app)
 	resp, err := c.api.ChannelsOriginateWithID(req, id, params, opts.body())
-	return made[*Channel](c, lf)(decodeObject[Channel](req, resp, err))
+	return made[Channel](req, l, resp, err)
 }
 
 // CreateChannel makes a channel to an endpoint without calling it: [Channel.Dial] does that. It is in opts.App at
 // once, by default the client's application. If opts.ChannelID is empty it gets an id of ours. It fails as Originate
 // does. Since Asterisk 14; it is not sent to an older one, which would take the path for a channel's id.
 func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOptions) (*Channel, error) {
-	id := or(opts.ChannelID, newID())
+	id := or(opts.ChannelID, c.NewID())
 	req, err := c.begin(ctx, opChannelsCreate)
 	if err != nil {
 		return nil, err
 	}
 	params := opts.params()
 	params.ChannelID, params.App = &id, or(opts.App, c.application)
-	lf := c.expectOriginated(id, params.App)
+	l := c.expect(expectation{kind: kindChannel, id: id, app: params.App, subscribed: true})
 	resp, err := c.api.ChannelsCreate(req, params, opts.body())
-	return made[*Channel](c, lf)(decodeObject[Channel](req, resp, err))
+	return made[Channel](req, l, resp, err)
 }
 
 // CreateExternalMedia makes a channel that carries audio to and from a program, by RTP, AudioSocket or a websocket.
@@ -121,20 +207,20 @@ func (c *Controller) CreateChannel(ctx context.Context, opts CreateChannelOption
 // version lacks, ErrInternal for a taken id. Since Asterisk 16.6, 17.1; it is not sent to an older one, which would
 // take the path for a channel's id.
 func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMediaOptions) (*Channel, error) {
-	id := or(opts.ChannelID, newID())
+	id := or(opts.ChannelID, c.NewID())
 	req, err := c.begin(ctx, opChannelsExternalMedia)
 	if err != nil {
 		return nil, err
 	}
 	params := opts.params()
 	params.ChannelID, params.App = &id, or(opts.App, c.application)
-	lf := toolOf(c.expectOriginated(id, params.App))
+	l := c.expect(expectation{kind: kindChannel, id: id, app: params.App, subscribed: true})
 	resp, err := c.api.ChannelsExternalMedia(req, params, opts.body())
-	ch, err := made[*Channel](c, lf)(decodeObject[Channel](req, resp, err))
+	ch, err := made[Channel](req, l, resp, err)
 	if err != nil || opts.Transport == TransportWebsocket {
 		return ch, err
 	}
-	return ch.entered(ctx, params.App)
+	return ch.entered(ctx)
 }
 
 // CreateBridge makes a bridge. Its Type is a list of attributes joined by commas, such as "mixing" or
@@ -143,13 +229,28 @@ func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMedia
 // the types contradict each other. Variables since Asterisk 20.20, 22.10, 23.4.
 func (c *Controller) CreateBridge(ctx context.Context, opts CreateBridgeOptions) (*Bridge, error) {
 	// Always with the id in the path: POST /bridges takes every member of its body for a variable.
-	id := or(opts.BridgeID, newID())
+	id := or(opts.BridgeID, c.NewID())
 	req, err := c.begin(ctx, opBridgesCreateWithId, id)
 	if err != nil {
 		return nil, err
 	}
 	resp, err := c.api.BridgesCreateWithID(req, id, opts.params(), opts.body())
-	return bound(decodeObject[Bridge](req, resp, err))(c)
+	return answered[Bridge](req, resp, err)
+}
+
+// SendUserEvent sends a [ChannelUserevent] of that name to an application: opts.Application, by default the client's own.
+// With sources, the event carries their snapshots, the last one of each kind, and is about them. It fails with ErrNotFound
+// if there is no such application, ErrInvalid for a wrong source, ErrUnprocessable if a source doesn't exist. Since
+// Asterisk 12.3.
+func (c *Controller) SendUserEvent(ctx context.Context, eventName string, opts UserEventOptions) error {
+	req, err := c.begin(ctx, opEventsUserEvent, eventName)
+	if err != nil {
+		return err
+	}
+	params := opts.params()
+	params.Application = or(opts.Application, c.application)
+	resp, err := c.api.EventsUserEvent(req, eventName, params, opts.body())
+	return req.done(resp, err)
 }
 
 // AnswerChannel is [Channel.Answer] by id.
@@ -171,241 +272,3 @@ func (c *Controller) BridgeAddChannel(ctx context.Context, bridgeID string, chan
 func (c *Controller) StopBridge(ctx context.Context, bridgeID string) error {
 	return c.Bridge(bridgeID).Stop(ctx)
 }
-
-// A File is the content of a stored recording while it is read. Close it.
-type File struct {
-	io.ReadCloser
-	ContentType string // such as audio/wav
-	Length      int64  // in bytes, or -1 if it isn't known
-}
-
-// File reads a stored recording's file. It streams: the caller reads what it needs and closes it. ctx bounds the
-// reading as well. It fails with ErrNotFound if there is no such recording, ErrForbidden if its file can't be read.
-// Since Asterisk 14.
-func (o *StoredRecording) File(ctx context.Context) (*File, error) {
-	req, err := o.ctrl.begin(ctx, opRecordingsGetStoredFile, o.Name)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := o.ctrl.api.RecordingsGetStoredFile(req, o.Name)
-	if err != nil {
-		return nil, req.fail(err)
-	}
-	return &File{resp.Body, resp.Header.Get("Content-Type"), resp.ContentLength}, nil
-}
-
-// Application is a Stasis application: the snapshot of when it was read, and its controller. The snapshot never
-// changes; Refresh reads a new one.
-type Application struct {
-	gen.Application
-	ctrl *Controller
-}
-
-func (o *Application) bind(c *Controller) {
-	if o != nil {
-		o.ctrl = c
-	}
-}
-
-// Subscribe makes the application get the events of more sources: "channel:ID", "bridge:ID", "endpoint:TECH/RESOURCE",
-// "deviceState:NAME"; without an id all of that kind. A client subscribes again by itself after its connection was
-// lost. The sources are taken in order; those before a bad one stay subscribed until then. It fails with ErrNotFound if
-// there is no such application, ErrInvalid for an unknown kind, ErrUnprocessable if the source doesn't exist.
-func (o *Application) Subscribe(ctx context.Context, sources ...string) (*Application, error) {
-	req, err := o.ctrl.begin(ctx, opApplicationsSubscribe, o.Name)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := o.ctrl.api.ApplicationsSubscribe(req, o.Name, &gen.ApplicationsSubscribeParams{EventSource: sources})
-	app, err := bound(decodeObject[Application](req, resp, err))(o.ctrl)
-	if err == nil {
-		o.ctrl.rememberSubscribed(o.Name, sources...)
-	}
-	return app, err
-}
-
-// Unsubscribe takes subscriptions back, with the same sources as Subscribe. It fails with ErrNotFound if there is no
-// such application, ErrInvalid for an unknown kind, ErrUnprocessable if the application isn't subscribed to the source.
-func (o *Application) Unsubscribe(ctx context.Context, sources ...string) (*Application, error) {
-	req, err := o.ctrl.begin(ctx, opApplicationsUnsubscribe, o.Name)
-	if err != nil {
-		return nil, err
-	}
-	wire := make([]string, len(sources))
-	for i, s := range sources {
-		wire[i] = s
-		if topic, ok := topicOfAll[s]; ok {
-			wire[i] = topic // Without an id, it doesn't know what is meant.
-		}
-	}
-	resp, err := o.ctrl.api.ApplicationsUnsubscribe(req, o.Name, &gen.ApplicationsUnsubscribeParams{EventSource: wire})
-	app, err := bound(decodeObject[Application](req, resp, err))(o.ctrl)
-	if err == nil {
-		o.ctrl.forgetSubscribed(o.Name, sources...)
-	}
-	return app, err
-}
-
-// An EventFilter says which event types an application gets: if Allowed has any, only those; never those in
-// Disallowed. The zero value lets everything pass.
-type EventFilter struct {
-	Allowed    []string
-	Disallowed []string
-}
-
-// ownEvents are the types that the client lives by. A filter set through it lets them pass.
-var ownEvents = []string{
-	"ApplicationMoveFailed", "ApplicationReplaced", "BridgeDestroyed", "ChannelDestroyed", "ChannelHangupRequest", "ChannelStateChange",
-	"PlaybackFinished", "RESTResponse", "RecordingFailed", "RecordingFinished", "StasisEnd", "StasisStart",
-}
-
-// Filter sets which events the application gets. For an application of a client, the events that the client itself
-// lives by, such as StasisEnd, pass in any case. A client sets the filter again by itself after its connection was
-// lost. It fails with ErrNotFound if there is no such application. Since Asterisk 13.26, 16.3.
-func (o *Application) Filter(ctx context.Context, filter EventFilter) (*Application, error) {
-	if o.ctrl.link != nil {
-		filter = filter.withOwn()
-	}
-	body := gen.ApplicationsFilterJSONRequestBody{Allowed: typeNames(filter.Allowed), Disallowed: typeNames(filter.Disallowed)}
-	raw, err := json.Marshal(filterBody{body.Allowed, body.Disallowed})
-	if err != nil {
-		return nil, err
-	}
-	app, err := o.ctrl.filter(ctx, o.Name, raw)
-	if err == nil {
-		if len(filter.Allowed)+len(filter.Disallowed) == 0 {
-			raw = nil
-		}
-		o.ctrl.rememberFilter(o.Name, raw)
-	}
-	return app, err
-}
-
-// filterBody sends both lists, empty ones too: a list that is left out stays as it was.
-type filterBody struct {
-	Allowed    []gen.EventTypeName `json:"allowed"`
-	Disallowed []gen.EventTypeName `json:"disallowed"`
-}
-
-func (c *Controller) filter(ctx context.Context, app string, body json.RawMessage) (*Application, error) {
-	req, err := c.begin(ctx, opApplicationsFilter, app)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.api.ApplicationsFilterWithBody(req, app, "application/json", strings.NewReader(string(body)))
-	return bound(decodeObject[Application](req, resp, err))(c)
-}
-
-func (f EventFilter) withOwn() EventFilter {
-	out := EventFilter{
-		Disallowed: slices.DeleteFunc(slices.Clone(f.Disallowed), func(t string) bool { return slices.Contains(ownEvents, t) }),
-	}
-	if len(f.Allowed) > 0 {
-		out.Allowed = slices.Clone(f.Allowed)
-		for _, t := range ownEvents {
-			if !slices.Contains(out.Allowed, t) {
-				out.Allowed = append(out.Allowed, t)
-			}
-		}
-	}
-	return out
-}
-
-func typeNames(types []string) []gen.EventTypeName {
-	out := make([]gen.EventTypeName, len(types))
-	for i, t := range types {
-		out[i].Type = t
-	}
-	return out
-}
-
-// What the client itself asks of Asterisk: see resyncAPI.
-
-func (c *Controller) channelStates(ctx context.Context) ([]channelState, error) {
-	channels, err := c.Channels(ctx)
-	if err != nil {
-		return nil, err
-	}
-	states := make([]channelState, len(channels))
-	for i, ch := range channels {
-		states[i] = ch.asState()
-	}
-	return states, nil
-}
-
-func (c *Controller) channelState(ctx context.Context, id string) (channelState, error) {
-	ch, err := c.Channel(id).Refresh(ctx)
-	if err != nil {
-		return channelState{}, err
-	}
-	return ch.asState(), nil
-}
-
-func (o *Channel) asState() channelState {
-	return channelState{id: o.ID, state: string(o.State), app: o.Dialplan.AppName, appData: o.Dialplan.AppData, channel: o}
-}
-
-func (c *Controller) bridgeIDs(ctx context.Context) ([]string, error) {
-	bridges, err := c.Bridges(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(bridges))
-	for i, b := range bridges {
-		ids[i] = b.ID
-	}
-	return ids, nil
-}
-
-func (c *Controller) exists(ctx context.Context, kind entityKind, id string) (bool, error) {
-	var err error
-	switch kind {
-	case kindBridge:
-		_, err = c.Bridge(id).Refresh(ctx)
-	case kindPlayback:
-		_, err = c.Playback(id).Refresh(ctx)
-	case kindRecording:
-		_, err = c.LiveRecording(id).Refresh(ctx)
-	case kindChannel:
-		_, err = c.Channel(id).Refresh(ctx)
-	default:
-		return true, nil
-	}
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (c *Controller) eventSources(ctx context.Context, app string) ([]string, error) {
-	a, err := c.Application(app).Refresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var sources []string
-	for _, list := range []struct {
-		kind string
-		ids  []string
-	}{{"channel:", a.ChannelIDs}, {"bridge:", a.BridgeIDs}, {"endpoint:", a.EndpointIDs}, {"deviceState:", a.DeviceNames}} {
-		for _, id := range list.ids {
-			sources = append(sources, list.kind+id)
-		}
-	}
-	return sources, nil
-}
-
-func (c *Controller) subscribe(ctx context.Context, app string, sources []string) error {
-	req, err := c.begin(ctx, opApplicationsSubscribe, app)
-	if err != nil {
-		return err
-	}
-	resp, err := c.api.ApplicationsSubscribe(req, app, &gen.ApplicationsSubscribeParams{EventSource: sources})
-	return req.done(resp, err)
-}
-
-func (c *Controller) setEventFilter(ctx context.Context, app string, filter json.RawMessage) error {
-	_, err := c.filter(ctx, app, filter)
-	return err
-}
-
-var _ resyncAPI = (*Controller)(nil)

@@ -2,1111 +2,1114 @@
 
 package ari
 
-import "github.com/ari-go/ari/gen"
+import (
+	"github.com/ari-go/ari/gen"
+	"github.com/ari-go/ari/internal/wire"
+)
 
-// event reads an event that begins here.
-func (d *decoder) event(ev Event) {
+// readEvent reads an event that begins here.
+func readEvent(r *wire.Reader, ev Event) {
 	switch e := ev.(type) {
 	case *ApplicationMoveFailed:
-		decodeApplicationMoveFailed(d, e)
+		readApplicationMoveFailed(r, e)
 	case *BridgeAttendedTransfer:
-		decodeBridgeAttendedTransfer(d, e)
+		readBridgeAttendedTransfer(r, e)
 	case *BridgeBlindTransfer:
-		decodeBridgeBlindTransfer(d, e)
+		readBridgeBlindTransfer(r, e)
 	case *BridgeCreated:
-		decodeBridgeCreated(d, e)
+		readBridgeCreated(r, e)
 	case *BridgeDestroyed:
-		decodeBridgeDestroyed(d, e)
+		readBridgeDestroyed(r, e)
 	case *BridgeMerged:
-		decodeBridgeMerged(d, e)
+		readBridgeMerged(r, e)
 	case *BridgeVideoSourceChanged:
-		decodeBridgeVideoSourceChanged(d, e)
+		readBridgeVideoSourceChanged(r, e)
 	case *CallBroadcast:
-		decodeCallBroadcast(d, e)
+		readCallBroadcast(r, e)
 	case *CallClaimed:
-		decodeCallClaimed(d, e)
+		readCallClaimed(r, e)
 	case *ChannelCallerID:
-		decodeChannelCallerID(d, e)
+		readChannelCallerID(r, e)
 	case *ChannelConnectedLine:
-		decodeChannelConnectedLine(d, e)
+		readChannelConnectedLine(r, e)
 	case *ChannelCreated:
-		decodeChannelCreated(d, e)
+		readChannelCreated(r, e)
 	case *ChannelDestroyed:
-		decodeChannelDestroyed(d, e)
+		readChannelDestroyed(r, e)
 	case *ChannelDialplan:
-		decodeChannelDialplan(d, e)
+		readChannelDialplan(r, e)
 	case *ChannelDtmfReceived:
-		decodeChannelDtmfReceived(d, e)
+		readChannelDtmfReceived(r, e)
 	case *ChannelEnteredBridge:
-		decodeChannelEnteredBridge(d, e)
+		readChannelEnteredBridge(r, e)
 	case *ChannelHangupRequest:
-		decodeChannelHangupRequest(d, e)
+		readChannelHangupRequest(r, e)
 	case *ChannelHold:
-		decodeChannelHold(d, e)
+		readChannelHold(r, e)
 	case *ChannelLeftBridge:
-		decodeChannelLeftBridge(d, e)
+		readChannelLeftBridge(r, e)
 	case *ChannelStateChange:
-		decodeChannelStateChange(d, e)
+		readChannelStateChange(r, e)
 	case *ChannelTalkingFinished:
-		decodeChannelTalkingFinished(d, e)
+		readChannelTalkingFinished(r, e)
 	case *ChannelTalkingStarted:
-		decodeChannelTalkingStarted(d, e)
+		readChannelTalkingStarted(r, e)
 	case *ChannelToneDetected:
-		decodeChannelToneDetected(d, e)
+		readChannelToneDetected(r, e)
 	case *ChannelTransfer:
-		decodeChannelTransfer(d, e)
+		readChannelTransfer(r, e)
 	case *ChannelUnhold:
-		decodeChannelUnhold(d, e)
+		readChannelUnhold(r, e)
 	case *ChannelUserevent:
-		decodeChannelUserevent(d, e)
+		readChannelUserevent(r, e)
 	case *ChannelVarset:
-		decodeChannelVarset(d, e)
+		readChannelVarset(r, e)
 	case *ContactStatusChange:
-		decodeContactStatusChange(d, e)
+		readContactStatusChange(r, e)
 	case *DeviceStateChanged:
-		decodeDeviceStateChanged(d, e)
+		readDeviceStateChanged(r, e)
 	case *Dial:
-		decodeDial(d, e)
+		readDial(r, e)
 	case *EndpointStateChange:
-		decodeEndpointStateChange(d, e)
+		readEndpointStateChange(r, e)
 	case *PeerStatusChange:
-		decodePeerStatusChange(d, e)
+		readPeerStatusChange(r, e)
 	case *PlaybackContinuing:
-		decodePlaybackContinuing(d, e)
+		readPlaybackContinuing(r, e)
 	case *PlaybackFinished:
-		decodePlaybackFinished(d, e)
+		readPlaybackFinished(r, e)
 	case *PlaybackStarted:
-		decodePlaybackStarted(d, e)
+		readPlaybackStarted(r, e)
 	case *RESTResponse:
-		decodeRESTResponse(d, e)
+		readRESTResponse(r, e)
 	case *RecordingFailed:
-		decodeRecordingFailed(d, e)
+		readRecordingFailed(r, e)
 	case *RecordingFinished:
-		decodeRecordingFinished(d, e)
+		readRecordingFinished(r, e)
 	case *RecordingStarted:
-		decodeRecordingStarted(d, e)
+		readRecordingStarted(r, e)
 	case *StasisEnd:
-		decodeStasisEnd(d, e)
+		readStasisEnd(r, e)
 	case *StasisStart:
-		decodeStasisStart(d, e)
+		readStasisStart(r, e)
 	case *TextMessageReceived:
-		decodeTextMessageReceived(d, e)
+		readTextMessageReceived(r, e)
 	default:
 		header := ev.Header()
-		for key, ok := d.begin(); ok; key, ok = d.more() {
-			header.member(d, key)
+		for key, ok := r.Begin(); ok; key, ok = r.More() {
+			header.member(r, key)
 		}
 	}
 }
 
-func decodeApplicationMoveFailed(d *decoder, v *ApplicationMoveFailed) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readApplicationMoveFailed(r *wire.Reader, v *ApplicationMoveFailed) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "args":
-			readTexts(d, &v.Args)
+			wire.ReadTexts(r, &v.Args)
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "destination":
-			readText(d, &v.Destination)
+			wire.ReadText(r, &v.Destination)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeBridgeAttendedTransfer(d *decoder, v *BridgeAttendedTransfer) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readBridgeAttendedTransfer(r *wire.Reader, v *BridgeAttendedTransfer) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "destination_application":
-			readText(d, &v.DestinationApplication)
+			wire.ReadText(r, &v.DestinationApplication)
 		case "destination_bridge":
-			readText(d, &v.DestinationBridge)
+			wire.ReadText(r, &v.DestinationBridge)
 		case "destination_link_first_leg":
-			if readObject(d, &v.DestinationLinkFirstLeg) {
-				decodeChannel(d, &v.DestinationLinkFirstLeg.Channel)
+			if wire.ReadObject(r, &v.DestinationLinkFirstLeg) {
+				readChannel(r, &v.DestinationLinkFirstLeg.Channel)
 			}
 		case "destination_link_second_leg":
-			if readObject(d, &v.DestinationLinkSecondLeg) {
-				decodeChannel(d, &v.DestinationLinkSecondLeg.Channel)
+			if wire.ReadObject(r, &v.DestinationLinkSecondLeg) {
+				readChannel(r, &v.DestinationLinkSecondLeg.Channel)
 			}
 		case "destination_threeway_bridge":
-			if readObject(d, &v.DestinationThreewayBridge) {
-				decodeBridge(d, &v.DestinationThreewayBridge.Bridge)
+			if wire.ReadObject(r, &v.DestinationThreewayBridge) {
+				readBridge(r, &v.DestinationThreewayBridge.Bridge)
 			}
 		case "destination_threeway_channel":
-			if readObject(d, &v.DestinationThreewayChannel) {
-				decodeChannel(d, &v.DestinationThreewayChannel.Channel)
+			if wire.ReadObject(r, &v.DestinationThreewayChannel) {
+				readChannel(r, &v.DestinationThreewayChannel.Channel)
 			}
 		case "destination_type":
-			readText(d, &v.DestinationType)
+			wire.ReadText(r, &v.DestinationType)
 		case "is_external":
-			d.readBool(&v.IsExternal)
+			wire.ReadBool(r, &v.IsExternal)
 		case "replace_channel":
-			if readObject(d, &v.ReplaceChannel) {
-				decodeChannel(d, &v.ReplaceChannel.Channel)
+			if wire.ReadObject(r, &v.ReplaceChannel) {
+				readChannel(r, &v.ReplaceChannel.Channel)
 			}
 		case "result":
-			readText(d, &v.Result)
+			wire.ReadText(r, &v.Result)
 		case "transfer_target":
-			if readObject(d, &v.TransferTarget) {
-				decodeChannel(d, &v.TransferTarget.Channel)
+			if wire.ReadObject(r, &v.TransferTarget) {
+				readChannel(r, &v.TransferTarget.Channel)
 			}
 		case "transferee":
-			if readObject(d, &v.Transferee) {
-				decodeChannel(d, &v.Transferee.Channel)
+			if wire.ReadObject(r, &v.Transferee) {
+				readChannel(r, &v.Transferee.Channel)
 			}
 		case "transferer_first_leg":
-			if readObject(d, &v.TransfererFirstLeg) {
-				decodeChannel(d, &v.TransfererFirstLeg.Channel)
+			if wire.ReadObject(r, &v.TransfererFirstLeg) {
+				readChannel(r, &v.TransfererFirstLeg.Channel)
 			}
 		case "transferer_first_leg_bridge":
-			if readObject(d, &v.TransfererFirstLegBridge) {
-				decodeBridge(d, &v.TransfererFirstLegBridge.Bridge)
+			if wire.ReadObject(r, &v.TransfererFirstLegBridge) {
+				readBridge(r, &v.TransfererFirstLegBridge.Bridge)
 			}
 		case "transferer_second_leg":
-			if readObject(d, &v.TransfererSecondLeg) {
-				decodeChannel(d, &v.TransfererSecondLeg.Channel)
+			if wire.ReadObject(r, &v.TransfererSecondLeg) {
+				readChannel(r, &v.TransfererSecondLeg.Channel)
 			}
 		case "transferer_second_leg_bridge":
-			if readObject(d, &v.TransfererSecondLegBridge) {
-				decodeBridge(d, &v.TransfererSecondLegBridge.Bridge)
+			if wire.ReadObject(r, &v.TransfererSecondLegBridge) {
+				readBridge(r, &v.TransfererSecondLegBridge.Bridge)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeBridgeBlindTransfer(d *decoder, v *BridgeBlindTransfer) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readBridgeBlindTransfer(r *wire.Reader, v *BridgeBlindTransfer) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "context":
-			readText(d, &v.Context)
+			wire.ReadText(r, &v.Context)
 		case "exten":
-			readText(d, &v.Exten)
+			wire.ReadText(r, &v.Exten)
 		case "is_external":
-			d.readBool(&v.IsExternal)
+			wire.ReadBool(r, &v.IsExternal)
 		case "replace_channel":
-			if readObject(d, &v.ReplaceChannel) {
-				decodeChannel(d, &v.ReplaceChannel.Channel)
+			if wire.ReadObject(r, &v.ReplaceChannel) {
+				readChannel(r, &v.ReplaceChannel.Channel)
 			}
 		case "result":
-			readText(d, &v.Result)
+			wire.ReadText(r, &v.Result)
 		case "transferee":
-			if readObject(d, &v.Transferee) {
-				decodeChannel(d, &v.Transferee.Channel)
+			if wire.ReadObject(r, &v.Transferee) {
+				readChannel(r, &v.Transferee.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeBridgeCreated(d *decoder, v *BridgeCreated) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readBridgeCreated(r *wire.Reader, v *BridgeCreated) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeBridgeDestroyed(d *decoder, v *BridgeDestroyed) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readBridgeDestroyed(r *wire.Reader, v *BridgeDestroyed) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeBridgeMerged(d *decoder, v *BridgeMerged) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readBridgeMerged(r *wire.Reader, v *BridgeMerged) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "bridge_from":
-			if readObject(d, &v.BridgeFrom) {
-				decodeBridge(d, &v.BridgeFrom.Bridge)
+			if wire.ReadObject(r, &v.BridgeFrom) {
+				readBridge(r, &v.BridgeFrom.Bridge)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeBridgeVideoSourceChanged(d *decoder, v *BridgeVideoSourceChanged) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readBridgeVideoSourceChanged(r *wire.Reader, v *BridgeVideoSourceChanged) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "old_video_source_id":
-			readText(d, &v.OldVideoSourceID)
+			wire.ReadText(r, &v.OldVideoSourceID)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeCallBroadcast(d *decoder, v *CallBroadcast) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readCallBroadcast(r *wire.Reader, v *CallBroadcast) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "called":
-			readText(d, &v.Called)
+			wire.ReadText(r, &v.Called)
 		case "caller":
-			readText(d, &v.Caller)
+			wire.ReadText(r, &v.Caller)
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeCallClaimed(d *decoder, v *CallClaimed) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readCallClaimed(r *wire.Reader, v *CallClaimed) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "winner_app":
-			readText(d, &v.WinnerApp)
+			wire.ReadText(r, &v.WinnerApp)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelCallerID(d *decoder, v *ChannelCallerID) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelCallerID(r *wire.Reader, v *ChannelCallerID) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "caller_presentation":
-			readNumber(d, &v.CallerPresentation)
+			wire.ReadNumber(r, &v.CallerPresentation)
 		case "caller_presentation_txt":
-			readText(d, &v.CallerPresentationTxt)
+			wire.ReadText(r, &v.CallerPresentationTxt)
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelConnectedLine(d *decoder, v *ChannelConnectedLine) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelConnectedLine(r *wire.Reader, v *ChannelConnectedLine) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelCreated(d *decoder, v *ChannelCreated) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelCreated(r *wire.Reader, v *ChannelCreated) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelDestroyed(d *decoder, v *ChannelDestroyed) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelDestroyed(r *wire.Reader, v *ChannelDestroyed) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "cause":
-			readNumber(d, &v.Cause)
+			wire.ReadNumber(r, &v.Cause)
 		case "cause_txt":
-			readText(d, &v.CauseTxt)
+			wire.ReadText(r, &v.CauseTxt)
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "tech_cause":
-			readNumber(d, &v.TechCause)
+			wire.ReadNumber(r, &v.TechCause)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelDialplan(d *decoder, v *ChannelDialplan) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelDialplan(r *wire.Reader, v *ChannelDialplan) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "dialplan_app":
-			readText(d, &v.DialplanApp)
+			wire.ReadText(r, &v.DialplanApp)
 		case "dialplan_app_data":
-			readText(d, &v.DialplanAppData)
+			wire.ReadText(r, &v.DialplanAppData)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelDtmfReceived(d *decoder, v *ChannelDtmfReceived) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelDtmfReceived(r *wire.Reader, v *ChannelDtmfReceived) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "digit":
-			readText(d, &v.Digit)
+			wire.ReadText(r, &v.Digit)
 		case "duration_ms":
-			readNumber(d, &v.DurationMs)
+			wire.ReadNumber(r, &v.DurationMs)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelEnteredBridge(d *decoder, v *ChannelEnteredBridge) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelEnteredBridge(r *wire.Reader, v *ChannelEnteredBridge) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelHangupRequest(d *decoder, v *ChannelHangupRequest) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelHangupRequest(r *wire.Reader, v *ChannelHangupRequest) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "cause":
-			readNumber(d, &v.Cause)
+			wire.ReadNumber(r, &v.Cause)
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "soft":
-			d.readBool(&v.Soft)
+			wire.ReadBool(r, &v.Soft)
 		case "tech_cause":
-			readNumber(d, &v.TechCause)
+			wire.ReadNumber(r, &v.TechCause)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelHold(d *decoder, v *ChannelHold) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelHold(r *wire.Reader, v *ChannelHold) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "musicclass":
-			readText(d, &v.MusicClass)
+			wire.ReadText(r, &v.MusicClass)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelLeftBridge(d *decoder, v *ChannelLeftBridge) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelLeftBridge(r *wire.Reader, v *ChannelLeftBridge) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelStateChange(d *decoder, v *ChannelStateChange) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelStateChange(r *wire.Reader, v *ChannelStateChange) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelTalkingFinished(d *decoder, v *ChannelTalkingFinished) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelTalkingFinished(r *wire.Reader, v *ChannelTalkingFinished) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "duration":
-			readNumber(d, &v.Duration)
+			wire.ReadNumber(r, &v.DurationMs)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelTalkingStarted(d *decoder, v *ChannelTalkingStarted) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelTalkingStarted(r *wire.Reader, v *ChannelTalkingStarted) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelToneDetected(d *decoder, v *ChannelToneDetected) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelToneDetected(r *wire.Reader, v *ChannelToneDetected) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelTransfer(d *decoder, v *ChannelTransfer) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelTransfer(r *wire.Reader, v *ChannelTransfer) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "refer_to":
-			if readObject(d, &v.ReferTo) {
-				decodeReferTo(d, v.ReferTo)
+			if wire.ReadObject(r, &v.ReferTo) {
+				readReferTo(r, v.ReferTo)
 			}
 		case "referred_by":
-			if readObject(d, &v.ReferredBy) {
-				decodeReferredBy(d, v.ReferredBy)
+			if wire.ReadObject(r, &v.ReferredBy) {
+				readReferredBy(r, v.ReferredBy)
 			}
 		case "state":
-			readText(d, &v.State)
+			wire.ReadText(r, &v.State)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelUnhold(d *decoder, v *ChannelUnhold) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelUnhold(r *wire.Reader, v *ChannelUnhold) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelUserevent(d *decoder, v *ChannelUserevent) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelUserevent(r *wire.Reader, v *ChannelUserevent) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "endpoint":
-			if readObject(d, &v.Endpoint) {
-				decodeEndpoint(d, &v.Endpoint.Endpoint)
+			if wire.ReadObject(r, &v.Endpoint) {
+				readEndpoint(r, &v.Endpoint.Endpoint)
 			}
 		case "eventname":
-			readText(d, &v.EventName)
+			wire.ReadText(r, &v.EventName)
 		case "userevent":
-			d.readOther(&v.UserEvent, "a value for UserEvent")
+			wire.ReadOther(r, &v.UserEvent, "a value for UserEvent")
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeChannelVarset(d *decoder, v *ChannelVarset) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannelVarset(r *wire.Reader, v *ChannelVarset) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "value":
-			readText(d, &v.Value)
+			wire.ReadText(r, &v.Value)
 		case "variable":
-			readText(d, &v.Variable)
+			wire.ReadText(r, &v.Variable)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeContactStatusChange(d *decoder, v *ContactStatusChange) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readContactStatusChange(r *wire.Reader, v *ContactStatusChange) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "contact_info":
-			decodeContactInfo(d, &v.ContactInfo)
+			readContactInfo(r, &v.ContactInfo)
 		case "endpoint":
-			if readObject(d, &v.Endpoint) {
-				decodeEndpoint(d, &v.Endpoint.Endpoint)
+			if wire.ReadObject(r, &v.Endpoint) {
+				readEndpoint(r, &v.Endpoint.Endpoint)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeDeviceStateChanged(d *decoder, v *DeviceStateChanged) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readDeviceStateChanged(r *wire.Reader, v *DeviceStateChanged) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "device_state":
-			if readObject(d, &v.DeviceState) {
-				decodeDeviceState(d, &v.DeviceState.DeviceState)
+			if wire.ReadObject(r, &v.DeviceState) {
+				readDeviceState(r, &v.DeviceState.DeviceState)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeDial(d *decoder, v *Dial) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readDial(r *wire.Reader, v *Dial) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "caller":
-			if readObject(d, &v.Caller) {
-				decodeChannel(d, &v.Caller.Channel)
+			if wire.ReadObject(r, &v.Caller) {
+				readChannel(r, &v.Caller.Channel)
 			}
 		case "dialstatus":
-			readText(d, &v.DialStatus)
+			wire.ReadText(r, &v.DialStatus)
 		case "dialstring":
-			readText(d, &v.DialString)
+			wire.ReadText(r, &v.DialString)
 		case "forward":
-			readText(d, &v.Forward)
+			wire.ReadText(r, &v.Forward)
 		case "forwarded":
-			if readObject(d, &v.Forwarded) {
-				decodeChannel(d, &v.Forwarded.Channel)
+			if wire.ReadObject(r, &v.Forwarded) {
+				readChannel(r, &v.Forwarded.Channel)
 			}
 		case "peer":
-			if readObject(d, &v.Peer) {
-				decodeChannel(d, &v.Peer.Channel)
+			if wire.ReadObject(r, &v.Peer) {
+				readChannel(r, &v.Peer.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeEndpointStateChange(d *decoder, v *EndpointStateChange) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readEndpointStateChange(r *wire.Reader, v *EndpointStateChange) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "endpoint":
-			if readObject(d, &v.Endpoint) {
-				decodeEndpoint(d, &v.Endpoint.Endpoint)
+			if wire.ReadObject(r, &v.Endpoint) {
+				readEndpoint(r, &v.Endpoint.Endpoint)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodePeerStatusChange(d *decoder, v *PeerStatusChange) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readPeerStatusChange(r *wire.Reader, v *PeerStatusChange) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "endpoint":
-			if readObject(d, &v.Endpoint) {
-				decodeEndpoint(d, &v.Endpoint.Endpoint)
+			if wire.ReadObject(r, &v.Endpoint) {
+				readEndpoint(r, &v.Endpoint.Endpoint)
 			}
 		case "peer":
-			decodePeer(d, &v.Peer)
+			readPeer(r, &v.Peer)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodePlaybackContinuing(d *decoder, v *PlaybackContinuing) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readPlaybackContinuing(r *wire.Reader, v *PlaybackContinuing) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "playback":
-			if readObject(d, &v.Playback) {
-				decodePlayback(d, &v.Playback.Playback)
+			if wire.ReadObject(r, &v.Playback) {
+				readPlayback(r, &v.Playback.Playback)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodePlaybackFinished(d *decoder, v *PlaybackFinished) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readPlaybackFinished(r *wire.Reader, v *PlaybackFinished) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "playback":
-			if readObject(d, &v.Playback) {
-				decodePlayback(d, &v.Playback.Playback)
+			if wire.ReadObject(r, &v.Playback) {
+				readPlayback(r, &v.Playback.Playback)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodePlaybackStarted(d *decoder, v *PlaybackStarted) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readPlaybackStarted(r *wire.Reader, v *PlaybackStarted) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "playback":
-			if readObject(d, &v.Playback) {
-				decodePlayback(d, &v.Playback.Playback)
+			if wire.ReadObject(r, &v.Playback) {
+				readPlayback(r, &v.Playback.Playback)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeRESTResponse(d *decoder, v *RESTResponse) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readRESTResponse(r *wire.Reader, v *RESTResponse) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "content_type":
-			readText(d, &v.ContentType)
+			wire.ReadText(r, &v.ContentType)
 		case "message_body":
-			readText(d, &v.MessageBody)
+			wire.ReadText(r, &v.MessageBody)
 		case "reason_phrase":
-			readText(d, &v.ReasonPhrase)
+			wire.ReadText(r, &v.ReasonPhrase)
 		case "request_id":
-			readText(d, &v.RequestID)
+			wire.ReadText(r, &v.RequestID)
 		case "status_code":
-			readNumber(d, &v.StatusCode)
+			wire.ReadNumber(r, &v.StatusCode)
 		case "transaction_id":
-			readText(d, &v.TransactionID)
+			wire.ReadText(r, &v.TransactionID)
 		case "uri":
-			readText(d, &v.URI)
+			wire.ReadText(r, &v.URI)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeRecordingFailed(d *decoder, v *RecordingFailed) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readRecordingFailed(r *wire.Reader, v *RecordingFailed) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "recording":
-			if readObject(d, &v.Recording) {
-				decodeLiveRecording(d, &v.Recording.LiveRecording)
+			if wire.ReadObject(r, &v.Recording) {
+				readLiveRecording(r, &v.Recording.LiveRecording)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeRecordingFinished(d *decoder, v *RecordingFinished) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readRecordingFinished(r *wire.Reader, v *RecordingFinished) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "recording":
-			if readObject(d, &v.Recording) {
-				decodeLiveRecording(d, &v.Recording.LiveRecording)
+			if wire.ReadObject(r, &v.Recording) {
+				readLiveRecording(r, &v.Recording.LiveRecording)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeRecordingStarted(d *decoder, v *RecordingStarted) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readRecordingStarted(r *wire.Reader, v *RecordingStarted) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "recording":
-			if readObject(d, &v.Recording) {
-				decodeLiveRecording(d, &v.Recording.LiveRecording)
+			if wire.ReadObject(r, &v.Recording) {
+				readLiveRecording(r, &v.Recording.LiveRecording)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeStasisEnd(d *decoder, v *StasisEnd) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readStasisEnd(r *wire.Reader, v *StasisEnd) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeStasisStart(d *decoder, v *StasisStart) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readStasisStart(r *wire.Reader, v *StasisStart) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "args":
-			readTexts(d, &v.Args)
+			wire.ReadTexts(r, &v.Args)
 		case "channel":
-			if readObject(d, &v.Channel) {
-				decodeChannel(d, &v.Channel.Channel)
+			if wire.ReadObject(r, &v.Channel) {
+				readChannel(r, &v.Channel.Channel)
 			}
 		case "replace_channel":
-			if readObject(d, &v.ReplaceChannel) {
-				decodeChannel(d, &v.ReplaceChannel.Channel)
+			if wire.ReadObject(r, &v.ReplaceChannel) {
+				readChannel(r, &v.ReplaceChannel.Channel)
 			}
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeTextMessageReceived(d *decoder, v *TextMessageReceived) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readTextMessageReceived(r *wire.Reader, v *TextMessageReceived) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "endpoint":
-			if readObject(d, &v.Endpoint) {
-				decodeEndpoint(d, &v.Endpoint.Endpoint)
+			if wire.ReadObject(r, &v.Endpoint) {
+				readEndpoint(r, &v.Endpoint.Endpoint)
 			}
 		case "message":
-			decodeTextMessage(d, &v.Message)
+			readTextMessage(r, &v.Message)
 		default:
-			v.EventHeader.member(d, key)
+			v.EventHeader.member(r, key)
 		}
 	}
 }
 
-func decodeBridge(d *decoder, v *gen.Bridge) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readBridge(r *wire.Reader, v *gen.Bridge) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge_class":
-			readText(d, &v.BridgeClass)
+			wire.ReadText(r, &v.BridgeClass)
 		case "bridge_type":
-			readText(d, &v.BridgeType)
+			wire.ReadText(r, &v.BridgeType)
 		case "bridgevars":
-			readTextMap(d, &v.BridgeVars)
+			wire.ReadTextMap(r, &v.BridgeVars)
 		case "channels":
-			readTexts(d, &v.Channels)
+			wire.ReadTexts(r, &v.Channels)
 		case "creationtime":
-			d.readTime(&v.CreationTime)
+			wire.ReadTime(r, &v.CreationTime)
 		case "creator":
-			readText(d, &v.Creator)
+			wire.ReadText(r, &v.Creator)
 		case "id":
-			readText(d, &v.ID)
+			wire.ReadText(r, &v.ID)
 		case "name":
-			readText(d, &v.Name)
+			wire.ReadText(r, &v.Name)
 		case "technology":
-			readText(d, &v.Technology)
+			wire.ReadText(r, &v.Technology)
 		case "video_mode":
-			readText(d, &v.VideoMode)
+			wire.ReadText(r, &v.VideoMode)
 		case "video_source_id":
-			readText(d, &v.VideoSourceID)
+			wire.ReadText(r, &v.VideoSourceID)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeChannel(d *decoder, v *gen.Channel) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readChannel(r *wire.Reader, v *gen.Channel) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "accountcode":
-			readText(d, &v.AccountCode)
+			wire.ReadText(r, &v.AccountCode)
 		case "caller":
-			decodeCallerID(d, &v.Caller)
+			readCallerID(r, &v.Caller)
 		case "caller_rdnis":
-			readText(d, &v.CallerRDNIS)
+			wire.ReadText(r, &v.CallerRDNIS)
 		case "channelvars":
-			readTextMap(d, &v.ChannelVars)
+			wire.ReadTextMap(r, &v.ChannelVars)
 		case "connected":
-			decodeCallerID(d, &v.Connected)
+			readCallerID(r, &v.Connected)
 		case "creationtime":
-			d.readTime(&v.CreationTime)
+			wire.ReadTime(r, &v.CreationTime)
 		case "dialplan":
-			decodeDialplanCEP(d, &v.Dialplan)
+			readDialplanCEP(r, &v.Dialplan)
 		case "id":
-			readText(d, &v.ID)
+			wire.ReadText(r, &v.ID)
 		case "language":
-			readText(d, &v.Language)
+			wire.ReadText(r, &v.Language)
 		case "name":
-			readText(d, &v.Name)
+			wire.ReadText(r, &v.Name)
 		case "protocol_id":
-			readText(d, &v.ProtocolID)
+			wire.ReadText(r, &v.ProtocolID)
 		case "state":
-			readText(d, &v.State)
+			wire.ReadText(r, &v.State)
 		case "tenantid":
-			readText(d, &v.TenantID)
+			wire.ReadText(r, &v.TenantID)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeContactInfo(d *decoder, v *gen.ContactInfo) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readContactInfo(r *wire.Reader, v *gen.ContactInfo) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "aor":
-			readText(d, &v.Aor)
+			wire.ReadText(r, &v.Aor)
 		case "contact_status":
-			readText(d, &v.ContactStatus)
+			wire.ReadText(r, &v.ContactStatus)
 		case "roundtrip_usec":
-			readText(d, &v.RoundtripUsec)
+			wire.ReadText(r, &v.RoundtripUsec)
 		case "uri":
-			readText(d, &v.URI)
+			wire.ReadText(r, &v.URI)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeDeviceState(d *decoder, v *gen.DeviceState) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readDeviceState(r *wire.Reader, v *gen.DeviceState) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "name":
-			readText(d, &v.Name)
+			wire.ReadText(r, &v.Name)
 		case "state":
-			readText(d, &v.State)
+			wire.ReadText(r, &v.State)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeEndpoint(d *decoder, v *gen.Endpoint) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readEndpoint(r *wire.Reader, v *gen.Endpoint) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "channel_ids":
-			readTexts(d, &v.ChannelIds)
+			wire.ReadTexts(r, &v.ChannelIds)
 		case "resource":
-			readText(d, &v.Resource)
+			wire.ReadText(r, &v.Resource)
 		case "state":
-			readText(d, &v.State)
+			wire.ReadText(r, &v.State)
 		case "technology":
-			readText(d, &v.Technology)
+			wire.ReadText(r, &v.Technology)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeLiveRecording(d *decoder, v *gen.LiveRecording) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readLiveRecording(r *wire.Reader, v *gen.LiveRecording) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "cause":
-			readText(d, &v.Cause)
+			wire.ReadText(r, &v.Cause)
 		case "duration":
-			readOptionalNumber(d, &v.Duration)
+			wire.ReadNumber(r, &v.Duration)
 		case "format":
-			readText(d, &v.Format)
+			wire.ReadText(r, &v.Format)
 		case "name":
-			readText(d, &v.Name)
+			wire.ReadText(r, &v.Name)
 		case "silence_duration":
-			readOptionalNumber(d, &v.SilenceDuration)
+			wire.ReadNumber(r, &v.SilenceDuration)
 		case "state":
-			readText(d, &v.State)
+			wire.ReadText(r, &v.State)
 		case "talking_duration":
-			readOptionalNumber(d, &v.TalkingDuration)
+			wire.ReadNumber(r, &v.TalkingDuration)
 		case "target_uri":
-			readText(d, &v.TargetURI)
+			wire.ReadText(r, &v.TargetURI)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodePeer(d *decoder, v *gen.Peer) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readPeer(r *wire.Reader, v *gen.Peer) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "address":
-			readText(d, &v.Address)
+			wire.ReadText(r, &v.Address)
 		case "cause":
-			readText(d, &v.Cause)
+			wire.ReadText(r, &v.Cause)
 		case "peer_status":
-			readText(d, &v.PeerStatus)
+			wire.ReadText(r, &v.PeerStatus)
 		case "port":
-			readText(d, &v.Port)
+			wire.ReadText(r, &v.Port)
 		case "time":
-			readText(d, &v.Time)
+			wire.ReadText(r, &v.Time)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodePlayback(d *decoder, v *gen.Playback) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readPlayback(r *wire.Reader, v *gen.Playback) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "id":
-			readText(d, &v.ID)
+			wire.ReadText(r, &v.ID)
 		case "language":
-			readText(d, &v.Language)
+			wire.ReadText(r, &v.Language)
 		case "media_uri":
-			readText(d, &v.MediaURI)
+			wire.ReadText(r, &v.MediaURI)
 		case "next_media_uri":
-			readText(d, &v.NextMediaURI)
+			wire.ReadText(r, &v.NextMediaURI)
 		case "state":
-			readText(d, &v.State)
+			wire.ReadText(r, &v.State)
 		case "target_uri":
-			readText(d, &v.TargetURI)
+			wire.ReadText(r, &v.TargetURI)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeReferTo(d *decoder, v *ReferTo) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readReferTo(r *wire.Reader, v *ReferTo) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "connected_channel":
-			if readObject(d, &v.ConnectedChannel) {
-				decodeChannel(d, &v.ConnectedChannel.Channel)
+			if wire.ReadObject(r, &v.ConnectedChannel) {
+				readChannel(r, &v.ConnectedChannel.Channel)
 			}
 		case "destination_channel":
-			if readObject(d, &v.DestinationChannel) {
-				decodeChannel(d, &v.DestinationChannel.Channel)
+			if wire.ReadObject(r, &v.DestinationChannel) {
+				readChannel(r, &v.DestinationChannel.Channel)
 			}
 		case "requested_destination":
-			decodeRequiredDestination(d, &v.RequestedDestination)
+			readRequiredDestination(r, &v.RequestedDestination)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeReferredBy(d *decoder, v *ReferredBy) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readReferredBy(r *wire.Reader, v *ReferredBy) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "bridge":
-			if readObject(d, &v.Bridge) {
-				decodeBridge(d, &v.Bridge.Bridge)
+			if wire.ReadObject(r, &v.Bridge) {
+				readBridge(r, &v.Bridge.Bridge)
 			}
 		case "connected_channel":
-			if readObject(d, &v.ConnectedChannel) {
-				decodeChannel(d, &v.ConnectedChannel.Channel)
+			if wire.ReadObject(r, &v.ConnectedChannel) {
+				readChannel(r, &v.ConnectedChannel.Channel)
 			}
 		case "source_channel":
-			if readObject(d, &v.SourceChannel) {
-				decodeChannel(d, &v.SourceChannel.Channel)
+			if wire.ReadObject(r, &v.SourceChannel) {
+				readChannel(r, &v.SourceChannel.Channel)
 			}
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeTextMessage(d *decoder, v *gen.TextMessage) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readTextMessage(r *wire.Reader, v *gen.TextMessage) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "body":
-			readText(d, &v.Body)
+			wire.ReadText(r, &v.Body)
 		case "from":
-			readText(d, &v.From)
+			wire.ReadText(r, &v.From)
 		case "to":
-			readText(d, &v.To)
+			wire.ReadText(r, &v.To)
 		case "variables":
-			readTextMap(d, &v.Variables)
+			wire.ReadTextMap(r, &v.Variables)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeCallerID(d *decoder, v *gen.CallerID) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readCallerID(r *wire.Reader, v *gen.CallerID) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "name":
-			readText(d, &v.Name)
+			wire.ReadText(r, &v.Name)
 		case "number":
-			readText(d, &v.Number)
+			wire.ReadText(r, &v.Number)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeDialplanCEP(d *decoder, v *gen.DialplanCEP) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readDialplanCEP(r *wire.Reader, v *gen.DialplanCEP) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "app_data":
-			readText(d, &v.AppData)
+			wire.ReadText(r, &v.AppData)
 		case "app_name":
-			readText(d, &v.AppName)
+			wire.ReadText(r, &v.AppName)
 		case "context":
-			readText(d, &v.Context)
+			wire.ReadText(r, &v.Context)
 		case "exten":
-			readText(d, &v.Exten)
+			wire.ReadText(r, &v.Exten)
 		case "priority":
-			readNumber(d, &v.Priority)
+			wire.ReadNumber(r, &v.Priority)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }
 
-func decodeRequiredDestination(d *decoder, v *gen.RequiredDestination) {
-	for key, ok := d.begin(); ok; key, ok = d.more() {
+func readRequiredDestination(r *wire.Reader, v *gen.RequiredDestination) {
+	for key, ok := r.Begin(); ok; key, ok = r.More() {
 		switch key {
 		case "additional_protocol_params":
-			d.readOther(&v.AdditionalProtocolParams, "a value for AdditionalProtocolParams")
+			wire.ReadOther(r, &v.AdditionalProtocolParams, "a value for AdditionalProtocolParams")
 		case "destination":
-			readText(d, &v.Destination)
+			wire.ReadText(r, &v.Destination)
 		case "protocol_id":
-			readText(d, &v.ProtocolID)
+			wire.ReadText(r, &v.ProtocolID)
 		default:
-			d.skip()
+			r.Skip()
 		}
 	}
 }

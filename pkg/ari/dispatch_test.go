@@ -29,7 +29,7 @@ func TestReaderNeverWaits(t *testing.T) {
 		On(c, func(context.Context, *ChannelVarset) error { return block() })
 		On(c, func(context.Context, Event) error { return block() })
 		c.OnStasisStart(func(context.Context, *StasisStart) error { panic(block()) })
-		sub := Subscribe[Event](c, c)
+		sub := Subscribe[Event](c)
 		defer sub.Close()
 
 		began := time.Now()
@@ -73,8 +73,8 @@ func TestDecodesOnceOrNever(t *testing.T) {
 		On(c, into(&seen, func(ev *ChannelDtmfReceived) Event { return ev }))
 		On(c, into(&seen, func(ev *ChannelDtmfReceived) Event { return ev }))
 		On(c, into(&seen, func(ev Event) Event { return ev }))
-		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
-		all := Subscribe[Event](c, c)
+		sub := Subscribe[*ChannelDtmfReceived](c.ARI().Channel("c1"))
+		all := Subscribe[Event](c)
 		c.receive(dtmfFrame("c1", "2"))
 		synctest.Wait()
 		assert.EqualValues(t, 1, c.Stats().Decoded)
@@ -93,8 +93,8 @@ func TestDecodesOnceOrNever(t *testing.T) {
 
 		sub.Close()
 		all.Close()
-		Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("other"))
-		Subscribe[*ChannelStateChange](c, c.ARI().Channel("c1"))
+		Subscribe[*ChannelDtmfReceived](c.ARI().Channel("other"))
+		Subscribe[*ChannelStateChange](c.ARI().Channel("c1"))
 		before := c.Stats().Decoded
 		c.receive(varsetFrame("c1", "v"), deviceFrame("Stasis:x")) // The catch-all handler gets these.
 		assert.EqualValues(t, before+2, c.Stats().Decoded)
@@ -103,9 +103,9 @@ func TestDecodesOnceOrNever(t *testing.T) {
 
 func TestEventsForOthersAreNotDecoded(t *testing.T) {
 	c := offline(t)
-	Subscribe[*ChannelVarset](c, c.ARI().Channel("c1"))
-	Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c2"))
-	c.ARI().expect(kindChannel, "c2", entityKey{}).made()
+	Subscribe[*ChannelVarset](c.ARI().Channel("c1"))
+	Subscribe[*ChannelDtmfReceived](c.ARI().Channel("c2"))
+	c.ARI().expect(expectation{kind: kindChannel, id: "c2", app: "hello"}).settle(nil)
 	c.receive(varsetFrame("c2", "v"), dtmfFrame("c1", "1"), `{"type":"New","channel":{"id":"c1"}}`)
 	assert.Zero(t, c.Stats().Decoded)
 }
@@ -198,17 +198,17 @@ func TestLaneOfAnEvent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := offline(t)
 				release := make(chan struct{})
-				On(c, func(context.Context, Event) error { <-release; return nil })
+				var keys bag[entityKey]
+				On(c, func(ctx context.Context, _ Event) error {
+					keys.add(c.hub.workers.ownWorker(ctx).about)
+					<-release
+					return nil
+				})
 				c.receive(tt.frame)
-				for h := range c.handlers.all() {
-					h.mu.Lock()
-					require.Len(t, h.lanes, 1)
-					for key := range h.lanes {
-						assert.Equal(t, tt.want, key.String())
-						assert.Equal(t, c.link.id, key.conn)
-					}
-					h.mu.Unlock()
-				}
+				synctest.Wait()
+				require.Len(t, keys.all(), 1)
+				assert.Equal(t, tt.want, keys.all()[0].String())
+				assert.Equal(t, c.first().id, keys.all()[0].session)
 				close(release)
 			})
 		})
@@ -227,7 +227,7 @@ func TestIdleLanesAreGone(t *testing.T) {
 		synctest.Wait()
 		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
 		for h := range c.handlers.all() {
-			assert.Empty(t, h.lanes)
+			assert.Zero(t, h.lanes.Len())
 		}
 		assert.Zero(t, c.Stats().Running)
 	})
@@ -239,7 +239,7 @@ func TestLaneStartsOneGoroutinePerBurst(t *testing.T) {
 		c := offline(t)
 		var lanes bag[*worker]
 		On(c, func(ctx context.Context, _ *ChannelVarset) error {
-			lanes.add(c.workerOf(ctx))
+			lanes.add(c.hub.workers.ownWorker(ctx))
 			time.Sleep(time.Millisecond)
 			return nil
 		})
@@ -285,15 +285,14 @@ func TestOverflow(t *testing.T) {
 				`{"type":"Dial","peer":`+channelJSON("c1", "Up")+`,"dialstatus":"ANSWER"`+frameTail)
 			synctest.Wait()
 		}
-		began := time.Now()
 		episode()
 		require.Len(t, errs.all(), 1)
 		var overflow *OverflowError
 		require.ErrorAs(t, errs.all()[0], &overflow)
 		assert.Equal(t, "handler of ari.Event", overflow.Listener)
-		assert.Equal(t, "channel c1", overflow.Entity)
-		assert.Equal(t, began, overflow.Time)
-		assert.EqualError(t, overflow, "ari: handler of ari.Event falls behind, events are lost for channel c1")
+		assert.Equal(t, Entity{"channel", "c1"}, overflow.Entity)
+		assert.True(t, overflow.Losing)
+		assert.EqualError(t, overflow, "ari: handler of ari.Event falls behind on channel c1: 10 events wait, more are lost")
 		assert.Len(t, book.with("falls behind"), 1)
 		assert.Empty(t, book.with("caught up"))
 		assert.EqualValues(t, 89, c.Stats().Lost) // 1 runs, 10 wait
@@ -319,20 +318,25 @@ func TestOverflow(t *testing.T) {
 	})
 }
 
-func TestOverflowOfTheWholeClient(t *testing.T) {
+// Whoever has fallen behind takes nothing from the others' share, however many they are.
+func TestOverflowStarvesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const buffer, lanes = 20, clientBuffer + 10
+		const buffer, behind = 20, 120
 		c := offline(t, WithEventBuffer(buffer))
 		release := make(chan struct{})
 		On(c, func(context.Context, *ChannelVarset) error { <-release; return nil })
-		for i := range lanes {
+		keypad := Subscribe[*ChannelDtmfReceived](c.ARI().Channel("caller"))
+		for i := range behind {
 			for range 1 + buffer { // one runs
 				c.receive(varsetFrame(fmt.Sprint("c", i), "x"))
 			}
 		}
-		// Whoever has fallen behind takes nothing from the others' share.
-		assert.Equal(t, clientBuffer*buffer+10*fairShare, c.Stats().Waiting)
-		assert.EqualValues(t, 10*(buffer-fairShare), c.Stats().Lost)
+		lost := c.Stats().Lost
+		for range buffer {
+			c.receive(dtmfFrame("caller", "1"))
+		}
+		assert.Len(t, waitingTypes(keypad), buffer)
+		assert.Equal(t, lost, c.Stats().Lost)
 		close(release)
 	})
 }
@@ -425,7 +429,7 @@ func TestCallContext(t *testing.T) {
 		"another channel":          {[]string{endFrame("c2"), destroyedFrame("c3")}, true, nil, ""},
 		"another application":      {[]string{inApp("other", endFrame("c1"))}, true, nil, ""},
 		"moved here from there":    {[]string{inApp("other", startFrame("c1")), inApp("other", endFrame("c1"))}, true, nil, ""},
-		"entered again after that": {[]string{endFrame("c1"), startFrame("c1")}, false, ErrLeftStasis, ""},
+		"entered again after that": {[]string{endFrame("c1"), at(1, startFrame("c1"))}, false, ErrLeftStasis, ""},
 		"hardly readable":          {[]string{`{"type":"StasisEnd","channel":{"id":"c1","name":7}` + frameTail}, false, ErrLeftStasis, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -461,7 +465,7 @@ func TestCallContext(t *testing.T) {
 				require.NotErrorIs(t, context.Cause(ctx), ErrGap)
 				var end *EndError
 				require.ErrorAs(t, context.Cause(ctx), &end)
-				assert.Equal(t, "channel c1", end.Entity)
+				assert.Equal(t, Entity{"channel", "c1"}, end.Entity)
 				if tt.cause != "" {
 					assert.EqualError(t, end, tt.cause)
 				}
@@ -503,10 +507,10 @@ func TestHandlerContextCarriesNothingButItsWorker(t *testing.T) {
 func TestPlaybackAndRecordingEventsReachTheirTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		onChannel := Subscribe[Event](c, c.ARI().Channel("c1"))
-		onBridge := Subscribe[Event](c, c.ARI().Bridge("b1"))
-		onPlayback := Subscribe[Event](c, c.ARI().Playback("p1"))
-		elsewhere := Subscribe[Event](c, c.ARI().Channel("c2"))
+		onChannel := Subscribe[Event](c.ARI().Channel("c1"))
+		onBridge := Subscribe[Event](c.ARI().Bridge("b1"))
+		onPlayback := Subscribe[Event](c.ARI().Playback("p1"))
+		elsewhere := Subscribe[Event](c.ARI().Channel("c2"))
 		c.receive(
 			playbackFrame("PlaybackStarted", "p1", "channel:c1", "playing"),
 			playbackFrame("PlaybackFinished", "p2", "bridge:b1", "done"),
@@ -523,8 +527,8 @@ func TestPlaybackAndRecordingEventsReachTheirTarget(t *testing.T) {
 // waitingTypes takes all that a subscription holds.
 func waitingTypes[E Event](sub *Subscription[E]) (types []string) {
 	for {
-		ev, _, wake, err := sub.s.poll()
-		if wake != nil || err != nil {
+		ev, ok := sub.TryNext()
+		if !ok {
 			return types
 		}
 		types = append(types, ev.Header().Type)
@@ -569,7 +573,7 @@ func TestListenersThatCouldNeverHearAnything(t *testing.T) {
 	type notAnEvent struct{ *StasisStart }
 	c := offline(t)
 	assert.PanicsWithValue(t, "ari: no event is a ari.notAnEvent", func() { On(c, noop[notAnEvent]) })
-	assert.Panics(t, func() { Subscribe[notAnEvent](c, c) })
+	assert.Panics(t, func() { Subscribe[notAnEvent](c) })
 	assert.Panics(t, func() { On[Event](c, nil) })
 }
 
@@ -644,6 +648,29 @@ func TestBadFrames(t *testing.T) {
 	})
 }
 
+// What enters without a channel is nobody's call, least of all that of the channel that it replaces.
+func TestStasisStartWithoutAChannelIsABadFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs bag[error]
+		c := offline(t, WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var got bag[string]
+		c.OnStasisStart(into(&got, func(ev *StasisStart) string { return ev.Channel.ID }))
+		c.receive(
+			`{"type":"StasisStart","args":[]`+frameTail,
+			`{"type":"StasisStart","args":[],"replace_channel":`+channelJSON("c1", "Up")+frameTail,
+			`{"type":"StasisStart","args":[],"channel":{"id":17,"name":"x"}`+frameTail,
+			startFrame("c2"),
+		)
+		synctest.Wait()
+		assert.Equal(t, []string{"c2"}, got.all())
+		assert.Equal(t, 1, c.Stats().Calls)
+		require.Len(t, errs.all(), 3)
+		for i, want := range []string{"channel is missing", "channel is missing", "channel.id is not a text"} {
+			assert.EqualError(t, errs.all()[i], "ari: bad event: StasisStart: "+want)
+		}
+	})
+}
+
 // Many bad frames are too many reports for a slow log; none of them waits.
 func TestReportsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -671,10 +698,10 @@ func TestConcurrentUse(t *testing.T) {
 			id := fmt.Sprint("c", g%4)
 			for i := 0; !finished.Load(); i++ {
 				stop := On(c, noop[Event])
-				sub := Subscribe[Event](c, c.ARI().Channel(id))
-				all := Subscribe[*ChannelVarset](c, c)
-				lf := c.ARI().expect(kindChannel, id, entityKey{})
-				lf.made()
+				sub := Subscribe[Event](c.ARI().Channel(id))
+				all := Subscribe[*ChannelVarset](c)
+				lf := c.expects(kindChannel, id, entityKey{})
+				lf.settle(nil)
 				ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 				_, err := sub.Next(ctx)
 				if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrEnded) {
@@ -715,9 +742,9 @@ func FuzzReceive(f *testing.F) {
 		c := offline(t)
 		On(c, noop[Event])
 		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error { <-ctx.Done(); return nil })
-		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
-		c.ARI().expect(kindPlayback, "p1", entityKey{c.link.id, kindChannel, "c1"}).made()
-		c.link.receive(frame)
+		sub := Subscribe[Event](c.ARI().Channel("c1"))
+		c.ARI().expect(expectation{kind: kindPlayback, id: "p1", on: c.ARI().key(kindChannel, "c1")}).settle(nil)
+		c.first().receive(Frame{Data: frame})
 		c.receive(startFrame("c1"), string(frame), endFrame("c1"), destroyedFrame("c1"))
 		if sub.Err() == nil {
 			t.Error("the subscription has not ended")
@@ -728,7 +755,7 @@ func FuzzReceive(f *testing.F) {
 	})
 }
 
-// On a move, the new stay's StasisStart comes before the old one's StasisEnd.
+// On a move to where the channel is, the old stay's StasisEnd comes first, mostly with the new one's time.
 func TestMoveIntoTheSameApplication(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
@@ -738,13 +765,13 @@ func TestMoveIntoTheSameApplication(t *testing.T) {
 		c.OnStasisEnd(func(_ context.Context, ev *StasisEnd) error { ends.add(ev.Synthetic()); return nil })
 		c.receive(startFrame("c1"))
 		synctest.Wait()
-		c.receive(startFrame("c1"), endFrame("c1"))
+		c.receive(at(1, endFrame("c1")), at(1, startFrame("c1")))
 		synctest.Wait()
 		require.Len(t, stays.all(), 2)
 		require.ErrorIs(t, context.Cause(stays.all()[0]), ErrLeftStasis)
 		require.NoError(t, stays.all()[1].Err())
 		assert.Equal(t, []bool{false}, ends.all())
-		c.receive(endFrame("c1"))
+		c.receive(at(2, endFrame("c1")))
 		require.ErrorIs(t, context.Cause(stays.all()[1]), ErrLeftStasis)
 		assert.Zero(t, c.Stats().Calls)
 	})

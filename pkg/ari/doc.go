@@ -12,9 +12,9 @@
 //
 //	client, err := ari.NewClient("http://127.0.0.1:8088/ari", "hello", ari.WithBasicAuth("asterisk", "secret"))
 //	...
-//	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+//	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 //		ch := ev.Channel
-//		defer ch.Stop(context.WithoutCancel(ctx)) // also after an error
+//		defer ch.Stop(ari.Cleanup(ctx)) // also after an error
 //		if err := ch.Answer(ctx); err != nil {
 //			return err
 //		}
@@ -40,7 +40,7 @@
 //
 // The context of a StasisStart handler ends when its channel leaves the application; [context.Cause] says why, as an
 // [*EndError]. Contexts of other handlers end with the client. A handler's error or panic is logged, and given to
-// [WithErrorHandler], unless it only comes of the call's end; it harms nobody else. Clean up with [context.WithoutCancel].
+// [WithErrorHandler], unless it only comes of the call's end; it harms nobody else. Clean up with [Cleanup].
 //
 // # Waiting
 //
@@ -48,8 +48,6 @@
 // Next or a range over All. What a command makes gets its id here, and is followed from before its request leaves; so
 // [Playback.Wait], [LiveRecording.Wait], [Channel.WaitAnswered] and the like can't miss anything, however late they are
 // called, and return an error when the call or the connection ends first.
-//
-// [Channel.Keypad] collects the keys that a caller presses, and [Keypad.Prompt] plays a question and returns the answer.
 //
 // [Channel.Keypad] asks a caller: its Prompt plays media and returns the digits that are typed, those included that were
 // typed ahead.
@@ -72,4 +70,10 @@
 //
 // Queues are bounded. When a handler falls so far behind that events are lost, an [*OverflowError] says so; events that
 // start or end something are never lost.
+//
+// # Compatibility
+//
+// A method X(ctx, required...) keeps its signature; options are in XWith, and option structs and events may get new fields.
+// The promise doesn't cover package gen, which [Controller.API] hands out, nor the fields that objects embed from it: they
+// follow Asterisk's own description. docs/compatibility.md says more.
 package ari

@@ -3,8 +3,6 @@ package ari
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 )
 
 // Why something that somebody waited for, or lived by, is over. See [EndError].
@@ -43,8 +41,8 @@ var (
 // Reason is one of [ErrLeftStasis], [ErrChannelDestroyed], [ErrEnded] and [ErrGap],
 // and [errors.Is] finds it. All but ErrGap are ErrEnded too.
 type EndError struct {
-	// Entity is what ended, such as "channel 1700000000.5".
-	Entity string
+	// Entity is what ended.
+	Entity Entity
 
 	// Reason is why.
 	Reason error
@@ -59,7 +57,7 @@ type EndError struct {
 }
 
 func (e *EndError) Error() string {
-	text := "ari: " + e.Entity + ": " + strings.TrimPrefix(e.Reason.Error(), "ari: ")
+	text := "ari: " + e.Entity.String() + ": " + bare(e.Reason)
 	if e.Cause != 0 || e.CauseText != "" {
 		text += fmt.Sprintf(" (cause %d, %s)", e.Cause, e.CauseText)
 	}
@@ -69,31 +67,40 @@ func (e *EndError) Error() string {
 // Unwrap returns the reason.
 func (e *EndError) Unwrap() error { return e.Reason }
 
+// isOf reports whether it is a channel that ended, by its id.
+func (e *EndError) isOf(channel string) bool { return e.Entity == Entity{Kind: "channel", ID: channel} }
+
 // Is reports whether target is ErrEnded and this a regular end.
 func (e *EndError) Is(target error) bool {
 	return target == ErrEnded && e.Reason != ErrGap
 }
 
-// OverflowError reports that a listener fell behind so far that events for it
-// are being thrown away. It comes once per episode; [Client.Stats] counts the
-// events. Events that start or end something are never thrown away.
+// OverflowError reports that a listener has fallen behind. Once per episode it tells that events for it are being thrown
+// away; [Client.Stats] counts these. Events that start or end something are never thrown away: that they pile up is told
+// when they pass the event buffer, and at each doubling.
 type OverflowError struct {
 	// Listener is the handler or subscription, by its event type, such as
 	// "handler of *ari.ChannelDtmfReceived".
 	Listener string
 
-	// Entity is the channel or other thing whose events are lost; empty where the
-	// events belong to no entity.
-	Entity string
+	// Entity is the channel or other thing whose events wait; zero where the events belong to no entity.
+	Entity Entity
 
-	// Time is when the first event was lost.
-	Time time.Time
+	// Waiting is the number of events that wait.
+	Waiting int
+
+	// Losing says that events are being thrown away; otherwise they only pile up.
+	Losing bool
 }
 
 func (e *OverflowError) Error() string {
-	text := "ari: " + e.Listener + " falls behind, events are lost"
-	if e.Entity != "" {
-		text += " for " + e.Entity
+	text := "ari: " + e.Listener + " falls behind"
+	if e.Entity != (Entity{}) {
+		text += " on " + e.Entity.String()
+	}
+	text += fmt.Sprintf(": %d events wait", e.Waiting)
+	if e.Losing {
+		text += ", more are lost"
 	}
 	return text
 }
@@ -107,14 +114,15 @@ type HandlerError struct {
 	// Event is the event that it was handling.
 	Event Event
 
+	// Entity is what the event is about.
+	Entity Entity
+
 	// Err is what it returned.
 	Err error
-
-	entity entityKey
 }
 
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("ari: handler of %s on %s: %v", e.Handler, describe(e.Event, e.entity), e.Err)
+	return fmt.Sprintf("ari: handler of %s on %s: %s", e.Handler, describe(e.Event, e.Entity), bare(e.Err))
 }
 
 // Unwrap returns the handler's own error.
@@ -129,7 +137,7 @@ type PanicError struct {
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("ari: panic: %v", e.Value) }
 
 // Unwrap returns the value that panic was called with, if it was an error.
 func (e *PanicError) Unwrap() error {
@@ -147,7 +155,42 @@ type FrameError struct {
 	Err error
 }
 
-func (e *FrameError) Error() string { return "ari: bad event: " + e.Err.Error() }
+func (e *FrameError) Error() string { return "ari: bad event: " + bare(e.Err) }
 
 // Unwrap returns what is wrong.
 func (e *FrameError) Unwrap() error { return e.Err }
+
+// Why a playback or recording did not come out as it should.
+var (
+	// ErrPlaybackFailed: at least one medium of a playback could not be played.
+	ErrPlaybackFailed = errors.New("ari: playback failed")
+	// ErrRecordingFailed: a recording could not be made.
+	ErrRecordingFailed = errors.New("ari: recording failed")
+)
+
+type playbackError struct {
+	id    string
+	media string
+}
+
+func (e *playbackError) Error() string {
+	if e.media != "" {
+		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
+	}
+	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
+}
+
+func (e *playbackError) Is(target error) bool { return target == ErrPlaybackFailed }
+
+type recordingError struct {
+	recording *LiveRecording
+}
+
+func (e *recordingError) Error() string {
+	if e.recording == nil {
+		return ErrRecordingFailed.Error()
+	}
+	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
+}
+
+func (e *recordingError) Is(target error) bool { return target == ErrRecordingFailed }

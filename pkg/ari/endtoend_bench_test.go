@@ -236,7 +236,7 @@ func BenchmarkMemory(b *testing.B) {
 			subs := make([]*ari.Subscription[*ari.ChannelDtmfReceived], n)
 			before := heap()
 			for i, ch := range channels {
-				subs[i] = ari.Subscribe[*ari.ChannelDtmfReceived](client, ch)
+				subs[i] = ari.Subscribe[*ari.ChannelDtmfReceived](ch)
 			}
 			b.ReportMetric((heap()-before)/n, "B/subscription")
 			for _, sub := range subs {

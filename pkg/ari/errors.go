@@ -13,47 +13,50 @@ import (
 )
 
 // Errors by which the reason of an [*Error] is told apart, with [errors.Is]. Each stands for a status of
-// Asterisk's answer, except ErrUnsupported.
+// Asterisk's answer, if it isn't said otherwise.
 var (
 	// ErrInvalid is status 400: a parameter is missing or invalid. A request that this package refuses
 	// before sending it, since an id or a required parameter is empty, is ErrInvalid too.
-	ErrInvalid = errors.New("invalid request")
+	ErrInvalid = errors.New("ari: invalid request")
 	// ErrUnauthorized is status 401: user or password is wrong.
-	ErrUnauthorized = errors.New("unauthorized")
+	ErrUnauthorized = errors.New("ari: unauthorized")
 	// ErrForbidden is status 403: the user may only read, or the thing may not be touched.
-	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound is status 404: there is no such object. A channel that can't be added to a bridge, or removed from it,
+	ErrForbidden = errors.New("ari: forbidden")
+	// ErrNotFound is status 404: there is no such object. A page of HTML with that status is ErrNoARI instead. A channel that can't be added to a bridge, or removed from it,
 	// since it is gone is ErrNotFound too, besides ErrInvalid: there Asterisk answers 400.
-	ErrNotFound = errors.New("not found")
-	// ErrNotInStasis is status 409: the object exists but isn't where the operation needs it, most often a
-	// channel that isn't in a Stasis application (any more).
-	ErrNotInStasis = errors.New("not in Stasis, or another conflict")
-	// ErrConflict is ErrNotInStasis by the name that fits a duplicate id, or a channel that somebody else
-	// has claimed: Asterisk answers 409 to all of these.
-	ErrConflict = ErrNotInStasis
+	ErrNotFound = errors.New("ari: not found")
+	// ErrConflict is status 409: a duplicate id, something that somebody else has claimed, or an object that isn't where
+	// the operation needs it, most often a channel that isn't in a Stasis application (any more).
+	ErrConflict = errors.New("ari: conflict")
+	// ErrNotInStasis: a channel isn't in a Stasis application, or no longer, and Asterisk says so. Most operations answer
+	// 409, which is ErrConflict too; [Bridge.AddChannel] 422, which is ErrUnprocessable too.
+	ErrNotInStasis = errors.New("ari: channel not in a Stasis application")
 	// ErrPreconditionFailed is status 412: the channel is in a state that doesn't allow it, such as not
 	// answered yet.
-	ErrPreconditionFailed = errors.New("precondition failed")
+	ErrPreconditionFailed = errors.New("ari: precondition failed")
 	// ErrTooLarge is status 413: the request's body is larger than Asterisk takes.
-	ErrTooLarge = errors.New("request too large")
+	ErrTooLarge = errors.New("ari: request too large")
 	// ErrUnprocessable is status 422: an unknown format, event source or application, or a channel that
 	// can't go into the bridge.
-	ErrUnprocessable = errors.New("unprocessable")
+	ErrUnprocessable = errors.New("ari: unprocessable")
 	// ErrInternal is status 500. Asterisk answers it to ordinary faults as well, such as calling an unknown
 	// technology.
-	ErrInternal = errors.New("internal error of Asterisk")
+	ErrInternal = errors.New("ari: internal error of Asterisk")
 	// ErrNotImplemented is status 501: this Asterisk doesn't have what was asked for.
-	ErrNotImplemented = errors.New("not implemented")
+	ErrNotImplemented = errors.New("ari: not implemented")
 	// ErrUnavailable is status 503: Asterisk is starting.
-	ErrUnavailable = errors.New("unavailable")
+	ErrUnavailable = errors.New("ari: unavailable")
 	// ErrConnection: there was no answer. Asterisk can't be reached, or the connection broke, and then nobody can tell
 	// whether a command was carried out. [Client.WaitConnected] waits for better times.
-	ErrConnection = errors.New("no answer from Asterisk")
+	ErrConnection = errors.New("ari: no answer from Asterisk")
 	// ErrUnsupported means that the connected Asterisk is too old for the operation. The error's text names
 	// the version that is needed.
-	ErrUnsupported = errors.New("not supported by this version of Asterisk")
+	ErrUnsupported = errors.New("ari: not supported by this version of Asterisk")
+	// ErrNoARI: what answers with a page of HTML and status 404 has no ARI at this path. The base URL is wrong, ARI is
+	// disabled, or Asterisk has not loaded it yet. It says nothing about the object that was asked for.
+	ErrNoARI = errors.New("ari: no ARI at this URL")
 	// ErrProtocol means that an answer can't be understood: it isn't JSON, it is cut off, or it is empty.
-	ErrProtocol = errors.New("answer not understood")
+	ErrProtocol = errors.New("ari: answer not understood")
 )
 
 var statusErrors = map[int]error{
@@ -61,7 +64,7 @@ var statusErrors = map[int]error{
 	http.StatusUnauthorized:          ErrUnauthorized,
 	http.StatusForbidden:             ErrForbidden,
 	http.StatusNotFound:              ErrNotFound,
-	http.StatusConflict:              ErrNotInStasis,
+	http.StatusConflict:              ErrConflict,
 	http.StatusPreconditionFailed:    ErrPreconditionFailed,
 	http.StatusRequestEntityTooLarge: ErrTooLarge,
 	http.StatusUnprocessableEntity:   ErrUnprocessable,
@@ -120,20 +123,46 @@ func (e *Error) Error() string {
 	}
 	if e.err != nil {
 		b.WriteString(": ")
-		b.WriteString(e.err.Error())
+		b.WriteString(bare(e.err))
 	}
 	return b.String()
 }
 
-// Is reports whether target is the Err variable that the status stands for. What a bridge answers about a channel that
-// doesn't exist, which is 400, is ErrNotFound too.
+// bare is an error's text as a part of another's, which begins with "ari: " already.
+func bare(err error) string {
+	text := strings.TrimPrefix(err.Error(), "ari: ")
+	return strings.ReplaceAll(strings.ReplaceAll(text, ": ari: ", ": "), "\nari: ", "\n")
+}
+
+// annotated is an error that says where another one comes from.
+type annotated struct {
+	where string
+	err   error
+}
+
+// annotate says where an error comes from. Unlike [fmt.Errorf] it doesn't repeat the package's name.
+func annotate(where string, err error) error { return &annotated{where, err} }
+
+func (e *annotated) Error() string { return "ari: " + e.where + ": " + bare(e.err) }
+func (e *annotated) Unwrap() error { return e.err }
+
+// Is reports whether target is the Err variable that the status stands for, or another one that the answer says. What a
+// bridge answers about a channel that doesn't exist, which is 400, is ErrNotFound too.
 func (e *Error) Is(target error) bool {
-	want, ok := statusErrors[e.StatusCode]
-	if target == ErrNotFound && e.noChannel() {
+	switch {
+	case target == ErrNotFound && e.noChannel(), target == ErrNotInStasis && e.notInStasis():
 		return true
+	case errors.Is(e.err, ErrUnsupported), errors.Is(e.err, ErrNoARI):
+		return false // The "not found" is about the operation, or about all of ARI, not about the object.
 	}
-	// Where Asterisk is too old, its "not found" is about the operation, not about the object.
-	return ok && target == want && !errors.Is(e.err, ErrUnsupported)
+	want, ok := statusErrors[e.StatusCode]
+	return ok && target == want
+}
+
+// notInStasis reports whether a channel should have been in an application.
+func (e *Error) notInStasis() bool {
+	return (e.StatusCode == http.StatusConflict || e.StatusCode == http.StatusUnprocessableEntity) &&
+		strings.Contains(e.Message, "not in Stasis")
 }
 
 // noChannel reports whether a channel that was to be added to a bridge, or removed from it, is gone: an everyday result,
@@ -177,32 +206,14 @@ func newError(operation, method, path string, status int, header http.Header, bo
 		StatusCode: status,
 		Message:    message(contentType, body),
 	}
-	e.hint = hint(operation, status, isPage(contentType), e.Message)
+	if status == http.StatusNotFound && isPage(contentType) { // ARI itself answers in JSON.
+		e.hint, e.err = hintNoARI, ErrNoARI
+	}
 	if to, err := url.Parse(header.Get("Location")); err == nil && isRedirect(status) {
 		// A proxy's: the base URL should be what it points to.
 		e.Message = "redirected to " + to.Redacted()
 	}
 	return e
-}
-
-// What is usually behind an answer that doesn't say much.
-const (
-	hintNoARI        = "/ari may be missing from the base URL, or ARI be disabled"
-	hintNoAllocation = "the technology is unknown, or the endpoint doesn't exist or isn't registered"
-)
-
-// hint is what is usually behind an answer, or "". ARI itself answers in JSON, so that a page comes from elsewhere.
-func hint(operation string, status int, page bool, message string) string {
-	switch {
-	case status == http.StatusNotFound && page:
-		return hintNoARI
-	case status == http.StatusInternalServerError && message == "Allocation failed":
-		switch operation {
-		case "channelsOriginate", "channelsOriginateWithId", "channelsCreate":
-			return hintNoAllocation
-		}
-	}
-	return ""
 }
 
 func isPage(contentType string) bool { return strings.HasPrefix(contentType, "text/html") }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ari-go/ari/internal/wire"
 )
 
 // An Event is something that Asterisk, or the client's own connection, reports.
@@ -17,6 +19,9 @@ import (
 type Event interface {
 	// Header returns what all events have in common.
 	Header() *EventHeader
+
+	// Controller returns the controller of the Asterisk that the event comes from.
+	Controller() *Controller
 
 	// bind gives every object in the event the controller of its connection.
 	bind(c *Controller)
@@ -39,10 +44,15 @@ type EventHeader struct {
 
 	text      string
 	synthetic bool
+	ctrl      *Controller
 }
 
 // Header returns the header itself.
 func (h *EventHeader) Header() *EventHeader { return h }
+
+// Controller returns the controller of the Asterisk that the event comes from: the right one for commands, however many
+// the client has.
+func (h *EventHeader) Controller() *Controller { return h.ctrl }
 
 // Raw returns the event's JSON as it came from Asterisk: a copy, made by each call.
 // It is nil for events made by the client.
@@ -104,32 +114,28 @@ type Disconnected struct {
 
 func (*Disconnected) bind(*Controller) {}
 
-// newLocalHeader is the header of an event that the client makes.
-func newLocalHeader(typ string) EventHeader {
-	return EventHeader{Type: typ, Timestamp: Time{Time: time.Now()}}
-}
-
 // decode makes the event of a scanned frame. Nothing in it refers to the frame,
 // which the reader is going to overwrite.
-func decode(kind *eventKind, s *scanned, ctrl *Controller) (Event, error) {
+func decode(kind *eventKind, s *wire.Frame, ctrl *Controller) (Event, error) {
 	if kind.eventType != nil {
-		return decodeEvent(kind.eventType, s.frame, ctrl)
+		return decodeEvent(kind.eventType, s.Raw, ctrl)
 	}
 	ev := &UnknownEvent{}
-	_, err := fillEvent(ev, s.frame)
+	_, err := fillEvent(ev, s.Raw)
+	ev.ctrl = ctrl
 	return ev, err
 }
 
 // describe names an event in logs and errors: its type and what it is about.
-func describe(ev Event, key entityKey) string {
+func describe(ev Event, about Entity) string {
 	name := ev.Header().Type
 	if ev.Header().Synthetic() {
 		name = "synthetic " + name
 	}
-	if key.kind == kindNone {
+	if about == (Entity{}) {
 		return name
 	}
-	return fmt.Sprintf("%s of %s", name, key)
+	return name + " of " + about.String()
 }
 
 // ctxError is ctx's end as an error: what [context.Context.Err] says, together with

@@ -474,7 +474,7 @@ type ChannelTalkingFinished struct {
 	Channel *Channel `json:"channel"`
 
 	// How long the party talked, in milliseconds.
-	Duration int `json:"duration"`
+	DurationMs int `json:"duration"`
 }
 
 func (e *ChannelTalkingFinished) bind(c *Controller) {
@@ -688,7 +688,8 @@ func (e *PeerStatusChange) bind(c *Controller) {
 type PlaybackContinuing struct {
 	EventHeader
 
-	// The playback; its `media_uri` is the medium that begins now.
+	// The playback; its `media_uri` is the medium that has ended, and `next_media_uri` the one that begins
+	// now.
 	Playback *Playback `json:"playback"`
 }
 
@@ -776,8 +777,8 @@ func (e *RecordingFailed) bind(c *Controller) {
 type RecordingFinished struct {
 	EventHeader
 
-	// The recording with its `duration` in seconds; its state is `done`, or `canceled` if it was discarded.
-	// The talking and silence durations are present only if a silence limit was set.
+	// The recording with its `duration` in seconds; its state is `done`, also if it was cancelled and its file
+	// thrown away. The talking and silence durations are present only if a silence limit was set.
 	Recording *LiveRecording `json:"recording"`
 }
 
@@ -905,49 +906,49 @@ func (e *TextMessageReceived) bind(c *Controller) {
 
 // eventTypes are ARI's event types by their names on the wire.
 var eventTypes = map[string]*eventType{
-	"ApplicationMoveFailed":    {name: "ApplicationMoveFailed", new: func() Event { return new(ApplicationMoveFailed) }, refs: []entityRef{{"channel", kindChannel}}},
+	"ApplicationMoveFailed":    {name: "ApplicationMoveFailed", new: func() Event { return new(ApplicationMoveFailed) }, refs: []entityRef{{"channel", "", kindChannel}}},
 	"ApplicationRegistered":    {name: "ApplicationRegistered", new: func() Event { return new(ApplicationRegistered) }},
 	"ApplicationReplaced":      {name: "ApplicationReplaced", new: func() Event { return new(ApplicationReplaced) }},
 	"ApplicationUnregistered":  {name: "ApplicationUnregistered", new: func() Event { return new(ApplicationUnregistered) }},
-	"BridgeAttendedTransfer":   {name: "BridgeAttendedTransfer", new: func() Event { return new(BridgeAttendedTransfer) }, refs: []entityRef{{"transferer_first_leg", kindChannel}, {"transferer_second_leg", kindChannel}, {"destination_link_first_leg", kindChannel}, {"destination_link_second_leg", kindChannel}, {"destination_threeway_channel", kindChannel}, {"replace_channel", kindChannel}, {"transfer_target", kindChannel}, {"transferee", kindChannel}, {"destination_threeway_bridge", kindBridge}, {"transferer_first_leg_bridge", kindBridge}, {"transferer_second_leg_bridge", kindBridge}}},
-	"BridgeBlindTransfer":      {name: "BridgeBlindTransfer", new: func() Event { return new(BridgeBlindTransfer) }, refs: []entityRef{{"channel", kindChannel}, {"replace_channel", kindChannel}, {"transferee", kindChannel}, {"bridge", kindBridge}}},
-	"BridgeCreated":            {name: "BridgeCreated", new: func() Event { return new(BridgeCreated) }, refs: []entityRef{{"bridge", kindBridge}}},
-	"BridgeDestroyed":          {name: "BridgeDestroyed", new: func() Event { return new(BridgeDestroyed) }, vital: true, refs: []entityRef{{"bridge", kindBridge}}},
-	"BridgeMerged":             {name: "BridgeMerged", new: func() Event { return new(BridgeMerged) }, refs: []entityRef{{"bridge", kindBridge}, {"bridge_from", kindBridge}}},
-	"BridgeVideoSourceChanged": {name: "BridgeVideoSourceChanged", new: func() Event { return new(BridgeVideoSourceChanged) }, refs: []entityRef{{"bridge", kindBridge}}},
-	"CallBroadcast":            {name: "CallBroadcast", new: func() Event { return new(CallBroadcast) }, refs: []entityRef{{"channel", kindChannel}}},
-	"CallClaimed":              {name: "CallClaimed", new: func() Event { return new(CallClaimed) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelCallerId":          {name: "ChannelCallerId", new: func() Event { return new(ChannelCallerID) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelConnectedLine":     {name: "ChannelConnectedLine", new: func() Event { return new(ChannelConnectedLine) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelCreated":           {name: "ChannelCreated", new: func() Event { return new(ChannelCreated) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelDestroyed":         {name: "ChannelDestroyed", new: func() Event { return new(ChannelDestroyed) }, vital: true, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelDialplan":          {name: "ChannelDialplan", new: func() Event { return new(ChannelDialplan) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelDtmfReceived":      {name: "ChannelDtmfReceived", new: func() Event { return new(ChannelDtmfReceived) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelEnteredBridge":     {name: "ChannelEnteredBridge", new: func() Event { return new(ChannelEnteredBridge) }, refs: []entityRef{{"channel", kindChannel}, {"bridge", kindBridge}}},
-	"ChannelHangupRequest":     {name: "ChannelHangupRequest", new: func() Event { return new(ChannelHangupRequest) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelHold":              {name: "ChannelHold", new: func() Event { return new(ChannelHold) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelLeftBridge":        {name: "ChannelLeftBridge", new: func() Event { return new(ChannelLeftBridge) }, refs: []entityRef{{"channel", kindChannel}, {"bridge", kindBridge}}},
-	"ChannelStateChange":       {name: "ChannelStateChange", new: func() Event { return new(ChannelStateChange) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelTalkingFinished":   {name: "ChannelTalkingFinished", new: func() Event { return new(ChannelTalkingFinished) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelTalkingStarted":    {name: "ChannelTalkingStarted", new: func() Event { return new(ChannelTalkingStarted) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelToneDetected":      {name: "ChannelToneDetected", new: func() Event { return new(ChannelToneDetected) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelTransfer":          {name: "ChannelTransfer", new: func() Event { return new(ChannelTransfer) }},
-	"ChannelUnhold":            {name: "ChannelUnhold", new: func() Event { return new(ChannelUnhold) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ChannelUserevent":         {name: "ChannelUserevent", new: func() Event { return new(ChannelUserevent) }, refs: []entityRef{{"channel", kindChannel}, {"bridge", kindBridge}, {"endpoint", kindEndpoint}}},
-	"ChannelVarset":            {name: "ChannelVarset", new: func() Event { return new(ChannelVarset) }, refs: []entityRef{{"channel", kindChannel}}},
-	"ContactStatusChange":      {name: "ContactStatusChange", new: func() Event { return new(ContactStatusChange) }, refs: []entityRef{{"endpoint", kindEndpoint}}},
-	"DeviceStateChanged":       {name: "DeviceStateChanged", new: func() Event { return new(DeviceStateChanged) }, refs: []entityRef{{"device_state", kindDeviceState}}},
-	"Dial":                     {name: "Dial", new: func() Event { return new(Dial) }, vital: true, refs: []entityRef{{"peer", kindChannel}, {"caller", kindChannel}, {"forwarded", kindChannel}}},
-	"EndpointStateChange":      {name: "EndpointStateChange", new: func() Event { return new(EndpointStateChange) }, refs: []entityRef{{"endpoint", kindEndpoint}}},
-	"PeerStatusChange":         {name: "PeerStatusChange", new: func() Event { return new(PeerStatusChange) }, refs: []entityRef{{"endpoint", kindEndpoint}}},
-	"PlaybackContinuing":       {name: "PlaybackContinuing", new: func() Event { return new(PlaybackContinuing) }, refs: []entityRef{{"playback", kindPlayback}}},
-	"PlaybackFinished":         {name: "PlaybackFinished", new: func() Event { return new(PlaybackFinished) }, vital: true, refs: []entityRef{{"playback", kindPlayback}}},
-	"PlaybackStarted":          {name: "PlaybackStarted", new: func() Event { return new(PlaybackStarted) }, refs: []entityRef{{"playback", kindPlayback}}},
+	"BridgeAttendedTransfer":   {name: "BridgeAttendedTransfer", new: func() Event { return new(BridgeAttendedTransfer) }, refs: []entityRef{{"transferer_first_leg", "", kindChannel}, {"transferer_second_leg", "", kindChannel}, {"destination_link_first_leg", "", kindChannel}, {"destination_link_second_leg", "", kindChannel}, {"destination_threeway_channel", "", kindChannel}, {"replace_channel", "", kindChannel}, {"transfer_target", "", kindChannel}, {"transferee", "", kindChannel}, {"destination_threeway_bridge", "", kindBridge}, {"transferer_first_leg_bridge", "", kindBridge}, {"transferer_second_leg_bridge", "", kindBridge}}},
+	"BridgeBlindTransfer":      {name: "BridgeBlindTransfer", new: func() Event { return new(BridgeBlindTransfer) }, refs: []entityRef{{"channel", "", kindChannel}, {"replace_channel", "", kindChannel}, {"transferee", "", kindChannel}, {"bridge", "", kindBridge}}},
+	"BridgeCreated":            {name: "BridgeCreated", new: func() Event { return new(BridgeCreated) }, refs: []entityRef{{"bridge", "", kindBridge}}},
+	"BridgeDestroyed":          {name: "BridgeDestroyed", new: func() Event { return new(BridgeDestroyed) }, vital: true, refs: []entityRef{{"bridge", "", kindBridge}}},
+	"BridgeMerged":             {name: "BridgeMerged", new: func() Event { return new(BridgeMerged) }, refs: []entityRef{{"bridge", "", kindBridge}, {"bridge_from", "", kindBridge}}},
+	"BridgeVideoSourceChanged": {name: "BridgeVideoSourceChanged", new: func() Event { return new(BridgeVideoSourceChanged) }, refs: []entityRef{{"bridge", "", kindBridge}}},
+	"CallBroadcast":            {name: "CallBroadcast", new: func() Event { return new(CallBroadcast) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"CallClaimed":              {name: "CallClaimed", new: func() Event { return new(CallClaimed) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelCallerId":          {name: "ChannelCallerId", new: func() Event { return new(ChannelCallerID) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelConnectedLine":     {name: "ChannelConnectedLine", new: func() Event { return new(ChannelConnectedLine) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelCreated":           {name: "ChannelCreated", new: func() Event { return new(ChannelCreated) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelDestroyed":         {name: "ChannelDestroyed", new: func() Event { return new(ChannelDestroyed) }, vital: true, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelDialplan":          {name: "ChannelDialplan", new: func() Event { return new(ChannelDialplan) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelDtmfReceived":      {name: "ChannelDtmfReceived", new: func() Event { return new(ChannelDtmfReceived) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelEnteredBridge":     {name: "ChannelEnteredBridge", new: func() Event { return new(ChannelEnteredBridge) }, refs: []entityRef{{"channel", "", kindChannel}, {"bridge", "", kindBridge}}},
+	"ChannelHangupRequest":     {name: "ChannelHangupRequest", new: func() Event { return new(ChannelHangupRequest) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelHold":              {name: "ChannelHold", new: func() Event { return new(ChannelHold) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelLeftBridge":        {name: "ChannelLeftBridge", new: func() Event { return new(ChannelLeftBridge) }, refs: []entityRef{{"channel", "", kindChannel}, {"bridge", "", kindBridge}}},
+	"ChannelStateChange":       {name: "ChannelStateChange", new: func() Event { return new(ChannelStateChange) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelTalkingFinished":   {name: "ChannelTalkingFinished", new: func() Event { return new(ChannelTalkingFinished) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelTalkingStarted":    {name: "ChannelTalkingStarted", new: func() Event { return new(ChannelTalkingStarted) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelToneDetected":      {name: "ChannelToneDetected", new: func() Event { return new(ChannelToneDetected) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelTransfer":          {name: "ChannelTransfer", new: func() Event { return new(ChannelTransfer) }, refs: []entityRef{{"referred_by", "source_channel", kindChannel}, {"refer_to", "connected_channel", kindChannel}, {"refer_to", "destination_channel", kindChannel}, {"referred_by", "connected_channel", kindChannel}, {"refer_to", "bridge", kindBridge}, {"referred_by", "bridge", kindBridge}}},
+	"ChannelUnhold":            {name: "ChannelUnhold", new: func() Event { return new(ChannelUnhold) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ChannelUserevent":         {name: "ChannelUserevent", new: func() Event { return new(ChannelUserevent) }, refs: []entityRef{{"channel", "", kindChannel}, {"bridge", "", kindBridge}, {"endpoint", "", kindEndpoint}}},
+	"ChannelVarset":            {name: "ChannelVarset", new: func() Event { return new(ChannelVarset) }, refs: []entityRef{{"channel", "", kindChannel}}},
+	"ContactStatusChange":      {name: "ContactStatusChange", new: func() Event { return new(ContactStatusChange) }, refs: []entityRef{{"endpoint", "", kindEndpoint}}},
+	"DeviceStateChanged":       {name: "DeviceStateChanged", new: func() Event { return new(DeviceStateChanged) }, refs: []entityRef{{"device_state", "", kindDeviceState}}},
+	"Dial":                     {name: "Dial", new: func() Event { return new(Dial) }, vital: true, refs: []entityRef{{"peer", "", kindChannel}, {"caller", "", kindChannel}, {"forwarded", "", kindChannel}}},
+	"EndpointStateChange":      {name: "EndpointStateChange", new: func() Event { return new(EndpointStateChange) }, refs: []entityRef{{"endpoint", "", kindEndpoint}}},
+	"PeerStatusChange":         {name: "PeerStatusChange", new: func() Event { return new(PeerStatusChange) }, refs: []entityRef{{"endpoint", "", kindEndpoint}}},
+	"PlaybackContinuing":       {name: "PlaybackContinuing", new: func() Event { return new(PlaybackContinuing) }, refs: []entityRef{{"playback", "", kindPlayback}}},
+	"PlaybackFinished":         {name: "PlaybackFinished", new: func() Event { return new(PlaybackFinished) }, vital: true, refs: []entityRef{{"playback", "", kindPlayback}}},
+	"PlaybackStarted":          {name: "PlaybackStarted", new: func() Event { return new(PlaybackStarted) }, refs: []entityRef{{"playback", "", kindPlayback}}},
 	"RESTResponse":             {name: "RESTResponse", new: func() Event { return new(RESTResponse) }},
-	"RecordingFailed":          {name: "RecordingFailed", new: func() Event { return new(RecordingFailed) }, vital: true, refs: []entityRef{{"recording", kindRecording}}},
-	"RecordingFinished":        {name: "RecordingFinished", new: func() Event { return new(RecordingFinished) }, vital: true, refs: []entityRef{{"recording", kindRecording}}},
-	"RecordingStarted":         {name: "RecordingStarted", new: func() Event { return new(RecordingStarted) }, refs: []entityRef{{"recording", kindRecording}}},
-	"StasisEnd":                {name: "StasisEnd", new: func() Event { return new(StasisEnd) }, vital: true, refs: []entityRef{{"channel", kindChannel}}},
-	"StasisStart":              {name: "StasisStart", new: func() Event { return new(StasisStart) }, vital: true, refs: []entityRef{{"channel", kindChannel}, {"replace_channel", kindChannel}}},
-	"TextMessageReceived":      {name: "TextMessageReceived", new: func() Event { return new(TextMessageReceived) }, refs: []entityRef{{"endpoint", kindEndpoint}}},
+	"RecordingFailed":          {name: "RecordingFailed", new: func() Event { return new(RecordingFailed) }, vital: true, refs: []entityRef{{"recording", "", kindRecording}}},
+	"RecordingFinished":        {name: "RecordingFinished", new: func() Event { return new(RecordingFinished) }, vital: true, refs: []entityRef{{"recording", "", kindRecording}}},
+	"RecordingStarted":         {name: "RecordingStarted", new: func() Event { return new(RecordingStarted) }, refs: []entityRef{{"recording", "", kindRecording}}},
+	"StasisEnd":                {name: "StasisEnd", new: func() Event { return new(StasisEnd) }, vital: true, refs: []entityRef{{"channel", "", kindChannel}}},
+	"StasisStart":              {name: "StasisStart", new: func() Event { return new(StasisStart) }, vital: true, refs: []entityRef{{"channel", "", kindChannel}, {"replace_channel", "", kindChannel}}},
+	"TextMessageReceived":      {name: "TextMessageReceived", new: func() Event { return new(TextMessageReceived) }, refs: []entityRef{{"endpoint", "", kindEndpoint}}},
 }

@@ -18,7 +18,7 @@ func ExampleNewClient() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		return ev.Channel.Answer(ctx)
 	})
 	if err := client.Run(context.Background()); err != nil {
@@ -27,14 +27,14 @@ func ExampleNewClient() {
 }
 
 // The handler lives as long as the call, and reads like its script.
-func ExampleClient_OnStasisStart() {
+func ExampleClient_OnCall() {
 	client, err := ari.NewClientFromEnv()
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		caller := ev.Channel
-		defer caller.Stop(context.WithoutCancel(ctx)) // Nobody else hangs up if something fails.
+		defer caller.Stop(ari.Cleanup(ctx)) // Nobody else hangs up if something fails.
 		if err := caller.Answer(ctx); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func ExampleClient_OnStasisStart() {
 		if err != nil {
 			return err
 		}
-		defer bridge.Stop(context.WithoutCancel(ctx))
+		defer bridge.Stop(ari.Cleanup(ctx))
 		if err := bridge.AddChannel(ctx, caller.ID); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func ExampleClient_OnStasisEnd() {
 		log.Fatal(err)
 	}
 	var bridges sync.Map // by channel id
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		bridge, err := client.ARI().CreateBridge(ctx, ari.CreateBridgeOptions{})
 		if err != nil {
 			return err
@@ -93,8 +93,8 @@ func ExampleSubscribe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
-		digits := ari.Subscribe[*ari.ChannelDtmfReceived](client, ev.Channel)
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
+		digits := ari.Subscribe[*ari.ChannelDtmfReceived](ev.Channel)
 		defer digits.Close()
 		if _, err := ev.Channel.Play(ctx, "sound:press-1"); err != nil {
 			return err
@@ -116,9 +116,9 @@ func ExampleKeypad() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		caller := ev.Channel
-		defer caller.Stop(context.WithoutCancel(ctx))
+		defer caller.Stop(ari.Cleanup(ctx))
 		keypad := caller.Keypad()
 		defer keypad.Close()
 		if err := caller.Answer(ctx); err != nil {
@@ -146,7 +146,7 @@ func ExampleChannel_Prompt() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		if err := ev.Channel.Answer(ctx); err != nil {
 			return err
 		}
@@ -167,7 +167,7 @@ func ExampleSubscription_All() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	states := ari.Subscribe[*ari.ChannelStateChange](client, client)
+	states := ari.Subscribe[*ari.ChannelStateChange](client)
 	defer states.Close()
 	for ev, err := range states.All(context.Background()) {
 		if err != nil {
@@ -239,7 +239,7 @@ func ExamplePlayback_Wait() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		playback, err := ev.Channel.Play(ctx, "sound:hello-world", "sound:goodbye")
 		if err != nil {
 			return err
@@ -259,8 +259,8 @@ func ExampleChannel_Record() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
-		recording, err := ev.Channel.Record(ctx, "message", "wav", ari.RecordOptions{
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
+		recording, err := ev.Channel.RecordWith(ctx, "message", "wav", ari.RecordOptions{
 			MaxDuration: time.Minute,
 			TerminateOn: "#",
 			IfExists:    ari.IfExistsOverwrite,

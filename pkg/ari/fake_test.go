@@ -102,6 +102,29 @@ func (b *bag[T]) all() []T {
 // quiet is a logger that says nothing.
 var quiet = slog.New(slog.DiscardHandler)
 
+// first is the client's first session.
+func (c *Client) first() *session { return c.all()[0] }
+
+// expects is the life of something that a request of the client's first session is about to make; a channel is in the
+// application "hello" by then.
+func (c *Client) expects(kind entityKind, id string, on entityKey) *follower {
+	f, _ := c.first().expect(expectation{kind: kind, id: id, on: on, app: "hello"}).(*follower)
+	return f
+}
+
+// originates is expects for a channel that Asterisk subscribes the application to.
+func (c *Client) originates(id string) *follower {
+	f, _ := c.first().expect(expectation{kind: kindChannel, id: id, app: "hello", subscribed: true}).(*follower)
+	return f
+}
+
+// A channelState is a channel of the small asterisk.
+type channelState struct {
+	state   string // "Up" when answered
+	app     string // the dialplan application that it executes
+	appData string // and that application's arguments
+}
+
 // offline makes a client that doesn't connect: its frames come from receive. It is
 // closed when the test ends.
 func offline(t testing.TB, opts ...Option) *Client {
@@ -109,13 +132,13 @@ func offline(t testing.TB, opts ...Option) *Client {
 	c, err := NewClient("http://asterisk:8088/ari", "hello", append([]Option{WithLogger(quiet)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close(context.Background())) })
-	c.link.begun.Store(true) // as if it were connected
+	c.first().state.set(phaseInStep) // as if it were connected
 	return c
 }
 
 func (c *Client) receive(frames ...string) {
 	for _, frame := range frames {
-		c.link.receive([]byte(frame))
+		c.first().receive(Frame{Data: []byte(stamped(frame))})
 	}
 }
 
@@ -176,6 +199,23 @@ func deviceFrame(name string) string {
 	return `{"type":"DeviceStateChanged","device_state":{"name":"` + name + `","state":"INUSE"}` + frameTail
 }
 
+// stamps counts the frames that were stamped.
+var stamps atomic.Int64
+
+// stamped gives the beginning or the end of a stay a time stamp of its own, as Asterisk does; one that is made by at has one.
+func stamped(frame string) string {
+	if !strings.Contains(frame, `"type":"StasisStart"`) && !strings.Contains(frame, `"type":"StasisEnd"`) {
+		return frame
+	}
+	when := time.UnixMilli(1795000000000 + stamps.Add(1)).UTC().Format("2006-01-02T15:04:05.000+0000")
+	return strings.Replace(frame, `"timestamp":"2026-11-23T00:41:40.897+0000"`, `"timestamp":"`+when+`"`, 1)
+}
+
+// at is a frame of n seconds later.
+func at(n int, frame string) string {
+	return strings.Replace(frame, `"timestamp":"2026-11-23T00:41:40`, fmt.Sprintf(`"timestamp":"2026-11-23T00:42:%02d`, n), 1)
+}
+
 func inApp(app, frame string) string {
 	return strings.Replace(frame, `"application":"hello"`, `"application":"`+app+`"`, 1)
 }
@@ -192,7 +232,7 @@ type asterisk struct {
 	refuse   func(w http.ResponseWriter) bool // answers a handshake instead
 	down     error                            // what dialling meets
 	sockets  []*websocket.Conn
-	wires    []*wire
+	wires    []*wireConn
 	dials    []time.Time
 	headers  []http.Header
 	uris     []string
@@ -211,14 +251,14 @@ type asterisk struct {
 	filters   map[string]string
 }
 
-// A wire is one connection, on the server's side. When it is frozen, what the
+// A wireConn is one connection, on the server's side. When it is frozen, what the
 // server writes is lost.
-type wire struct {
+type wireConn struct {
 	net.Conn
 	frozen atomic.Bool
 }
 
-func (w *wire) Write(p []byte) (int, error) {
+func (w *wireConn) Write(p []byte) (int, error) {
 	if w.frozen.Load() {
 		return len(p), nil
 	}
@@ -274,7 +314,7 @@ func (a *asterisk) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: down}
 	}
 	ours, theirs := net.Pipe()
-	w := &wire{Conn: theirs}
+	w := &wireConn{Conn: theirs}
 	select {
 	case a.accept <- w:
 	case <-ctx.Done():
@@ -359,6 +399,12 @@ func (a *asterisk) rest(r *http.Request, path, body string) (int, any) {
 		}
 	case parts[0] == "applications" && a.noApps > 0:
 		a.noApps--
+	case path == "/applications":
+		list := []any{}
+		for _, name := range slices.Sorted(maps.Keys(a.sources)) {
+			list = append(list, a.application(name))
+		}
+		return 200, list
 	case parts[0] == "applications" && len(parts) == 2:
 		return 200, a.application(parts[1])
 	case parts[0] == "applications" && parts[2] == "subscription":
@@ -383,7 +429,7 @@ func (a *asterisk) channel(id string) any {
 	ch := a.channels[id]
 	return map[string]any{
 		"id": id, "state": ch.state, "name": "Local/x", "creationtime": "2026-11-23T00:41:40.100+0000",
-		"dialplan": map[string]any{"app_name": ch.app, "app_data": ch.appData, "context": "", "exten": "", "priority": 1},
+		"dialplan": map[string]any{"app_name": ch.app, "app_data": ch.appData, "context": "default", "exten": "hello", "priority": 3},
 	}
 }
 
@@ -463,7 +509,7 @@ func (a *asterisk) send(frames ...string) error { return a.sendOn(a.socket(), fr
 func (a *asterisk) sendOn(ws *websocket.Conn, frames ...string) error {
 	for _, frame := range frames {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		err := ws.Write(ctx, websocket.MessageText, []byte(frame))
+		err := ws.Write(ctx, websocket.MessageText, []byte(stamped(frame)))
 		cancel()
 		if err != nil {
 			return err

@@ -29,10 +29,10 @@ func TestLifeOfAPlayback(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := offline(t)
-				lf := c.ARI().expect(kindPlayback, "p1", entityKey{c.link.id, kindChannel, "c1"})
+				lf := c.expects(kindPlayback, "p1", entityKey{c.first().id, kindChannel, "c1"})
 				c.receive(playbackFrame("PlaybackFinished", "p2", "channel:c1", "done"))
 				c.receive(tt.frames...) // before the request's answer
-				lf.made()
+				lf.settle(nil)
 				out, err := lf.wait(t.Context(), stageEnded)
 				assert.Equal(t, tt.state, out.State)
 				if tt.want == nil {
@@ -43,7 +43,7 @@ func TestLifeOfAPlayback(t *testing.T) {
 					assert.Nil(t, out.Event)
 				}
 				assert.Zero(t, c.Stats().Listeners)
-				assert.Empty(t, c.index.children)
+				assert.Empty(t, c.hub.index.children)
 			})
 		})
 	}
@@ -52,8 +52,8 @@ func TestLifeOfAPlayback(t *testing.T) {
 func TestLifeOfARecording(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		lf := c.ARI().expect(kindRecording, "r1", entityKey{c.link.id, kindBridge, "b1"})
-		lf.made()
+		lf := c.expects(kindRecording, "r1", entityKey{c.first().id, kindBridge, "b1"})
+		lf.settle(nil)
 		c.receive(recordingFrame("RecordingFinished", "r1", "bridge:b1", "done"))
 		out, err := lf.wait(t.Context(), stageEnded)
 		require.NoError(t, err)
@@ -81,8 +81,8 @@ func TestCutOffByAHangup(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := offline(t)
 				playback, recording := c.ARI().Playback("p1"), c.ARI().LiveRecording("r1")
-				playback.life = c.ARI().expect(kindPlayback, "p1", entityKey{})
-				recording.life = c.ARI().expect(kindRecording, "r1", entityKey{})
+				playback.life = c.expects(kindPlayback, "p1", entityKey{})
+				recording.life = c.expects(kindRecording, "r1", entityKey{})
 				c.receive(tt.frames...)
 				_, recordingErr := recording.Wait(t.Context())
 				for err, failure := range map[error]error{playback.Wait(t.Context()): ErrPlaybackFailed, recordingErr: ErrRecordingFailed} {
@@ -94,7 +94,7 @@ func TestCutOffByAHangup(t *testing.T) {
 					require.ErrorAs(t, err, &end)
 					require.ErrorIs(t, err, ErrEnded)
 					require.NotErrorIs(t, err, failure)
-					assert.Equal(t, "channel c1", end.Entity)
+					assert.Equal(t, Entity{"channel", "c1"}, end.Entity)
 				}
 			})
 		})
@@ -104,7 +104,7 @@ func TestCutOffByAHangup(t *testing.T) {
 func TestLifeOfAChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t, WithSubscribeAll())
-		lf := c.ARI().expect(kindChannel, "c1", entityKey{})
+		lf := c.expects(kindChannel, "c1", entityKey{})
 		var steps bag[string]
 		for name, s := range map[string]stage{"answered": stageAnswered, "entered": stageEntered, "left": stageLeft, "ended": stageEnded} {
 			go func() {
@@ -115,7 +115,7 @@ func TestLifeOfAChannel(t *testing.T) {
 		}
 		c.receive(`{"type":"ChannelStateChange","channel":` + channelJSON("c1", "Ringing") + frameTail)
 		c.receive(`{"type":"ChannelStateChange","channel":` + channelJSON("c2", "Up") + frameTail)
-		lf.made()
+		lf.settle(nil)
 		synctest.Wait()
 		assert.Empty(t, steps.all())
 		for _, frame := range []string{
@@ -127,8 +127,10 @@ func TestLifeOfAChannel(t *testing.T) {
 		assert.Equal(t, []string{"answered", "entered", "left", "ended"}, steps.all())
 		out, err := lf.wait(t.Context(), stageEnded)
 		require.NoError(t, err)
-		assert.Equal(t, 17, out.Cause)
-		assert.Equal(t, "User busy", out.CauseText)
+		end, ok := errors.AsType[*EndError](out.End)
+		require.True(t, ok)
+		assert.Equal(t, 17, end.Cause)
+		assert.Equal(t, "User busy", end.CauseText)
 		assert.IsType(t, &ChannelDestroyed{}, out.Event)
 	})
 }
@@ -136,9 +138,9 @@ func TestLifeOfAChannel(t *testing.T) {
 func TestLifeOfAChannelThatIsNotAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		lf := c.ARI().expect(kindChannel, "c1", entityKey{})
+		lf := c.expects(kindChannel, "c1", entityKey{})
 		c.receive(destroyedFrame("c1"))
-		lf.made()
+		lf.settle(nil)
 		_, err := lf.wait(t.Context(), stageAnswered)
 		require.ErrorIs(t, err, ErrChannelDestroyed)
 		require.EqualError(t, err, "ari: channel c1: channel destroyed (cause 17, User busy)")
@@ -153,8 +155,8 @@ func TestLifeOfAChannelThatIsNotAnswered(t *testing.T) {
 func TestLifeOfAChannelThatLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		lf := c.ARI().expect(kindChannel, "c1", entityKey{})
-		lf.made()
+		lf := c.expects(kindChannel, "c1", entityKey{})
+		lf.settle(nil)
 		c.receive(startFrame("c1"), inApp("other", startFrame("c1")), endFrame("c1"))
 		assert.Equal(t, 1, c.Stats().Listeners) // moved
 		c.receive(inApp("other", endFrame("c1")))
@@ -168,7 +170,7 @@ func TestLifeOfAChannelThatLeaves(t *testing.T) {
 func TestLifeIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		lf := c.ARI().expect(kindChannel, "c1", entityKey{})
+		lf := c.expects(kindChannel, "c1", entityKey{})
 		var got bag[error]
 		go func() {
 			_, err := lf.wait(context.Background(), stageEnded)
@@ -186,7 +188,7 @@ func TestLifeIsDropped(t *testing.T) {
 func TestLifeEndsWithItsWaitersContextAndTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		lf := c.ARI().expect(kindChannel, "c1", entityKey{})
+		lf := c.expects(kindChannel, "c1", entityKey{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := lf.wait(ctx, stageEnded)
@@ -194,7 +196,7 @@ func TestLifeEndsWithItsWaitersContextAndTheClient(t *testing.T) {
 		require.NoError(t, c.Close(t.Context()))
 		_, err = lf.wait(t.Context(), stageEnded)
 		require.ErrorIs(t, err, ErrClosed)
-		_, err = c.ARI().expect(kindChannel, "c2", entityKey{}).wait(t.Context(), stageEnded)
+		_, err = c.expects(kindChannel, "c2", entityKey{}).wait(t.Context(), stageEnded)
 		require.ErrorIs(t, err, ErrClosed)
 	})
 }
@@ -202,16 +204,15 @@ func TestLifeEndsWithItsWaitersContextAndTheClient(t *testing.T) {
 func TestLifeWithoutAClient(t *testing.T) {
 	alone, err := NewController("http://asterisk:8088/ari")
 	require.NoError(t, err)
-	lf := alone.expect(kindChannel, "c1", entityKey{})
-	lf.made()
+	lf := alone.expect(expectation{kind: kindChannel, id: "c1"})
+	lf.settle(nil)
 	_, err = lf.wait(t.Context(), stageEnded)
 	require.ErrorIs(t, err, ErrNoEvents)
-	lf.drop()
-	_, err = alone.watch(t.Context(), kindChannel, "c1")
+	lf.settle(errTest)
+	lf.giveUp()
+	_, _, err = alone.watch(t.Context(), kindChannel, "c1")
 	require.ErrorIs(t, err, ErrNoEvents)
-	alone.rememberSubscribed("hello", "channel:c1")
-	alone.forgetSubscribed("hello", "channel:c1")
-	alone.rememberFilter("hello", nil)
+	require.ErrorIs(t, Subscribe[Event](alone.Channel("c1")).Err(), ErrNoEvents)
 }
 
 func TestWatch(t *testing.T) {
@@ -219,20 +220,20 @@ func TestWatch(t *testing.T) {
 		a := newAsterisk(t)
 		c := a.connected()
 		a.set(func() { a.channels["c1"] = inStasis("hello"); a.playbacks["p1"] = true; a.bridges = []string{"b1"} })
-		lf, err := c.ARI().watch(t.Context(), kindChannel, "c1")
+		lf, release, err := c.ARI().watch(t.Context(), kindChannel, "c1")
 		require.NoError(t, err)
 		_, err = lf.wait(t.Context(), stageAnswered) // It is, so there won't be an event.
 		require.NoError(t, err)
 		_, err = lf.wait(t.Context(), stageEntered)
 		require.NoError(t, err)
-		lf.drop()
-		pb, err := c.ARI().watch(t.Context(), kindPlayback, "p1")
+		release()
+		_, release, err = c.ARI().watch(t.Context(), kindPlayback, "p1")
 		require.NoError(t, err)
-		pb.drop()
+		release()
 
-		_, err = c.ARI().watch(t.Context(), kindChannel, "c2")
+		_, _, err = c.ARI().watch(t.Context(), kindChannel, "c2")
 		require.ErrorIs(t, err, ErrNotFound)
-		_, err = c.ARI().watch(t.Context(), kindPlayback, "p2")
+		_, _, err = c.ARI().watch(t.Context(), kindPlayback, "p2")
 		require.ErrorIs(t, err, ErrNotFound)
 		assert.Zero(t, c.Stats().Listeners)
 
@@ -240,7 +241,7 @@ func TestWatch(t *testing.T) {
 		a.set(func() {
 			a.hook = func(string, string) { require.NoError(t, a.send(destroyedFrame("c1"))); time.Sleep(time.Second) }
 		})
-		lf, err = c.ARI().watch(t.Context(), kindChannel, "c1")
+		lf, _, err = c.ARI().watch(t.Context(), kindChannel, "c1")
 		require.NoError(t, err)
 		_, err = lf.wait(t.Context(), stageEnded)
 		require.NoError(t, err)
@@ -249,11 +250,11 @@ func TestWatch(t *testing.T) {
 
 func TestOriginatedChannelIsFollowedToItsEnd(t *testing.T) {
 	c := offline(t)
-	ours := c.ARI().expectOriginated("c1", "hello")
-	foreign := c.ARI().expect(kindChannel, "c2", entityKey{})
-	digits := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
-	ours.made()
-	foreign.made()
+	ours := c.originates("c1")
+	foreign := c.expects(kindChannel, "c2", entityKey{})
+	digits := Subscribe[*ChannelDtmfReceived](c.ARI().Channel("c1"))
+	ours.settle(nil)
+	foreign.settle(nil)
 	for _, id := range []string{"c1", "c2"} {
 		c.receive(startFrame(id), endFrame(id))
 	}
@@ -271,11 +272,12 @@ func TestOriginatedChannelIsFollowedToItsEnd(t *testing.T) {
 	assert.Equal(t, ErrChannelDestroyed, end.Reason)
 	assert.NotZero(t, end.Cause)
 	require.ErrorIs(t, digits.Err(), ErrChannelDestroyed)
-	assert.Empty(t, c.link.memory.originated, "nothing is remembered of a channel that is gone")
+	assert.Empty(t, c.first().wanted.subscribed, "nothing is remembered of a channel that is gone")
 
-	c.ARI().expectOriginated("c3", "hello").drop()
-	assert.Empty(t, c.link.memory.originated)
-	assert.Nil(t, c.ARI().expectOriginated("c4", "other"), "nobody would tell of it")
-	assert.Nil(t, c.ARI().expectOriginated("c4", ""))
+	c.originates("c3").drop()
+	assert.Empty(t, c.first().wanted.subscribed)
+	for _, app := range []string{"other", ""} {
+		assert.Nil(t, c.first().expect(expectation{kind: kindChannel, id: "c4", app: app, subscribed: true}), "nobody would tell of it")
+	}
 	assert.Zero(t, c.Stats().Listeners)
 }

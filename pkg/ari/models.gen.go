@@ -26,44 +26,22 @@ type (
 	// ContactInfo: One contact of an endpoint, that is an address at which a device is registered or
 	// configured, and whether it can be reached. Since Asterisk 13.6.
 	ContactInfo = gen.ContactInfo
-	// Dialed: A type without members that belongs to a dialled channel. No operation and no event uses it.
-	// Since Asterisk 12.
-	Dialed = gen.Dialed
 	// DialplanCEP: A place in the dialplan, and the dialplan application that runs there. Since Asterisk 12.
 	DialplanCEP = gen.DialplanCEP
-	// EventTypeName: An item of an event filter.
-	EventTypeName = gen.EventTypeName
 	// FormatLangPair: One file of a sound, told apart by its language and format. Since Asterisk 12.
 	FormatLangPair = gen.FormatLangPair
-	// MissingParams: Sent when the websocket was opened without a parameter it needs; the server then closes
-	// it. Only very old servers do so: others refuse the websocket with HTTP status 400 instead. Since
-	// Asterisk 12.
-	MissingParams = gen.MissingParams
 	// Peer: State of a remote device or server as its channel driver reports it. Which members and values
 	// occur depends on the technology. Since Asterisk 13.6.
 	Peer = gen.Peer
-	// RESTHeader: Name and value of an HTTP header. No message uses it: requests over the websocket cannot
-	// carry headers. Since Asterisk 20.14, 21.9, 22.4.
-	RESTHeader = gen.RESTHeader
-	// RESTQueryStringParameter: One query parameter of a request over the websocket. Since Asterisk 20.14,
-	// 21.9, 22.4.
-	RESTQueryStringParameter = gen.RESTQueryStringParameter
-	// RESTRequest: Request that a client sends as one text message over the event websocket instead of over
-	// HTTP; `RESTResponse` answers it. A websocket's requests are executed one after another, so a slow one
-	// delays those behind it. The message may have at most 65535 bytes including its frame header. Since
-	// Asterisk 20.14, 21.9, 22.4.
-	RESTRequest = gen.RESTRequest
-	// RTPstat: Statistics of a channel's RTP stream since it began. Here `local` means measured by Asterisk on
-	// what it receives, and `remote` means reported by the far end, over RTCP, on what Asterisk sends. Times
-	// are in seconds; a value whose source is RTCP stays 0 until the first report arrives. Since Asterisk
-	// 13.27, 16.4.
-	RTPstat = gen.RTPstat
+	// RTPStatistics: Statistics of a channel's RTP stream since it began. Here `local` means measured by
+	// Asterisk on what it receives, and `remote` means reported by the far end, over RTCP, on what Asterisk
+	// sends. Times are in seconds; a value whose source is RTCP stays 0 until the first report arrives. Since
+	// Asterisk 13.27, 16.4.
+	RTPStatistics = gen.RTPstat
 	// RequiredDestination: Target of a transfer as the phone asked for it: an existing call by `protocol_id`
 	// (attended) or something to dial by `destination` (blind). Only one of the two is present. Since Asterisk
 	// 20.13, 21.8, 22.3.
 	RequiredDestination = gen.RequiredDestination
-	// SetID: User and group that Asterisk was told to run as. Since Asterisk 12.
-	SetID = gen.SetID
 	// StatusInfo: When the server was started and last reloaded. Since Asterisk 12.
 	StatusInfo = gen.StatusInfo
 	// SystemInfo: Version and identity of the server. Since Asterisk 12.

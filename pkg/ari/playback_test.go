@@ -33,7 +33,7 @@ func newRig(t *testing.T) *rig {
 	srv.Sound("tt-monkeys", 16*time.Second)
 	client := srv.Client(quietly)
 	require.NoError(t, client.Connect(t.Context()))
-	starts := ari.Subscribe[*ari.StasisStart](client, client)
+	starts := ari.Subscribe[*ari.StasisStart](client)
 	defer starts.Close()
 	call := srv.Call("1000", aritest.Answered())
 	ev, err := starts.Next(t.Context())
@@ -76,7 +76,7 @@ func TestPlaybackWhoseEndIsNotTold(t *testing.T) {
 func TestPlaybackOfARecording(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		recording, err := r.ch.Record(t.Context(), "message", "wav", ari.RecordOptions{MaxDuration: 20 * time.Second})
+		recording, err := r.ch.RecordWith(t.Context(), "message", "wav", ari.RecordOptions{MaxDuration: 20 * time.Second})
 		require.NoError(t, err)
 		_, err = recording.Wait(t.Context())
 		require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestHangupIsNoFailure(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := aritest.NewServer(t, aritest.InMemory())
 				client := srv.Client(quietly, ari.WithErrorHandler(func(_ context.Context, err error) { t.Error(err) }))
-				client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+				client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 					if err := ev.Channel.Answer(ctx); err != nil {
 						return err
 					}
@@ -147,8 +147,8 @@ func TestFailureBeforeOurOwnHangupIsReported(t *testing.T) {
 				srv := aritest.NewServer(t, aritest.InMemory())
 				reported := make(chan error, 9)
 				client := srv.Client(quietly, ari.WithErrorHandler(func(_ context.Context, err error) { reported <- err }))
-				client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
-					defer ev.Channel.Stop(context.WithoutCancel(ctx))
+				client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
+					defer ev.Channel.Stop(ari.Cleanup(ctx))
 					if err := ev.Channel.Answer(ctx); err != nil {
 						return err
 					}
@@ -238,7 +238,7 @@ func TestAdoptedMediaIsNoCall(t *testing.T) {
 		require.NoError(t, r.client.Close(t.Context()))
 		second := r.srv.Client(quietly, ari.WithAdoption())
 		calls, all := make(chan string, 9), make(chan string, 9)
-		second.OnStasisStart(func(_ context.Context, ev *ari.StasisStart) error { calls <- ev.Channel.ID; return nil })
+		second.OnCall(func(_ context.Context, ev *ari.StasisStart) error { calls <- ev.Channel.ID; return nil })
 		ari.On(second, func(_ context.Context, ev *ari.StasisStart) error { all <- ev.Channel.ID; return nil })
 		require.NoError(t, second.Connect(t.Context()))
 		synctest.Wait()

@@ -51,11 +51,11 @@ type PromptOptions struct {
 func (o *PromptOptions) check() error {
 	switch {
 	case o.MaxDigits < 0 || o.MinDigits < 0:
-		return fmt.Errorf("ari: prompt: %w: a negative number of digits", ErrInvalid)
+		return annotate("prompt", fmt.Errorf("%w: a negative number of digits", ErrInvalid))
 	case o.MaxDigits > 0 && o.MinDigits > o.MaxDigits:
-		return fmt.Errorf("ari: prompt: %w: %d digits at least and %d at most", ErrInvalid, o.MinDigits, o.MaxDigits)
+		return annotate("prompt", fmt.Errorf("%w: %d digits at least and %d at most", ErrInvalid, o.MinDigits, o.MaxDigits))
 	case strings.Trim(o.Terminators, telephoneKeys) != "":
-		return fmt.Errorf("ari: prompt: %w: the terminators %q are not all keys of a telephone", ErrInvalid, o.Terminators)
+		return annotate("prompt", fmt.Errorf("%w: the terminators %q are not all keys of a telephone", ErrInvalid, o.Terminators))
 	}
 	return nil
 }
@@ -66,31 +66,23 @@ func (o *PromptOptions) check() error {
 // [Channel.Keypad] makes one. Make it when the call begins, and close it at the end.
 type Keypad struct {
 	ch   *Channel
-	keys *Subscription[*ChannelDtmfReceived] // nil if there is no client
+	keys *Subscription[*ChannelDtmfReceived]
 }
 
 // Keypad returns a keypad of the channel, which collects keys from this call on. Each keypad of a channel gets all of them.
 func (o *Channel) Keypad() *Keypad {
-	k := &Keypad{ch: o}
-	if l := o.ctrl.link; l != nil {
-		k.keys = Subscribe[*ChannelDtmfReceived](l.c, o)
+	if o == nil {
+		o = &Channel{} // Its prompts fail.
 	}
-	return k
+	return &Keypad{ch: o, keys: Subscribe[*ChannelDtmfReceived](o)}
 }
 
 // Close ends the keypad, and a prompt that is under way. It may be called more than once.
-func (k *Keypad) Close() {
-	if k.keys != nil {
-		k.keys.Close()
-	}
-}
+func (k *Keypad) Close() { k.keys.Close() }
 
 // Flush throws away what has been typed ahead, as one does before a question that nobody can expect, or whose answer
 // must be deliberate.
 func (k *Keypad) Flush() {
-	if k.keys == nil {
-		return
-	}
 	for {
 		if _, ok := k.keys.TryNext(); !ok {
 			return
@@ -120,7 +112,7 @@ func (k *Keypad) Prompt(ctx context.Context, opts PromptOptions, media ...string
 	if err := opts.check(); err != nil {
 		return "", err
 	}
-	if k.keys == nil || !k.ch.ctrl.link.begun.Load() {
+	if s, ok := k.ch.ctrl.session(); !ok || !s.state.begun() {
 		return "", ErrNoEvents
 	}
 	in := input{PromptOptions: opts}
@@ -177,7 +169,7 @@ func (k *Keypad) play(ctx context.Context, in *input, media []string) error {
 		if err := k.over(ctx); err != nil {
 			return err
 		}
-		id := newID()
+		id := k.ch.ctrl.NewID()
 		playback, err := k.ch.PlayWith(ctx, PlayOptions{PlaybackID: id, Lang: in.Lang}, medium)
 		if err == nil {
 			err = k.listen(ctx, in, playback)
@@ -246,7 +238,7 @@ func (k *Keypad) silence(ctx context.Context, playback *Playback) {
 		if err := playback.Stop(ctx); !errors.Is(err, ErrInternal) || !stoppable(playback.MediaURI) {
 			return
 		}
-		if _, err := playback.life.waitAtMost(ctx, pause, stageEnded); !errors.Is(err, errTooLong) {
+		if _, err := waitBriefly(ctx, playback.life, pause, stageEnded); !errors.Is(err, errTooLong) {
 			return
 		}
 	}
@@ -317,7 +309,7 @@ func (k *Keypad) reason(ctx context.Context, err error) error {
 	}
 	waiting, cancel := context.WithTimeoutCause(ctx, lag, errTooLong)
 	defer cancel()
-	if end := k.keys.s.awaitEnd(waiting); !errors.Is(end, errTooLong) {
+	if end := k.keys.AwaitEnd(waiting); !errors.Is(end, errTooLong) {
 		return end
 	}
 	return err

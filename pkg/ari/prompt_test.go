@@ -300,7 +300,7 @@ func TestPromptEndsWithTheCall(t *testing.T) {
 				var end *ari.EndError
 				require.ErrorAs(t, err, &end)
 				require.NotErrorIs(t, err, ari.ErrPlaybackFailed)
-				assert.Equal(t, "channel "+r.ch.ID, end.Entity)
+				assert.Equal(t, "channel "+r.ch.ID, end.Entity.String())
 				assert.Equal(t, tt.typed, digits)
 				assert.LessOrEqual(t, time.Since(began)-tt.after, 10*time.Second)
 				if end.Reason != ari.ErrGap { //nolint:errorlint // the reason itself
@@ -325,7 +325,7 @@ func stop(t *testing.T, r *rig) {
 func moveOn(t *testing.T, r *rig) {
 	t.Helper()
 	r.srv.Extension("elsewhere", "Wait(60)")
-	assert.NoError(t, r.ch.Continue(context.Background(), ari.ContinueOptions{Context: "default", Extension: "elsewhere", Priority: 1}))
+	assert.NoError(t, r.ch.ContinueWith(context.Background(), ari.ContinueOptions{Context: "default", Extension: "elsewhere", Priority: 1}))
 }
 
 // The last key and the hangup may come together. The input is complete.
@@ -347,7 +347,7 @@ func TestPromptInAHandler(t *testing.T) {
 		srv.Sound("welcome", 1500*time.Millisecond)
 		client := srv.Client(quietly)
 		results := make(chan error, 1)
-		client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+		client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 			_, err := ev.Channel.Prompt(ctx, ari.PromptOptions{FirstTimeout: time.Hour}, "sound:welcome")
 			results <- err
 			return err
@@ -358,7 +358,7 @@ func TestPromptInAHandler(t *testing.T) {
 			time.AfterFunc(after, func() { call.Hangup() })
 			var end *ari.EndError
 			require.ErrorAs(t, <-results, &end)
-			assert.Equal(t, "channel "+call.ChannelID(), end.Entity)
+			assert.Equal(t, "channel "+call.ChannelID(), end.Entity.String())
 		}
 		require.NoError(t, srv.WaitIdle(t.Context()))
 	})

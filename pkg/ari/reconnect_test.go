@@ -25,7 +25,7 @@ func TestReconnect(t *testing.T) {
 		c := a.connected(WithLogger(book.logger()))
 		var events bag[Event]
 		On(c, into(&events, func(ev Event) Event { return ev }))
-		up := Subscribe[*Connected](c, c)
+		up := Subscribe[*Connected](c)
 
 		answers := []int{503, 401, 404}
 		a.set(func() {
@@ -173,7 +173,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 		a := newAsterisk(t)
 		const interval, timeout = 7 * time.Second, 3 * time.Second
 		c := a.connected(WithKeepalive(interval, timeout))
-		down := Subscribe[*Disconnected](c, c)
+		down := Subscribe[*Disconnected](c)
 		time.Sleep(time.Hour) // It holds as long as pings are answered.
 		require.Empty(t, waitingTypes(down))
 		a.freeze()
@@ -195,7 +195,8 @@ func TestLatePongIsForgivenWhileEventsCome(t *testing.T) {
 			WithApplications("hello"), WithLogger(quiet), WithKeepalive(10*time.Second, 5*time.Second),
 		})
 		require.NoError(t, err)
-		c := newClient(cfg, newController(cfg), src)
+		cfg.source = src
+		c := newClient(cfg)
 		require.NoError(t, c.Connect(t.Context()))
 		for range 20 {
 			time.Sleep(4 * time.Second)
@@ -216,27 +217,26 @@ type deafSource struct {
 	closed chan struct{}
 }
 
-func (s *deafSource) name() string { return "deaf" }
+func (s *deafSource) String() string { return "deaf" }
 
-func (s *deafSource) dial(context.Context) (eventConn, error) {
+func (s *deafSource) Next(context.Context) (Connection, error) {
 	err := errTest
 	s.once.Do(func() { s.closed = make(chan struct{}); err = nil })
 	return s, err
 }
 
-func (s *deafSource) read() ([]byte, error) {
+func (s *deafSource) Read() (Frame, error) {
 	select {
 	case frame := <-s.frames:
-		return []byte(frame), nil
+		return Frame{Data: []byte(frame)}, nil
 	case <-s.closed:
-		return nil, errors.New("closed")
+		return Frame{}, errors.New("closed")
 	}
 }
 
-func (s *deafSource) write(context.Context, []byte) error { return nil }
-func (s *deafSource) ping(ctx context.Context) error      { <-ctx.Done(); return ctx.Err() }
-func (s *deafSource) close(context.Context)               { s.abort() }
-func (s *deafSource) abort() {
+func (s *deafSource) Ping(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+func (s *deafSource) Close(context.Context)          { s.Abort() }
+func (s *deafSource) Abort() {
 	select {
 	case <-s.closed:
 	default:
@@ -305,7 +305,7 @@ func TestConnectionWithoutEventsIsRenewed(t *testing.T) {
 				a := newAsterisk(t)
 				c := a.connected(WithKeepalive(10*time.Second, time.Second), WithLogger(book.logger()))
 				if tt.filter {
-					c.ARI().rememberFilter("hello", []byte(`{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`))
+					c.first().filtered("hello", []byte(`{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`), nil)
 				}
 				a.set(func() {
 					a.mute = tt.mute
@@ -318,7 +318,7 @@ func TestConnectionWithoutEventsIsRenewed(t *testing.T) {
 						}
 					}
 				})
-				events := Subscribe[Event](c, c)
+				events := Subscribe[Event](c)
 				tt.lose(a)
 				time.Sleep(time.Hour)
 				assert.Equal(t, 2+tt.renewed, a.connections())
@@ -344,7 +344,7 @@ func TestConnectionWithOtherEventsIsKept(t *testing.T) {
 		a.set(func() { a.mute = 99 })
 		a.reconnect()
 		for range 100 {
-			time.Sleep(echoTimeout / 2)
+			time.Sleep(probeTimeout / 2)
 			require.NoError(t, a.send(varsetFrame("c1", "v")))
 		}
 		assert.Equal(t, 2, a.connections())
@@ -359,7 +359,7 @@ func TestConnectionWithoutItsApplicationIsRenewed(t *testing.T) {
 			a := newAsterisk(t)
 			c := a.connected(opts...)
 			require.NoError(t, a.send(startFrame("c1")))
-			sub := Subscribe[*StasisEnd](c, c.ARI().Channel("c1"))
+			sub := Subscribe[*StasisEnd](c.ARI().Channel("c1"))
 			a.set(func() {
 				a.channels["c1"] = inStasis("hello")
 				a.sources["hello"] = []string{"channel:c1"}
@@ -411,7 +411,7 @@ func TestGhostOfAFailedConnect(t *testing.T) {
 
 func TestCloseWhileVerifying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, after := range []time.Duration{verifySoon / 2, verifySoon, verifySoon + echoTimeout/2, verifySoon + echoTimeout} {
+		for _, after := range []time.Duration{verifySoon / 2, verifySoon, verifySoon + probeTimeout/2, verifySoon + probeTimeout} {
 			a := newAsterisk(t)
 			c := a.client()
 			require.NoError(t, c.Connect(t.Context()))

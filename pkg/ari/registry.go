@@ -3,81 +3,25 @@ package ari
 import (
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
+
+	"github.com/ari-go/ari/internal/wire"
 )
 
-// An entityKind is a kind of thing that events are about. The order matters: an
-// event is handled in the lane of the first kind among its entities.
-type entityKind uint8
-
-const (
-	kindNone entityKind = iota
-	kindChannel
-	kindBridge
-	kindPlayback
-	kindRecording
-	kindEndpoint
-	kindDeviceState
-	kindApplication
-)
-
-func (k entityKind) String() string {
-	switch k {
-	case kindChannel:
-		return "channel"
-	case kindBridge:
-		return "bridge"
-	case kindPlayback:
-		return "playback"
-	case kindRecording:
-		return "recording"
-	case kindEndpoint:
-		return "endpoint"
-	case kindDeviceState:
-		return "device state"
-	case kindApplication:
-		return "application"
-	case kindNone:
-	}
-	return "nothing"
-}
-
-// A connID names one of a client's connections. It outlives reconnects. The ids
-// of two connections, perhaps to two Asterisks, have nothing to do with each
-// other, so no entity is ever known by its bare id.
-type connID uint32
-
-// An entityKey names an entity.
-type entityKey struct {
-	conn connID
-	kind entityKind
-	id   string // of an endpoint: technology/resource
-}
-
-func (k entityKey) String() string {
-	if k.id == "" {
-		return k.kind.String()
-	}
-	return k.kind.String() + " " + k.id
-}
-
-// nameless reports whether the key is an entity's and lacks its id, or a part of it. No event is about such a one.
-func (k entityKey) nameless() bool {
-	switch k.kind {
-	case kindNone:
-		return false
-	case kindEndpoint:
-		return strings.HasPrefix(k.id, "/") || strings.HasSuffix(k.id, "/")
-	default:
-		return k.id == ""
-	}
-}
-
-// An entityRef says that a member of an event, an object, names an entity.
+// An entityRef says that a member of an event, or a member of that, is an object that names an entity.
 type entityRef struct {
 	field string
+	inner string // within field; empty: field itself
 	kind  entityKind
+}
+
+// find returns the object in a scanned event, or nil.
+func (ref *entityRef) find(s *wire.Frame) *wire.Object {
+	m := s.Object(ref.field)
+	if m == nil || ref.inner == "" {
+		return m
+	}
+	return s.Inner(m, ref.inner)
 }
 
 // An eventRole marks the event types that the client itself acts on.
@@ -95,7 +39,13 @@ const (
 	roleRecordingFinished // or failed
 	roleReplaced
 	roleUserEvent
+	roleDialplan
 )
+
+// needsChannel reports whether the client would take an event for something else if it didn't name its channel.
+func (r eventRole) needsChannel() bool {
+	return r == roleStasisStart || r == roleStasisEnd || r == roleChannelDestroyed
+}
 
 var eventRoles = map[string]eventRole{
 	"StasisStart":          roleStasisStart,
@@ -109,6 +59,7 @@ var eventRoles = map[string]eventRole{
 	"RecordingFailed":      roleRecordingFinished,
 	"ApplicationReplaced":  roleReplaced,
 	"ChannelUserevent":     roleUserEvent,
+	"ChannelDialplan":      roleDialplan,
 }
 
 // An eventKind is an entry of the registry: an ARI event type, or one of the
@@ -135,12 +86,12 @@ type eventRegistry struct {
 // usualRefs are the members under which an event of an unknown type is likely to
 // carry its entities. They let such an event reach whoever listens to these.
 var usualRefs = []entityRef{
-	{"channel", kindChannel},
-	{"bridge", kindBridge},
-	{"playback", kindPlayback},
-	{"recording", kindRecording},
-	{"endpoint", kindEndpoint},
-	{"device_state", kindDeviceState},
+	{"channel", "", kindChannel},
+	{"bridge", "", kindBridge},
+	{"playback", "", kindPlayback},
+	{"recording", "", kindRecording},
+	{"endpoint", "", kindEndpoint},
+	{"device_state", "", kindDeviceState},
 }
 
 var registry = sync.OnceValue(func() *eventRegistry {

@@ -1,230 +1,138 @@
 package ari
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"math"
+	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
-	"sync"
-	"time"
+	"slices"
+	"sync/atomic"
 )
 
-// A request is the context of one request. It carries the operation to the doer, below the generated client.
+// A Doer sends one request and returns its answer. [*http.Client] is one. What is done to every request is a chain of
+// Doers, each of which calls the next one; see [WithInterceptor] and [WithTransport].
+type Doer interface {
+	Do(req *http.Request) (*http.Response, error)
+}
+
+// DoerFunc is a function that is a [Doer].
+type DoerFunc func(req *http.Request) (*http.Response, error)
+
+// Do calls f.
+func (f DoerFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
+
+// A chainLink makes a Doer that does its part before and after the next one.
+type chainLink = func(next Doer) Doer
+
+// A chain stands between the generated client and the transport. All that a request owes to Asterisk's ways is in its
+// links, once, for every transport. Here is what they share.
+type chain struct {
+	first    Doer
+	server   server
+	life     liveness
+	conns    *conns // those of our own transport
+	severed  severed
+	basePath string // the path of the base URL without a slash at its end, such as /ari
+	log      *slog.Logger
+}
+
+func newChain(cfg *config) *chain {
+	c := &chain{life: alone{}, conns: cfg.conns, basePath: cfg.base.EscapedPath(), log: cfg.log}
+	c.severed.renew()
+	if c.conns != nil {
+		c.conns.dead = func() error { return c.life.dead() }
+	}
+	c.first = linked(c.links(cfg), cfg.transport())
+	return c
+}
+
+// links is all that is done to a request, in the order in which it comes to it: what is above sendAgain once for a
+// command, what is below for each attempt.
+func (c *chain) links(cfg *config) []chainLink {
+	links := []chainLink{findOperation(c.basePath)}
+	links = append(links, cfg.interceptors...)
+	links = append(links,
+		before(
+			refuseInvalid(c.basePath),
+			refuseMistakable(&c.server),
+			fitLine,
+			escapePlus,
+			authorize(cfg.authorization()),
+		),
+		newFilterGate().link,
+		newLimits().link,
+		finishLeaving(c.basePath),
+		c.explain,
+		c.undoAbandoned,
+		c.sendAgain,
+	)
+	if !cfg.ownTransport || len(cfg.transports) > 0 {
+		links = append(links, c.severable)
+	}
+	for _, transport := range slices.Backward(cfg.transports) {
+		links = append(links, transport) // The last one gets what the others have made.
+	}
+	return links
+}
+
+// before makes one link of steps that only look at a request, or change it, before it goes on. (A link each would be as
+// good, but deepens the stack, which a goroutine that sends its first request must grow.)
+func before(steps ...func(req *http.Request) error) chainLink {
+	return func(next Doer) Doer {
+		return DoerFunc(func(req *http.Request) (*http.Response, error) {
+			for _, step := range steps {
+				if err := step(req); err != nil {
+					return nil, err
+				}
+			}
+			return next.Do(req)
+		})
+	}
+}
+
+// linked puts links before a transport; the first one gets a request first.
+func linked(links []chainLink, transport Doer) Doer {
+	for _, link := range slices.Backward(links) {
+		transport = link(transport)
+	}
+	return transport
+}
+
+// Do implements gen.HttpRequestDoer.
+func (c *chain) Do(req *http.Request) (*http.Response, error) { return c.first.Do(req) }
+
+// A request is the context of one request. It carries the operation through the chain.
 type request struct {
 	context.Context //nolint:containedctx // It is a context.
 	op              *operation
+	begun           bool         // It is in the chain.
+	attempts        atomic.Int32 // how often it has been sent so far
+	undo            func()       // takes back what it has made
 }
 
-// begin begins a request of an operation. The ids are those that go into the path; one that would make
-// another path of it is refused here: Asterisk reads DELETE /channels//ring as an operation on /channels.
-func (c *Controller) begin(ctx context.Context, op *operation, ids ...string) (*request, error) {
-	for i, id := range ids {
-		if id == "" || id == "." || id == ".." {
-			return nil, refuse(op, "the %s %q is no id", placeholder(op.path, i), id)
-		}
+type requestKey struct{}
+
+func (r *request) Value(key any) any {
+	if key == (requestKey{}) {
+		return r
 	}
-	return &request{ctx, op}, nil
+	return r.Context.Value(key)
 }
 
-// needs refuses an operation whose point is a parameter that this version of Asterisk doesn't know, and would ignore.
-func (c *Controller) needs(ctx context.Context, op *operation, param string) error {
-	since := op.param(param).since
-	if v, known := c.doer.knownVersion(ctx); known && !since.have(v) {
-		return &Error{Operation: op.id, Method: op.method, Path: op.path, Message: "not sent", err: unsupported(param, since, v)}
+func (r *request) itself() *request { return r }
+
+// requestIn returns the request that ctx is, by itself or as the greater part of it; nil if it is none.
+func requestIn(ctx context.Context) *request {
+	if r, ok := ctx.(interface{ itself() *request }); ok {
+		return r.itself()
 	}
 	return nil
 }
 
-// placeholder returns the name of the path's n-th placeholder.
-func placeholder(path string, n int) string {
-	parts := strings.Split(path, "{")
-	name, _, _ := strings.Cut(parts[n+1], "}")
-	return name
-}
-
-// fail makes an *Error of what the generated client returned. What comes from the doer is one already.
-func (c *request) fail(err error) error {
-	if _, ok := errors.AsType[*Error](err); ok {
-		return err
+// requestOf returns the request that ctx belongs to.
+func requestOf(ctx context.Context) *request {
+	if r := requestIn(ctx); r != nil {
+		return r
 	}
-	return &Error{Operation: c.op.id, Method: c.op.method, Path: c.op.path, err: err}
-}
-
-// done ends a request that has no result.
-func (c *request) done(resp *http.Response, err error) error {
-	if err != nil {
-		return c.fail(err)
-	}
-	drain(resp)
-	return nil
-}
-
-// maxDrain is how much of a body is read for the sake of using the connection again.
-const maxDrain = 64 << 10
-
-func drain(resp *http.Response) {
-	if resp.Body == http.NoBody {
-		return
-	}
-	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
-	_ = resp.Body.Close()
-}
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// maxPooled is how large a buffer may be to be kept for the next answer.
-const maxPooled = 1 << 20
-
-// decode reads the JSON answer into v.
-func (c *request) decode(resp *http.Response, err error, v any) error {
-	if err != nil {
-		return c.fail(err)
-	}
-	defer resp.Body.Close()
-	buf := buffers.Get().(*bytes.Buffer)
-	buf.Reset()
-	defer func() {
-		if buf.Cap() <= maxPooled {
-			buffers.Put(buf)
-		}
-	}()
-	if _, err := buf.ReadFrom(resp.Body); err != nil {
-		return c.misread(resp, "the answer broke off", err)
-	}
-	if len(bytes.TrimSpace(buf.Bytes())) == 0 {
-		return c.misread(resp, "the answer is empty", nil)
-	}
-	if err := json.Unmarshal(buf.Bytes(), v); err != nil {
-		what := "the answer isn't the JSON that was expected"
-		if kind := resp.Header.Get("Content-Type"); !strings.Contains(kind, "json") {
-			what = fmt.Sprintf("the answer is %q instead of JSON", kind)
-		}
-		return c.misread(resp, what+": "+excerpt(buf.Bytes()), err)
-	}
-	return nil
-}
-
-func (c *request) misread(resp *http.Response, message string, cause error) error {
-	err := ErrProtocol
-	if cause != nil {
-		err = fmt.Errorf("%w: %w", ErrProtocol, cause)
-	}
-	return &Error{
-		Operation:  c.op.id,
-		Method:     c.op.method,
-		Path:       pathOf(resp.Request, c.op),
-		StatusCode: resp.StatusCode,
-		Message:    message,
-		err:        err,
-	}
-}
-
-func pathOf(req *http.Request, op *operation) string {
-	switch {
-	case req != nil && req.URL != nil:
-		return req.URL.EscapedPath()
-	case op != nil:
-		return op.path
-	default:
-		return ""
-	}
-}
-
-// excerpt is the beginning of a body, on one line.
-func excerpt(body []byte) string {
-	const most = 120
-	text := strings.Join(strings.Fields(string(body[:min(len(body), 2*most)])), " ")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
-}
-
-func decodeObject[T any](c *request, resp *http.Response, err error) (*T, error) {
-	v := new(T)
-	if err := c.decode(resp, err, v); err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
-func decodeList[T any](c *request, resp *http.Response, err error) ([]T, error) {
-	var list []T
-	if err := c.decode(resp, err, &list); err != nil {
-		return nil, err
-	}
-	return list, nil
-}
-
-// binder is an object that can be given its controller.
-type binder interface{ bind(c *Controller) }
-
-// bound returns a function that gives the object its controller, unless there was an error.
-func bound[T binder](v T, err error) func(*Controller) (T, error) {
-	return func(c *Controller) (T, error) {
-		if err == nil {
-			v.bind(c)
-		}
-		return v, err
-	}
-}
-
-func bindAll[T binder](list []T, err error) func(*Controller) ([]T, error) {
-	return func(c *Controller) ([]T, error) {
-		for _, v := range list {
-			v.bind(c)
-		}
-		return list, err
-	}
-}
-
-// optional returns nil for a zero value, which isn't sent, and else a pointer to it.
-func optional[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
-// units is a duration in whole units of the wire, rounded up so that a short one doesn't become none.
-// Zero isn't sent; a negative one is sent as -1, which means no limit where that is possible.
-func units(d, unit time.Duration) *int {
-	if d == 0 {
-		return nil
-	}
-	n := -1
-	if d > 0 {
-		n = int(min(d/unit, math.MaxInt32)) // Asterisk's own limit
-		if d%unit > 0 && n < math.MaxInt32 {
-			n++
-		}
-	}
-	return &n
-}
-
-// queryParts splits a raw query into names and values, still encoded.
-func queryParts(raw string, each func(name, value string) error) error {
-	for raw != "" {
-		var part string
-		part, raw, _ = strings.Cut(raw, "&")
-		if part == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(part, "=")
-		name, err := url.QueryUnescape(name)
-		if err != nil {
-			return err
-		}
-		if err := each(name, value); err != nil {
-			return err
-		}
-	}
-	return nil
+	r, _ := ctx.Value(requestKey{}).(*request)
+	return r
 }

@@ -43,11 +43,11 @@ func TestGapEndsWhatEndedInIt(t *testing.T) {
 				On(c, into(&ups, func(ev *Connected) *Connected { return ev }))
 				require.NoError(t, a.send(startFrame("gone"), startFrame("stays")))
 				synctest.Wait()
-				sub := Subscribe[Event](c, c.ARI().Channel("gone"))
-				stays := Subscribe[Event](c, c.ARI().Channel("stays"))
-				everything := Subscribe[*StasisEnd](c, c)
-				lf := c.ARI().expect(kindChannel, "gone", entityKey{})
-				lf.made()
+				sub := Subscribe[Event](c.ARI().Channel("gone"))
+				stays := Subscribe[Event](c.ARI().Channel("stays"))
+				everything := Subscribe[*StasisEnd](c)
+				lf := c.expects(kindChannel, "gone", entityKey{})
+				lf.settle(nil)
 
 				a.set(func() {
 					a.channels["stays"] = inStasis("hello")
@@ -108,7 +108,7 @@ func TestGapWithSubscribeAll(t *testing.T) {
 		c.OnStasisEnd(func(_ context.Context, ev *StasisEnd) error { ends.add(ev.Channel.ID); return nil })
 		require.NoError(t, a.send(startFrame("gone"), startFrame("left"), startFrame("stays")))
 		synctest.Wait()
-		left := Subscribe[Event](c, c.ARI().Channel("left"))
+		left := Subscribe[Event](c.ARI().Channel("left"))
 		a.set(func() {
 			a.sources["hello"] = []string{"channel:stays"} // The rest is forgotten.
 			a.channels["stays"] = inStasis("hello")
@@ -131,17 +131,17 @@ func TestGapAndTheOtherEntities(t *testing.T) {
 		c := a.connected()
 		ctrl := c.ARI()
 		for _, id := range []string{"gone", "stays"} {
-			ctrl.expect(kindPlayback, "p-"+id, entityKey{}).made()
+			c.expects(kindPlayback, "p-"+id, entityKey{}).settle(nil)
 		}
-		recording := ctrl.expect(kindRecording, "r", entityKey{})
-		recording.made()
+		recording := c.expects(kindRecording, "r", entityKey{})
+		recording.settle(nil)
 		subs := map[string]*Subscription[Event]{
-			"b-gone": Subscribe[Event](c, ctrl.Bridge("b-gone")), "b-stays": Subscribe[Event](c, ctrl.Bridge("b-stays")),
-			"p-gone": Subscribe[Event](c, ctrl.Playback("p-gone")), "p-stays": Subscribe[Event](c, ctrl.Playback("p-stays")),
-			"endpoint": Subscribe[Event](c, scopeAt{own: entityKey{kind: kindEndpoint, id: "PJSIP/alice"}}),
+			"b-gone": Subscribe[Event](ctrl.Bridge("b-gone")), "b-stays": Subscribe[Event](ctrl.Bridge("b-stays")),
+			"p-gone": Subscribe[Event](ctrl.Playback("p-gone")), "p-stays": Subscribe[Event](ctrl.Playback("p-stays")),
+			"endpoint": Subscribe[Event](ctrl.Endpoint("PJSIP", "alice")),
 		}
-		ringing := ctrl.expect(kindChannel, "c1", entityKey{})
-		ringing.made()
+		ringing := c.expects(kindChannel, "c1", entityKey{})
+		ringing.settle(nil)
 		before := c.Stats().Listeners
 		a.set(func() {
 			a.bridges = []string{"b-stays"}
@@ -233,13 +233,13 @@ func TestResyncSparesWhatIsBeingMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)
 		c := a.connected()
-		made := c.ARI().expect(kindChannel, "c1", entityKey{})
-		lost := c.ARI().expect(kindPlayback, "p1", entityKey{})
+		made := c.expects(kindChannel, "c1", entityKey{})
+		lost := c.expects(kindPlayback, "p1", entityKey{})
 		a.reconnect()
 		assert.Equal(t, 2, c.Stats().Listeners)
 		a.set(func() { a.channels["c1"] = inStasis("hello") })
-		made.made()
-		lost.made() // but has ended since
+		made.settle(nil)
+		lost.settle(nil) // but has ended since
 		_, err := made.wait(t.Context(), stageAnswered)
 		require.NoError(t, err)
 		_, err = lost.wait(t.Context(), stageEnded)
@@ -258,12 +258,11 @@ func TestSubscriptionsAndFilterAreRestored(t *testing.T) {
 		var book logBook
 		a := newAsterisk(t)
 		c := a.connected(WithLogger(book.logger()))
-		ctrl := c.ARI()
-		ctrl.rememberSubscribed("hello", "channel:c1", "deviceState:Stasis:x", "endpoint:PJSIP/alice", "bridge:gone")
-		ctrl.rememberSubscribed("hello", "channel:c2")
-		ctrl.forgetSubscribed("hello", "channel:c2")
-		ctrl.rememberSubscribed("another", "channel:")
-		ctrl.rememberFilter("hello", json.RawMessage(`{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`))
+		c.first().wanted.add("hello", []string{"channel:c1", "deviceState:Stasis:x", "endpoint:PJSIP/alice", "bridge:gone"})
+		c.first().wanted.add("hello", []string{"channel:c2"})
+		c.first().wanted.remove("hello", []string{"channel:c2"})
+		c.first().wanted.add("another", []string{"channel:"})
+		c.first().filtered("hello", json.RawMessage(`{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`), nil)
 		a.set(func() {
 			a.channels["c1"] = inStasis("hello")
 			a.sources["hello"] = []string{"channel:c1"} // This it still knows.
@@ -274,7 +273,7 @@ func TestSubscriptionsAndFilterAreRestored(t *testing.T) {
 		assert.Equal(t, []string{"channel:"}, a.sources["another"])
 		assert.JSONEq(t, `{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`, a.filters["hello"])
 		assert.Len(t, book.with("Asterisk refuses to restore"), 1)
-		sources, _ := c.link.memory.of("hello")
+		sources, _ := c.first().wanted.of("hello")
 		assert.NotContains(t, sources, "bridge:gone")
 	})
 }
@@ -288,8 +287,7 @@ func TestResyncIsTriedAgain(t *testing.T) {
 		On(c, into(&ups, func(ev *Connected) *Connected { return ev }))
 		c.OnStasisEnd(noop[*StasisEnd])
 		require.NoError(t, a.send(startFrame("gone")))
-		ctrl := c.ARI()
-		ctrl.expect(kindPlayback, "p1", entityKey{}).made()
+		c.expects(kindPlayback, "p1", entityKey{}).settle(nil)
 		synctest.Wait()
 		a.set(func() {
 			a.fail = func(_, path string) int {
@@ -401,7 +399,7 @@ func TestGapAndAChannelThatWasMoved(t *testing.T) {
 				assert.Equal(t, []bool{false}, starts.all())
 				a.set(func() { delete(a.channels, "moved") })
 				a.reconnect()
-				assert.Empty(t, c.link.departed)
+				assert.Zero(t, c.first().roster.Len())
 			})
 		})
 	}
@@ -416,7 +414,7 @@ func TestSubscriptionsToWhatIsGoneAreForgotten(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, a.send(destroyedFrame("c1"), bridgeFrame("BridgeDestroyed", "b1")))
 		synctest.Wait()
-		sources, _ := c.link.memory.of("hello")
+		sources, _ := c.first().wanted.of("hello")
 		assert.Equal(t, []string{"bridge:b2"}, sources)
 	})
 }
@@ -451,10 +449,10 @@ func TestCheckEndsWithItsLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)
 		c := a.connected()
-		lf := c.ARI().expect(kindPlayback, "p1", entityKey{})
+		lf := c.expects(kindPlayback, "p1", entityKey{})
 		a.reconnect()
 		a.set(func() { a.fail = func(string, string) int { return http.StatusInternalServerError } })
-		lf.made()
+		lf.settle(nil)
 		require.NoError(t, a.send(playbackFrame("PlaybackFinished", "p1", "bridge:b1", "done")))
 		synctest.Wait()
 		_, err := lf.wait(t.Context(), stageEnded)
@@ -520,7 +518,7 @@ func TestHearing(t *testing.T) {
 		for range 2 {
 			_, err := c.ARI().Bridge("b1").Play(t.Context(), "sound:hello")
 			require.ErrorIs(t, err, ErrNotFound) // The fake has no such operation.
-			_, err = c.ARI().Bridge("b1").Record(t.Context(), "r", "wav", BridgeRecordOptions{})
+			_, err = c.ARI().Bridge("b1").Record(t.Context(), "r", "wav")
 			require.ErrorIs(t, err, ErrNotFound)
 		}
 		assert.Equal(t, 1, a.requested("eventSource=bridge%3Ab1"))
@@ -540,8 +538,8 @@ func TestStoppedBridgeEndsItsSubscriptions(t *testing.T) {
 			}
 		})
 		c := a.connected()
-		sub := Subscribe[*ChannelEnteredBridge](c, c.ARI().Bridge("b1"))
-		other := Subscribe[Event](c, c.ARI().Bridge("b2"))
+		sub := Subscribe[*ChannelEnteredBridge](c.ARI().Bridge("b1"))
+		other := Subscribe[Event](c.ARI().Bridge("b2"))
 		require.NoError(t, c.ARI().StopBridge(t.Context(), "b1"))
 		require.NoError(t, a.send(enteredBridgeFrame("b1", "c1")))
 		_, err := sub.Next(t.Context())
@@ -551,7 +549,7 @@ func TestStoppedBridgeEndsItsSubscriptions(t *testing.T) {
 		require.NoError(t, other.Err())
 
 		// Where Asterisk does tell, the event ends them.
-		c.ARI().rememberSubscribed("hello", "bridge:b2")
+		c.first().wanted.add("hello", []string{"bridge:b2"})
 		require.NoError(t, c.ARI().StopBridge(t.Context(), "b2"))
 		time.Sleep(time.Minute)
 		require.NoError(t, other.Err())
@@ -563,8 +561,8 @@ func TestStoppedBridgeEndsItsSubscriptions(t *testing.T) {
 
 func TestRecordingErrorWithoutARecording(t *testing.T) {
 	c := offline(t)
-	lf := c.ARI().expect(kindRecording, "r1", entityKey{})
-	lf.made()
+	lf := c.expects(kindRecording, "r1", entityKey{})
+	lf.settle(nil)
 	rec := &LiveRecording{life: lf, ctrl: c.ARI()}
 	c.receive(`{"type":"RecordingFailed","recording":{"name":"r1","state":"failed"},"recording":null` + frameTail)
 	_, err := rec.Wait(t.Context())
@@ -704,7 +702,7 @@ func TestAdoptedChannelMovesIntoItsOwnApplication(t *testing.T) {
 		var entered bag[string]
 		c.OnStasisStart(func(_ context.Context, ev *StasisStart) error { entered.add(ev.Channel.ID); return nil })
 		time.Sleep(time.Minute)
-		require.NoError(t, a.send(startFrame("c1"), endFrame("c1")))
+		require.NoError(t, a.send(endFrame("c1"), startFrame("c1")))
 		synctest.Wait()
 		assert.Equal(t, []string{"c1"}, entered.all())
 		assert.Equal(t, 1, c.Stats().Calls)
@@ -742,15 +740,15 @@ func TestOriginateWhileTheClientCloses(t *testing.T) {
 	for range 100 {
 		c, err := NewClient("http://asterisk:8088/ari", "hello", WithLogger(quiet))
 		require.NoError(t, err)
-		c.link.begun.Store(true)
+		c.first().state.set(phaseInStep)
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for range 20 {
-				c.ARI().expectOriginated(newID(), "hello")
+				c.originates(c.ARI().NewID())
 			}
 		})
 		wg.Go(func() { assert.NoError(t, c.Close(context.Background())) })
 		wg.Wait()
-		assert.Empty(t, c.link.memory.originated)
+		assert.Empty(t, c.first().wanted.subscribed)
 	}
 }

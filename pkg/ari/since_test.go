@@ -21,7 +21,7 @@ var sinceText = regexp.MustCompile(`[Ss]ince (?:Asterisk )?(\d+(?:\.\d+)*(?:, \d
 // The releases that hand-written methods name are those of their operations in the table, or of a parameter or value.
 func TestSinceTexts(t *testing.T) {
 	funcs := make(map[string]*ast.FuncDecl) // by receiver and name
-	for _, name := range []string{"bridge.go", "channel.go", "controller.go", "objects.go"} {
+	for _, name := range []string{"bridge.go", "channel.go", "controller.go", "application.go", "recording.go", "channel.gen.go", "bridge.gen.go"} {
 		file, err := goparser.ParseFile(token.NewFileSet(), name, nil, goparser.ParseComments)
 		require.NoError(t, err)
 		for _, decl := range file.Decls {
@@ -78,7 +78,7 @@ func operationsOf(f *ast.FuncDecl, funcs map[string]*ast.FuncDecl) []*operation 
 			}
 		case *ast.SelectorExpr:
 			for _, receiver := range []string{receiverName(f), "Controller"} {
-				if called := funcs[receiver+"."+n.Sel.Name]; called != nil && called != f && !called.Name.IsExported() {
+				if called := funcs[receiver+"."+n.Sel.Name]; called != nil && called != f && (!called.Name.IsExported() || called.Name.Name == f.Name.Name+"With") {
 					ops = append(ops, operationsOf(called, funcs)...)
 				}
 			}

@@ -1,11 +1,9 @@
 package ari
 
-import "sync/atomic"
-
 // Stats are a client's figures at one moment. Counts are since the client was
 // made.
 type Stats struct {
-	// Connected says whether events flow.
+	// Connected says whether events flow, from each Asterisk.
 	Connected bool
 
 	// Connections counts connections made, the first one included.
@@ -41,26 +39,25 @@ type Stats struct {
 	Listeners int
 }
 
-// counters are the parts of Stats that are counted as things happen.
-type counters struct {
-	connections, frames, bytes, bad, decoded, lost, failed atomic.Uint64
-}
-
-// Stats returns the client's figures. It may be called at any time.
+// Stats returns the client's figures, of all its Asterisks together. It may be called at any time.
 func (c *Client) Stats() Stats {
-	n := &c.counters
-	return Stats{
-		Connected:   c.link.up.Load(),
+	n := &c.hub.counters
+	stats := Stats{
+		Connected:   true,
 		Connections: n.connections.Load(),
 		Frames:      n.frames.Load(),
 		Bytes:       n.bytes.Load(),
 		BadFrames:   n.bad.Load(),
 		Decoded:     n.decoded.Load(),
-		Lost:        n.lost.Load(),
+		Lost:        c.hub.budget.Lost(),
 		Failed:      n.failed.Load(),
-		Waiting:     int(c.waiting.Load()),
-		Running:     int(c.workers.active.Load()),
-		Calls:       c.link.callCount(),
-		Listeners:   c.index.len(),
+		Waiting:     c.hub.budget.Waiting(),
+		Running:     int(c.hub.workers.active.Load()),
+		Listeners:   c.hub.index.len(),
 	}
+	for _, s := range c.all() {
+		stats.Connected = stats.Connected && s.flowing()
+		stats.Calls += s.callCount()
+	}
+	return stats
 }

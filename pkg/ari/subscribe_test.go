@@ -11,12 +11,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ari-go/ari/gen"
 )
 
 func TestSubscriptionIsAliveFromTheCallOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
+		sub := Subscribe[*ChannelDtmfReceived](c.ARI().Channel("c1"))
 		c.receive(dtmfFrame("c1", "1"), dtmfFrame("c2", "x"), varsetFrame("c1", "v"), dtmfFrame("c1", "2"))
 		for _, want := range []string{"1", "2"} {
 			ev, err := sub.Next(t.Context())
@@ -42,7 +44,7 @@ func TestSubscriptionIsAliveFromTheCallOn(t *testing.T) {
 func TestSubscriptionNextEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		sub := Subscribe[Event](c, c)
+		sub := Subscribe[Event](c)
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errTest)
 		defer cancel()
 		began := time.Now()
@@ -58,7 +60,7 @@ func TestSubscriptionTryNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported bag[error]
 		c := offline(t, WithEventBuffer(2), WithErrorHandler(func(_ context.Context, err error) { reported.add(err) }))
-		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("c1"))
+		sub := Subscribe[*ChannelDtmfReceived](c.ARI().Channel("c1"))
 		_, ok := sub.TryNext()
 		assert.False(t, ok)
 		c.receive(dtmfFrame("c1", "1"), dtmfFrame("c1", "2"), dtmfFrame("c1", "3")) // one too many
@@ -69,7 +71,7 @@ func TestSubscriptionTryNext(t *testing.T) {
 		}
 		_, ok = sub.TryNext()
 		assert.False(t, ok)
-		assert.Zero(t, c.waiting.Load())
+		assert.Zero(t, c.Stats().Waiting)
 		synctest.Wait()
 		assert.Len(t, reported.all(), 1)
 		c.receive(dtmfFrame("c1", "4"), destroyedFrame("c1"))
@@ -87,9 +89,8 @@ func TestSubscriptionTryNext(t *testing.T) {
 func TestSubscribeToNothing(t *testing.T) {
 	c := offline(t)
 	var none *Channel
-	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (<nil>)", func() { Subscribe[Event](c, nil) })
-	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (*ari.Channel)", func() { Subscribe[Event](c, none) })
-	assert.PanicsWithValue(t, "ari: Subscribe: the client is nil", func() { Subscribe[Event](nil, none) })
+	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (<nil>)", func() { Subscribe[Event](nil) })
+	assert.PanicsWithValue(t, "ari: Subscribe: the scope is nil (*ari.Channel)", func() { Subscribe[Event](none) })
 
 	ctrl := c.ARI()
 	for want, scope := range map[string]Scope{
@@ -100,7 +101,7 @@ func TestSubscribeToNothing(t *testing.T) {
 		"endpoint":     ctrl.Endpoint("PJSIP", ""),
 		"device state": ctrl.DeviceState(""),
 	} {
-		sub := Subscribe[Event](c, scope)
+		sub := Subscribe[Event](scope)
 		_, err := sub.Next(t.Context())
 		require.ErrorIs(t, err, ErrInvalid)
 		require.EqualError(t, err, "ari: Subscribe: invalid request: the "+want+" has no id")
@@ -112,11 +113,6 @@ func TestSubscribeToNothing(t *testing.T) {
 	assert.Zero(t, c.Stats().Listeners)
 }
 
-// scopeAt is a scope that names its places itself.
-type scopeAt places
-
-func (s scopeAt) scope() places { return places(s) }
-
 // A subscription ends when its scope does, after what it holds.
 func TestSubscriptionEndsWithItsScope(t *testing.T) {
 	channel := func(c *Client) Scope { return c.ARI().Channel("c1") }
@@ -124,8 +120,8 @@ func TestSubscriptionEndsWithItsScope(t *testing.T) {
 	playback := func(c *Client) Scope { return c.ARI().Playback("p1") }
 	recording := func(c *Client) Scope { return c.ARI().LiveRecording("r1") }
 	everything := func(c *Client) Scope { return c }
-	onChannel := func(*Client) Scope {
-		return scopeAt{own: entityKey{kind: kindPlayback, id: "p1"}, parent: targetKey(0, "channel:c1")}
+	onChannel := func(c *Client) Scope {
+		return &Playback{Playback: gen.Playback{ID: "p1", TargetURI: "channel:c1"}, ctrl: c.ARI()}
 	}
 	for name, tt := range map[string]struct {
 		scope  func(*Client) Scope
@@ -156,7 +152,7 @@ func TestSubscriptionEndsWithItsScope(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := offline(t, tt.opts...)
-				sub := Subscribe[Event](c, tt.scope(c))
+				sub := Subscribe[Event](tt.scope(c))
 				c.receive(tt.frames...)
 				for range tt.events {
 					_, err := sub.Next(t.Context())
@@ -164,9 +160,8 @@ func TestSubscriptionEndsWithItsScope(t *testing.T) {
 				}
 				if tt.want == nil {
 					require.NoError(t, sub.Err())
-					_, _, wake, err := sub.s.poll()
-					require.NoError(t, err)
-					assert.NotNil(t, wake, "more events than expected")
+					_, more := sub.TryNext()
+					assert.False(t, more, "more events than expected")
 					return
 				}
 				_, err := sub.Next(t.Context())
@@ -185,12 +180,12 @@ func TestSubscriptionEndsWithItsScope(t *testing.T) {
 func TestSubscriptionStaysWhereTheChannelIsSubscribedTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		c.ARI().rememberSubscribed("hello", "channel:c1")
-		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
-		c.receive(endFrame("c1"))
+		c.first().wanted.add("hello", []string{"channel:c1"})
+		sub := Subscribe[Event](c.ARI().Channel("c1"))
+		c.receive(startFrame("c1"), endFrame("c1"))
 		require.NoError(t, sub.Err())
-		c.ARI().forgetSubscribed("hello", "channel:c1")
-		c.receive(endFrame("c1"))
+		c.first().wanted.remove("hello", []string{"channel:c1"})
+		c.receive(at(2, startFrame("c1")), at(3, endFrame("c1")))
 		require.ErrorIs(t, sub.Err(), ErrLeftStasis)
 	})
 }
@@ -199,7 +194,7 @@ func TestSubscriptionAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
 		ch := c.ARI().Channel("c1")
-		sub := Subscribe[Event](c, ch)
+		sub := Subscribe[Event](ch)
 		c.receive(startFrame("c1"), dtmfFrame("c1", "1"), endFrame("c1"))
 		var types []string
 		for ev, err := range sub.All(t.Context()) {
@@ -208,7 +203,7 @@ func TestSubscriptionAll(t *testing.T) {
 		}
 		assert.Equal(t, []string{"StasisStart", "ChannelDtmfReceived", "StasisEnd"}, types)
 
-		sub = Subscribe[Event](c, ch)
+		sub = Subscribe[Event](ch)
 		c.receive(dtmfFrame("c1", "1"), dtmfFrame("c1", "2"))
 		for _, err := range sub.All(t.Context()) {
 			require.NoError(t, err)
@@ -237,7 +232,7 @@ func TestSubscriptionOverflow(t *testing.T) {
 		var errs bag[error]
 		c := offline(t, WithEventBuffer(10), WithLogger(book.logger()),
 			WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
-		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
+		sub := Subscribe[Event](c.ARI().Channel("c1"))
 		for range 2 {
 			for i := range 30 {
 				c.receive(varsetFrame("c1", fmt.Sprint(i)))
@@ -250,7 +245,7 @@ func TestSubscriptionOverflow(t *testing.T) {
 		var overflow *OverflowError
 		require.ErrorAs(t, errs.all()[0], &overflow)
 		assert.Equal(t, "subscription to ari.Event", overflow.Listener)
-		assert.Equal(t, "channel c1", overflow.Entity)
+		assert.Equal(t, Entity{"channel", "c1"}, overflow.Entity)
 		assert.EqualValues(t, 40, c.Stats().Lost)
 		assert.Len(t, book.with("falls behind"), 2)
 	})
@@ -260,7 +255,7 @@ func TestSubscriptionCaughtUpIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
 		c := offline(t, WithEventBuffer(1), WithLogger(book.logger()))
-		sub := Subscribe[Event](c, c)
+		sub := Subscribe[Event](c)
 		c.receive(varsetFrame("c1", "1"), varsetFrame("c1", "2"), varsetFrame("c1", "3"))
 		_, err := sub.Next(t.Context())
 		require.NoError(t, err)
@@ -273,7 +268,7 @@ func TestSubscriptionCaughtUpIsLogged(t *testing.T) {
 func TestSubscriptionSharedByManyWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		sub := Subscribe[*ChannelVarset](c, c)
+		sub := Subscribe[*ChannelVarset](c)
 		var got bag[string]
 		for range 10 {
 			go func() {
@@ -298,26 +293,16 @@ func TestSubscriptionSharedByManyWaiters(t *testing.T) {
 	})
 }
 
-// A handle of a controller that stands alone may serve as scope as well.
-func TestSubscriptionToAHandleWithoutAConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := offline(t)
-		alone, err := NewController("http://asterisk:8088/ari")
-		require.NoError(t, err)
-		sub := Subscribe[Event](c, alone.Channel("c1"))
-		c.receive(startFrame("c1"))
-		assert.Equal(t, []string{"StasisStart"}, waitingTypes(sub))
-	})
-}
-
 // Entities of two connections are strangers, whatever their ids.
 func TestEntitiesBelongToTheirConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		sub := Subscribe[Event](c, c.ARI().Channel("c1"))
-		other := &link{c: c, id: 2, ctrl: c.ctrl, calls: make(map[string][]*call)}
-		other.receive([]byte(startFrame("c1")))
-		other.receive([]byte(destroyedFrame("c1")))
+		sub := Subscribe[Event](c.ARI().Channel("c1"))
+		_, err := c.Add("http://other:8088/ari", "hello")
+		require.NoError(t, err)
+		other := c.all()[1]
+		other.receive(Frame{Data: []byte(startFrame("c1"))})
+		other.receive(Frame{Data: []byte(destroyedFrame("c1"))})
 		require.NoError(t, sub.Err())
 		assert.Empty(t, waitingTypes(sub))
 	})
@@ -333,7 +318,7 @@ func TestTenThousandSubscriptionsLeaveNothing(t *testing.T) {
 			if i%10 == 0 {
 				scope = c
 			}
-			subs[i] = Subscribe[Event](c, scope)
+			subs[i] = Subscribe[Event](scope)
 		}
 		assert.Equal(t, len(subs), c.Stats().Listeners)
 		c.receive(varsetFrame("c1", "v"))
@@ -343,9 +328,9 @@ func TestTenThousandSubscriptionsLeaveNothing(t *testing.T) {
 		}
 		assert.Zero(t, c.Stats().Listeners)
 		assert.Zero(t, c.Stats().Waiting)
-		assert.Empty(t, c.index.byEntity)
-		assert.Empty(t, c.index.children)
-		for _, list := range c.index.all {
+		assert.Empty(t, c.hub.index.byEntity)
+		assert.Empty(t, c.hub.index.children)
+		for _, list := range c.hub.index.all {
 			assert.Empty(t, list)
 		}
 	})
@@ -361,7 +346,7 @@ func TestMemoryOfAnIdleSubscription(t *testing.T) {
 	}
 	before := heap()
 	for i := range subs {
-		subs[i] = Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel(ids[i]))
+		subs[i] = Subscribe[*ChannelDtmfReceived](c.ARI().Channel(ids[i]))
 	}
 	each := (heap() - before) / n
 	t.Logf("%d bytes each", each)
@@ -383,7 +368,7 @@ func TestMemoryOfALiveCall(t *testing.T) {
 	var running sync.WaitGroup
 	running.Add(n)
 	c.OnStasisStart(func(ctx context.Context, ev *StasisStart) error {
-		sub := Subscribe[*ChannelDtmfReceived](c, ev.Channel)
+		sub := Subscribe[*ChannelDtmfReceived](ev.Channel)
 		defer sub.Close()
 		running.Done()
 		_, err := sub.Next(ctx)
@@ -421,15 +406,16 @@ func (n *counter) wants(*eventKind) interest {
 	return wantsScan
 }
 
-func (n *counter) offer(*inbound) {}
-func (n *counter) end(error)      {}
+func (n *counter) offer(*inbound)    {}
+func (n *counter) older(uint64) bool { return false }
+func (n *counter) end(error)         {}
 
 // Whoever listens to other channels isn't looked at, so an event costs the same with one listener and with thousands.
 func TestOthersListenersCostNothing(t *testing.T) {
 	c := offline(t)
 	asked := 0
 	for i := range 1000 {
-		c.index.add(&counter{c.link.places(c.ARI().Channel(fmt.Sprint("channel-", i)).scope()), &asked})
+		c.hub.index.add(&counter{c.ARI().Channel(fmt.Sprint("channel-", i)).scope().at, &asked})
 	}
 	c.receive(dtmfFrame("channel-7", "1"))
 	atOne := asked
@@ -449,7 +435,7 @@ func TestEndedSubscriptionsTakeNothingFromOthers(t *testing.T) {
 		for i := range 200 {
 			id := fmt.Sprint("c", i)
 			c.receive(startFrame(id))
-			sub := Subscribe[Event](c, c.ARI().Channel(id))
+			sub := Subscribe[Event](c.ARI().Channel(id))
 			if first == nil {
 				first = sub
 			}
@@ -467,13 +453,13 @@ func TestEndedSubscriptionsTakeNothingFromOthers(t *testing.T) {
 func TestUnreadSubscriptionStarvesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t, WithEventBuffer(2))
-		idle := Subscribe[*StasisStart](c, c)
+		idle := Subscribe[*StasisStart](c)
 		defer idle.Close()
-		for i := range 2 * clientBuffer {
+		for i := range 2 * 128 {
 			id := fmt.Sprint("c", i)
 			c.receive(startFrame(id), endFrame(id))
 		}
-		sub := Subscribe[*ChannelDtmfReceived](c, c.ARI().Channel("new"))
+		sub := Subscribe[*ChannelDtmfReceived](c.ARI().Channel("new"))
 		c.receive(dtmfFrame("new", "7"))
 		assert.Equal(t, []string{"ChannelDtmfReceived"}, waitingTypes(sub))
 		sub.Close()
@@ -486,7 +472,7 @@ func TestAllHandsOverTheEndOfItsContext(t *testing.T) {
 		c := offline(t)
 		var errs, alive bag[error]
 		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error {
-			sub := Subscribe[Event](c, c.ARI().Bridge("b1"))
+			sub := Subscribe[Event](c.ARI().Bridge("b1"))
 			defer sub.Close()
 			for _, err := range sub.All(ctx) {
 				errs.add(err)
@@ -510,7 +496,7 @@ func TestLastEventComesBeforeTheEndOfTheContext(t *testing.T) {
 		c := offline(t)
 		var got bag[string]
 		c.OnStasisStart(func(ctx context.Context, ev *StasisStart) error {
-			for ev, err := range Subscribe[Event](c, ev.Channel).All(ctx) {
+			for ev, err := range Subscribe[Event](ev.Channel).All(ctx) {
 				if err != nil {
 					return err
 				}
@@ -532,8 +518,8 @@ func TestLastEventComesBeforeTheEndOfTheContext(t *testing.T) {
 
 func TestSubscriptionOfAnotherApplicationKeepsNothingAlive(t *testing.T) {
 	c := offline(t)
-	c.ARI().rememberSubscribed("other", "channel:")
-	sub := Subscribe[Event](c, c.ARI().Channel("c1"))
+	c.first().wanted.add("other", []string{"channel:"})
+	sub := Subscribe[Event](c.ARI().Channel("c1"))
 	c.receive(startFrame("c1"), endFrame("c1"))
 	require.ErrorIs(t, sub.Err(), ErrLeftStasis)
 }

@@ -1,8 +1,6 @@
 package ari
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -111,41 +109,3 @@ var newestBranch = func() int {
 	}
 	return newest
 }()
-
-// Version returns the connected Asterisk's version. Asterisk names it in every answer, so that this costs
-// a request only before the first one, or if the server's name is hidden.
-func (c *Controller) Version(ctx context.Context) (Version, error) {
-	if v := c.doer.version.Load(); v != nil {
-		return *v, nil
-	}
-	info, err := c.Info(ctx, InfoSectionSystem)
-	if err != nil {
-		return Version{}, err
-	}
-	if v := c.doer.version.Load(); v != nil {
-		return *v, nil
-	}
-	if info.System == nil {
-		return Version{}, errors.New("ari: Asterisk doesn't tell its version")
-	}
-	v, err := ParseVersion(info.System.Version)
-	if err != nil {
-		return Version{}, err
-	}
-	c.doer.version.Store(&v)
-	return v, nil
-}
-
-// Supports reports whether the connected Asterisk has an operation, named by its id in api/openapi.yaml,
-// such as "channelsProgress". It fails if there is no such operation or the version can't be had.
-func (c *Controller) Supports(ctx context.Context, operation string) (bool, error) {
-	op := operationByID(operation)
-	if op == nil {
-		return false, fmt.Errorf("ari: there is no operation %q", operation)
-	}
-	v, err := c.Version(ctx)
-	if err != nil {
-		return false, err
-	}
-	return op.since.have(v), nil
-}

@@ -50,9 +50,11 @@ func newWebsocketSource(cfg *config) *websocketSource {
 	return s
 }
 
-func (s *websocketSource) name() string { return s.cfg.base.String() }
+// String implements [Source].
+func (s *websocketSource) String() string { return s.cfg.base.String() }
 
-func (s *websocketSource) dial(ctx context.Context) (eventConn, error) {
+// Next implements [Source].
+func (s *websocketSource) Next(ctx context.Context) (Connection, error) {
 	dialCtx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	conn := &websocketConn{}
@@ -79,7 +81,7 @@ func (s *websocketSource) dial(ctx context.Context) (eventConn, error) {
 
 // dialError makes a failed handshake clear.
 func (s *websocketSource) dialError(ctx, dialCtx context.Context, resp *http.Response, err error) error {
-	where := s.name()
+	where := s.String()
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("ari: connect to %s: %w", where, ctxError(ctx))
@@ -151,6 +153,12 @@ func (c *websocketConn) setNet(conn net.Conn) {
 // Buffers that are bigger than this aren't kept for the next frame.
 const maxKeptBuffer = 1 << 20
 
+// Read implements [Connection].
+func (c *websocketConn) Read() (Frame, error) {
+	data, err := c.read()
+	return Frame{Data: data}, err
+}
+
 func (c *websocketConn) read() ([]byte, error) {
 	// A context that can end would cost several allocations a frame. The reader
 	// is stopped by closing the connection.
@@ -178,19 +186,18 @@ func (c *websocketConn) read() ([]byte, error) {
 	}
 }
 
-func (c *websocketConn) write(ctx context.Context, frame []byte) error {
-	return c.ws.Write(ctx, websocket.MessageText, frame)
-}
+// Ping implements [Connection].
+func (c *websocketConn) Ping(ctx context.Context) error { return c.ws.Ping(ctx) }
 
-func (c *websocketConn) ping(ctx context.Context) error { return c.ws.Ping(ctx) }
-
-func (c *websocketConn) close(ctx context.Context) {
-	stop := context.AfterFunc(ctx, c.abort)
+// Close implements [Connection].
+func (c *websocketConn) Close(ctx context.Context) {
+	stop := context.AfterFunc(ctx, c.Abort)
 	defer stop()
 	_ = c.ws.Close(websocket.StatusNormalClosure, "")
 }
 
-func (c *websocketConn) abort() {
+// Abort implements [Connection].
+func (c *websocketConn) Abort() {
 	// While ws.Close waits for an answer, CloseNow would wait for ws.Close. The
 	// connection below has no such manners.
 	c.closeNet()

@@ -2,13 +2,19 @@ package ari
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
 
-// A worker is a goroutine that runs user code. Its fields are under workers.mu.
+// A worker is a goroutine that runs user code.
 type worker struct {
-	closing int // calls of Client.Close that this goroutine is in
+	of     *workers
+	about  entityKey    // what it is about, for the log
+	logger *slog.Logger // the client's
+
+	closing int // calls of Client.Close that this goroutine is in; under workers.mu
 }
 
 // workers counts the goroutines that run user code, so that Close can wait for
@@ -87,17 +93,32 @@ func (ws *workers) wait(ctx context.Context, self *worker) int {
 	}
 }
 
-// workerKey is the key under which a handler's context has its worker. It is all
-// that the context carries, and there for Close, which must not wait for the
-// handler that calls it.
-type workerKey struct{ c *Client }
+// workerKey is the key under which a handler's context has its worker: for Close, which must not wait for the handler that
+// calls it, and for [Logger].
+type workerKey struct{}
 
-func (c *Client) withWorker(ctx context.Context, w *worker) context.Context {
-	return context.WithValue(ctx, workerKey{c}, w)
+func withWorker(ctx context.Context, w *worker) context.Context {
+	return context.WithValue(ctx, workerKey{}, w)
 }
 
-// workerOf returns the worker that ctx comes from, or nil.
-func (c *Client) workerOf(ctx context.Context) *worker {
-	w, _ := ctx.Value(workerKey{c}).(*worker)
-	return w
+// ownWorker returns the worker of these that ctx comes from, or nil.
+func (ws *workers) ownWorker(ctx context.Context) *worker {
+	if w, ok := ctx.Value(workerKey{}).(*worker); ok && w.of == ws {
+		return w
+	}
+	return nil
+}
+
+// Logger returns the logger of the client whose handler ctx comes from; in each line it names the channel, or whatever
+// else the handler's event is about, as in channel=1700000000.5. For any other context it is [slog.Default].
+func Logger(ctx context.Context) *slog.Logger {
+	w, ok := ctx.Value(workerKey{}).(*worker)
+	switch {
+	case !ok || w.logger == nil:
+		return slog.Default()
+	case w.about.kind == kindNone:
+		return w.logger
+	default:
+		return w.logger.With(strings.ReplaceAll(w.about.kind.String(), " ", "_"), w.about.id)
+	}
 }

@@ -12,9 +12,6 @@ import (
 	"github.com/ari-go/ari/pkg/ari"
 )
 
-// cleanupTime bounds the clean-up after a call, which begins when the call's own context has ended.
-const cleanupTime = 10 * time.Second
-
 // App bridges calls with external media.
 type App struct {
 	// Media says where the audio of each call goes. ExternalHost and Format are required.
@@ -26,8 +23,8 @@ type App struct {
 
 // Register makes the client's incoming calls the application's. The returned function takes that back.
 func (a *App) Register(client *ari.Client) (stop func()) {
-	return client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
-		err := a.serve(ctx, client.ARI(), ev.Channel)
+	return client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
+		err := a.serve(ctx, ev.Controller(), ev.Channel)
 		if err != nil {
 			// A command fails if the caller hangs up under it, and its answer may be here before the event that ends ctx.
 			// A handler that returns because its context has ended has done nothing wrong.
@@ -86,9 +83,7 @@ func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Chann
 
 // cleanUp runs one step of the clean-up. What is gone already needs none.
 func (a *App) cleanUp(ctx context.Context, what string, stop func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	if err := stop(ctx); err != nil && !errors.Is(err, ari.ErrNotFound) {
+	if err := stop(ari.Cleanup(ctx)); err != nil && !errors.Is(err, ari.ErrNotFound) {
 		slog.ErrorContext(ctx, "clean-up failed", "of", what, "error", err)
 	}
 }

@@ -14,13 +14,13 @@ type App struct {
 	Operator string // the operator's endpoint, such as PJSIP/alice
 }
 
-// Serve handles one call. It is a handler for OnStasisStart: the context ends when the caller has left.
+// Serve handles one call. It is a handler for OnCall: the context ends when the caller has left.
 func (a *App) Serve(ctx context.Context, ev *ari.StasisStart) error {
 	if len(ev.Args) > 0 && ev.Args[0] == "operator" {
 		return nil // The operator's own channel enters the application too.
 	}
 	caller := ev.Channel
-	defer caller.Stop(context.WithoutCancel(ctx))
+	defer caller.Stop(ari.Cleanup(ctx))
 	keypad := caller.Keypad() // made before the greeting begins, so that a digit that comes early counts
 	defer keypad.Close()
 	if err := caller.Answer(ctx); err != nil {
@@ -44,7 +44,7 @@ func (a *App) transfer(ctx context.Context, caller *ari.Channel) error {
 	if err != nil {
 		return err
 	}
-	defer operator.Stop(context.WithoutCancel(ctx))
+	defer operator.Stop(ari.Cleanup(ctx))
 	if err := operator.WaitStasis(ctx); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *App) transfer(ctx context.Context, caller *ari.Channel) error {
 	if err != nil {
 		return err
 	}
-	defer bridge.Stop(context.WithoutCancel(ctx))
+	defer bridge.Stop(ari.Cleanup(ctx))
 	if err := bridge.AddChannel(ctx, caller.ID, operator.ID); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func start(t *testing.T) (*aritest.Server, *aritest.Endpoint) {
 	srv := aritest.NewServer(t)
 	operator := srv.Endpoint("PJSIP/operator", aritest.Answers(0))
 	client := srv.Client()
-	client.OnStasisStart((&menu.App{Client: client, Operator: "PJSIP/operator"}).Serve)
+	client.OnCall((&menu.App{Client: client, Operator: "PJSIP/operator"}).Serve)
 	require.NoError(t, client.Connect(t.Context()))
 	return srv, operator
 }

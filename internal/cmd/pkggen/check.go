@@ -39,6 +39,7 @@ func (g *generator) misfits() []error {
 			c.report("enums."+typ, "has this name anyway")
 		}
 	}
+	c.modelEntries()
 	for _, event := range g.conf.Vital {
 		if s := g.api.Components.Schemas[event]; s == nil || !s.Event {
 			c.report("vital", "%s is not an event", event)
@@ -135,13 +136,13 @@ func (c *checker) operationEntry(id string, conf methodConfig) {
 		switch {
 		case i < 0:
 			c.report(key+".args", "%q is no parameter of it", arg)
-		case conf.By == "" && inputs[i].required:
+		case conf.By == "" && inputs[i].required && !conf.Required:
 			c.report(key+".args", "%q is required, and so is an argument anyway", arg)
 		}
 	}
 	if conf.By != "" {
-		if conf.Options != "" || conf.Result != "" {
-			c.report(key, "options and result have no effect beside by")
+		if conf.Options != "" || conf.Result != "" || conf.Required {
+			c.report(key, "options, result and required have no effect beside by")
 		}
 		return
 	}
@@ -149,14 +150,17 @@ func (c *checker) operationEntry(id string, conf methodConfig) {
 	if _, ok := c.conf.Objects[receiver]; !ok && receiver != "Controller" {
 		c.report(key+".method", "%s is neither Controller nor among objects", receiver)
 	}
-	optional := slices.ContainsFunc(inputs, func(in *input) bool { return !in.required && !conf.isArg(in.wire) })
+	optional := slices.ContainsFunc(inputs, conf.isOption)
 	if conf.Options != "" && !optional {
 		c.report(key+".options", "it has no optional parameter for %s", conf.Options)
 	}
 	if conf.Options == name+"Options" {
 		c.report(key+".options", "has this name anyway")
 	}
-	if len(conf.Args) == 0 && conf.Options == "" && conf.Result == "" {
+	if conf.Required && !slices.ContainsFunc(inputs, func(in *input) bool { return in.required }) {
+		c.report(key+".required", "it has no required parameter")
+	}
+	if len(conf.Args) == 0 && conf.Options == "" && conf.Result == "" && !conf.Required {
 		if p, err := c.defaultPlace(op); err == nil && p.receiver == receiver && p.name == name {
 			c.report(key, "is %s anyway", conf.Method)
 		}
@@ -220,6 +224,27 @@ func (c *checker) placeEntries() {
 		}
 		if !slices.ContainsFunc(c.api.operations, func(op *operation) bool { return op.path == path || strings.HasPrefix(op.path, path+"/") }) {
 			c.report("paths."+path, "no operation has such a path")
+		}
+	}
+}
+
+// modelEntries checks files, fields, models and wire.
+func (c *checker) modelEntries() {
+	for _, receiver := range sortedKeys(c.conf.Files) {
+		if _, ok := c.conf.Objects[receiver]; !ok {
+			c.report("files."+receiver, "isn't among objects")
+		}
+	}
+	for _, key := range sortedKeys(c.conf.Fields) {
+		event, wire, _ := strings.Cut(key, ".")
+		s := c.api.Components.Schemas[event]
+		if s == nil || !s.Event || s.Properties[wire] == nil {
+			c.report("fields."+key, "there is no such event, or it has no such property")
+		}
+	}
+	for _, model := range slices.Concat(sortedKeys(c.conf.Models), c.conf.Wire) {
+		if s := c.api.Components.Schemas[model]; s == nil || s.Event || c.isObject(model) || c.isComposite(model) {
+			c.report("models and wire", "%s is no model that package ari hands out unchanged", model)
 		}
 	}
 }

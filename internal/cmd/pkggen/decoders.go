@@ -18,7 +18,7 @@ func (g *generator) decoders(b *bytes.Buffer) error {
 			continue // the default reads those that have nothing of their own
 		}
 		goName := g.gen.folded[fold(name)]
-		fmt.Fprintf(&cases, "case *%s:\ndecode%s(d, e)\n", goName, goName)
+		fmt.Fprintf(&cases, "case *%s:\nread%s(r, e)\n", goName, goName)
 		if err := w.function(goName, goName, name, true); err != nil {
 			return err
 		}
@@ -44,11 +44,13 @@ func (g *generator) decoders(b *bytes.Buffer) error {
 	}
 
 	if w.imports {
-		b.WriteString("import \"github.com/ari-go/ari/gen\"\n\n")
+		b.WriteString("import (\n\"github.com/ari-go/ari/gen\"\n\"github.com/ari-go/ari/internal/wire\"\n)\n\n")
+	} else {
+		b.WriteString("import \"github.com/ari-go/ari/internal/wire\"\n\n")
 	}
-	b.WriteString("// event reads an event that begins here.\nfunc (d *decoder) event(ev Event) {\nswitch e := ev.(type) {\n")
+	b.WriteString("// readEvent reads an event that begins here.\nfunc readEvent(r *wire.Reader, ev Event) {\nswitch e := ev.(type) {\n")
 	b.Write(cases.Bytes())
-	b.WriteString("default:\nheader := ev.Header()\nfor key, ok := d.begin(); ok; key, ok = d.more() {\nheader.member(d, key)\n}\n}\n}\n")
+	b.WriteString("default:\nheader := ev.Header()\nfor key, ok := r.Begin(); ok; key, ok = r.More() {\nheader.member(r, key)\n}\n}\n}\n")
 	b.Write(w.functions.Bytes())
 	return nil
 }
@@ -64,7 +66,7 @@ type decoderWriter struct {
 func (w *decoderWriter) function(goName, typ, schemaName string, event bool) error {
 	s := w.api.Components.Schemas[schemaName]
 	b := &w.functions
-	fmt.Fprintf(b, "\nfunc decode%s(d *decoder, v *%s) {\n", goName, typ)
+	fmt.Fprintf(b, "\nfunc read%s(r *wire.Reader, v *%s) {\n", goName, typ)
 	t, err := w.gen.structFor(schemaName)
 	if err != nil {
 		return err
@@ -78,17 +80,18 @@ func (w *decoderWriter) function(goName, typ, schemaName string, event bool) err
 		if !ok {
 			return fmt.Errorf("package gen's %s lacks a field for %s", schemaName, wire)
 		}
+		field.name = w.eventField(schemaName, wire, field)
 		fmt.Fprintf(&cases, "case %q:\n%s\n", wire, w.read(field, s.Properties[wire], event || w.isComposite(schemaName)))
 	}
-	other := "d.skip()"
+	other := "r.Skip()"
 	if event {
-		other = "v.EventHeader.member(d, key)"
+		other = "v.EventHeader.member(r, key)"
 	}
 	if cases.Len() == 0 {
-		fmt.Fprintf(b, "for _, ok := d.begin(); ok; _, ok = d.more() {\n%s\n}\n}\n", other)
+		fmt.Fprintf(b, "for _, ok := r.Begin(); ok; _, ok = r.More() {\n%s\n}\n}\n", other)
 		return nil
 	}
-	fmt.Fprintf(b, "for key, ok := d.begin(); ok; key, ok = d.more() {\nswitch key {\n%sdefault:\n%s\n}\n}\n}\n", cases.Bytes(), other)
+	fmt.Fprintf(b, "for key, ok := r.Begin(); ok; key, ok = r.More() {\nswitch key {\n%sdefault:\n%s\n}\n}\n}\n", cases.Bytes(), other)
 	return nil
 }
 
@@ -100,14 +103,14 @@ func (w *decoderWriter) read(f genField, p *schema, inPackage bool) string {
 		goName := w.gen.folded[fold(ref)]
 		if _, err := w.gen.structFor(ref); err == nil && strings.TrimPrefix(f.typ, "*") == goName {
 			w.wanted[ref] = true
-			decode := "decode" + goName
+			read := "read" + goName
 			switch {
 			case inPackage && w.isObject(ref):
-				return fmt.Sprintf("if readObject(d, &%s) {\n%s(d, &%s.%s)\n}", target, decode, target, ref)
+				return fmt.Sprintf("if wire.ReadObject(r, &%s) {\n%s(r, &%s.%s)\n}", target, read, target, ref)
 			case inPackage && w.isComposite(ref), strings.HasPrefix(f.typ, "*"):
-				return fmt.Sprintf("if readObject(d, &%s) {\n%s(d, %s)\n}", target, decode, target)
+				return fmt.Sprintf("if wire.ReadObject(r, &%s) {\n%s(r, %s)\n}", target, read, target)
 			default:
-				return fmt.Sprintf("%s(d, &%s)", decode, target)
+				return fmt.Sprintf("%s(r, &%s)", read, target)
 			}
 		}
 	}
@@ -116,23 +119,21 @@ func (w *decoderWriter) read(f genField, p *schema, inPackage bool) string {
 		typ = strings.TrimPrefix(typ, "*")
 	}
 	if elem, ok := strings.CutPrefix(typ, "[]"); ok && w.isText(elem) {
-		return fmt.Sprintf("readTexts(d, &%s)", target)
+		return fmt.Sprintf("wire.ReadTexts(r, &%s)", target)
 	}
 	switch {
 	case w.isText(typ):
-		return fmt.Sprintf("readText(d, &%s)", target)
+		return fmt.Sprintf("wire.ReadText(r, &%s)", target)
 	case typ == "int", typ == "int64":
-		return fmt.Sprintf("readNumber(d, &%s)", target)
-	case typ == "*int", typ == "*int64":
-		return fmt.Sprintf("readOptionalNumber(d, &%s)", target)
+		return fmt.Sprintf("wire.ReadNumber(r, &%s)", target)
 	case typ == "bool":
-		return fmt.Sprintf("d.readBool(&%s)", target)
+		return fmt.Sprintf("wire.ReadBool(r, &%s)", target)
 	case typ == "Time":
-		return fmt.Sprintf("d.readTime(&%s)", target)
+		return fmt.Sprintf("wire.ReadTime(r, &%s)", target)
 	case typ == "map[string]string":
-		return fmt.Sprintf("readTextMap(d, &%s)", target)
+		return fmt.Sprintf("wire.ReadTextMap(r, &%s)", target)
 	default:
-		return fmt.Sprintf("d.readOther(&%s, %q)", target, "a value for "+f.name)
+		return fmt.Sprintf("wire.ReadOther(r, &%s, %q)", target, "a value for "+f.name)
 	}
 }
 

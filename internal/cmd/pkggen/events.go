@@ -28,7 +28,8 @@ func (g *generator) events(b *bytes.Buffer) error {
 			if len(s.Entities) > 0 {
 				registry.WriteString(", refs: []entityRef{")
 				for _, e := range s.Entities {
-					fmt.Fprintf(&registry, "{%q, kind%s},", e.Field, camel(e.Kind))
+					outer, inner, _ := strings.Cut(e.Field, ".")
+					fmt.Fprintf(&registry, "{%q, %q, kind%s},", outer, inner, camel(e.Kind))
 				}
 				registry.WriteString("}")
 			}
@@ -83,7 +84,7 @@ func (g *generator) structType(b *bytes.Buffer, name string, s *schema, event bo
 		if !slices.Contains(s.Required, wire) {
 			tag += ",omitempty"
 		}
-		fmt.Fprintf(b, "%s %s `json:%q`\n", field.name, typ, tag)
+		fmt.Fprintf(b, "%s %s `json:%q`\n", g.eventField(name, wire, field), typ, tag)
 	}
 	b.WriteString("}\n\n")
 	param := "c"
@@ -99,6 +100,14 @@ func (g *generator) structType(b *bytes.Buffer, name string, s *schema, event bo
 	}
 	fmt.Fprintf(b, "func (%s) bind(%s *Controller) {\n%s}\n\n", recv, param, strings.Join(binds, ""))
 	return nil
+}
+
+// eventField is the name of an event's field in package ari.
+func (g *generator) eventField(event, wire string, f genField) string {
+	if name, ok := g.conf.Fields[event+"."+wire]; ok {
+		return name
+	}
+	return f.name
 }
 
 // fieldType is the type of a field in package ari, and the statement that binds what is in it.

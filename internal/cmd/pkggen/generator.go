@@ -145,6 +145,14 @@ func (g *generator) publicType(genType string) string {
 	return genType
 }
 
+// publicModel is the name in package ari for a model of package gen.
+func (g *generator) publicModel(genType string) string {
+	if name, ok := g.conf.Models[genType]; ok {
+		return name
+	}
+	return genType
+}
+
 // goType translates a field's type of package gen into package ari's, without its pointer.
 func (g *generator) goType(typ string) string {
 	switch {
@@ -162,7 +170,7 @@ func (g *generator) goType(typ string) string {
 		}
 		return "map[string]" + g.goType(strings.TrimPrefix(typ, "map[string]"))
 	default:
-		return g.publicType(typ)
+		return g.publicModel(g.publicType(typ))
 	}
 }
 
@@ -270,7 +278,7 @@ func (g *generator) models(b *bytes.Buffer) error {
 	b.WriteString("// Models that hold no object: they are the same as in package gen.\ntype (\n")
 	for _, name := range sortedKeys(g.api.Components.Schemas) {
 		s := g.api.Components.Schemas[name]
-		if s.Event || len(s.SubTypes) > 0 || g.isObject(name) || g.isComposite(name) {
+		if s.Event || len(s.SubTypes) > 0 || g.isObject(name) || g.isComposite(name) || slices.Contains(g.conf.Wire, name) {
 			continue
 		}
 		t, err := g.gen.typeFor(name)
@@ -280,8 +288,9 @@ func (g *generator) models(b *bytes.Buffer) error {
 			}
 			return err
 		}
-		doc(b, "\t", t.name+": "+s.Description)
-		fmt.Fprintf(b, "%s = gen.%s\n", t.name, t.name)
+		public := g.publicModel(t.name)
+		doc(b, "\t", public+": "+s.Description)
+		fmt.Fprintf(b, "%s = gen.%s\n", public, t.name)
 	}
 	b.WriteString(")\n\n")
 

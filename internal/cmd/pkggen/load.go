@@ -268,11 +268,15 @@ func (n *genNames) structFor(name string) (*genType, error) {
 type config struct {
 	Operations map[string]methodConfig      `yaml:"operations"`
 	Objects    map[string]map[string]string `yaml:"objects"`
+	Files      map[string]string            `yaml:"files"`
 	Paths      map[string]string            `yaml:"paths"`
 	Options    map[string]optionConfig      `yaml:"options"`
 	Docs       map[string]string            `yaml:"docs"` // by Struct.Field or Receiver.Method.argument
 	Names      map[string]string            `yaml:"names"`
 	Durations  map[string]string            `yaml:"durations"`
+	Fields     map[string]string            `yaml:"fields"` // by Event.property
+	Models     map[string]string            `yaml:"models"`
+	Wire       []string                     `yaml:"wire"`
 	Enums      map[string]string            `yaml:"enums"`
 	Vital      []string                     `yaml:"vital"`
 
@@ -285,6 +289,12 @@ type methodConfig struct {
 	Args    []string `yaml:"args"`
 	Options string   `yaml:"options"`
 	Result  string   `yaml:"result"`
+
+	// Then is a method of the receiver that is called when the operation was carried out.
+	Then string `yaml:"then"`
+
+	// Required puts the required parameters into the option struct too.
+	Required bool `yaml:"required"`
 }
 
 // isArg reports whether an input is a plain argument.
@@ -292,9 +302,15 @@ func (c methodConfig) isArg(wire string) bool {
 	return slices.Contains(c.Args, wire) || slices.Contains(c.Args, wire+"!")
 }
 
+// isOption reports whether an input is a field of the option struct.
+func (c methodConfig) isOption(in *input) bool {
+	return !c.isArg(in.wire) && (c.Required || !in.required)
+}
+
 type optionConfig struct {
 	Operations []string `yaml:"operations"`
 	Required   bool     `yaml:"required"`
+	Only       bool     `yaml:"only"` // the method always takes it: there is no other one without
 }
 
 func loadConfig(file string) (*config, error) {

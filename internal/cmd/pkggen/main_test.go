@@ -134,7 +134,7 @@ func TestCheck(t *testing.T) {
 		},
 		"options beside by": {
 			"operations: {channelsHangup: {options: HangupOptions}}",
-			[]string{"methods.yaml: operations.channelsHangup: options and result have no effect beside by"},
+			[]string{"methods.yaml: operations.channelsHangup: options, result and required have no effect beside by"},
 		},
 		"an option struct of an unknown operation": {
 			"options: {AddChannelOptions: {operations: [bridgesAddChannels, bridgesAddChannel]}}",
@@ -198,6 +198,28 @@ func TestCheck(t *testing.T) {
 				"methods.yaml: enums.ChannelsMuteParamsDirektion: package gen has no such enumeration",
 			},
 		},
+		"files": {
+			"files: {Recording: recording}",
+			[]string{"methods.yaml: files.Recording: isn't among objects"},
+		},
+		"fields": {
+			"fields: {ChannelTalkingFinished.length: Length, CallerID.name: Name}",
+			[]string{
+				"methods.yaml: fields.CallerID.name: there is no such event, or it has no such property",
+				"methods.yaml: fields.ChannelTalkingFinished.length: there is no such event, or it has no such property",
+			},
+		},
+		"models": {
+			"models: {RTPstats: RTPStatistics}\nwire: [Dialed, Channel]",
+			[]string{
+				"methods.yaml: models and wire: RTPstats is no model that package ari hands out unchanged",
+				"methods.yaml: models and wire: Channel is no model that package ari hands out unchanged",
+			},
+		},
+		"required without any": {
+			"operations: {soundsList: {method: Controller.Sounds, required: true}}",
+			[]string{"methods.yaml: operations.soundsList.required: it has no required parameter"},
+		},
 		"vital events": {
 			"vital: [StasisStart, StasisStrat, Channel]",
 			[]string{"methods.yaml: vital: StasisStrat is not an event", "methods.yaml: vital: Channel is not an event"},
@@ -257,8 +279,10 @@ func TestNamedErrors(t *testing.T) {
 func TestMethodTexts(t *testing.T) {
 	g := configured(t, "{}")
 	var b bytes.Buffer
-	if err := g.methods(&b); err != nil {
-		t.Fatal(err)
+	for _, file := range g.objectFiles() {
+		if err := g.methods(&b, file); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if found := regexp.MustCompile(`[Ff]ails with \d+`).FindString(b.String()); found != "" {
 		t.Errorf("a text has %q", found)
@@ -283,6 +307,49 @@ func TestMethodTexts(t *testing.T) {
 				t.Errorf("%s isn't explained", a.key(p))
 			}
 		}
+	}
+}
+
+// A method keeps its signature when its operation gets its first option: that is XWith's.
+func TestFirstOption(t *testing.T) {
+	g := configured(t, "operations: {asteriskGetInfo: {args: null}, channelsMove: {method: Channel.Move, args: [appArgs]}}")
+	var b bytes.Buffer
+	for _, file := range []string{"channel", "controller"} {
+		if err := g.methods(&b, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{
+		"func (c *Controller) Info(ctx context.Context) (*AsteriskInfo, error) {\nreturn c.InfoWith(ctx, InfoOptions{})\n}",
+		"func (c *Controller) InfoWith(ctx context.Context, opts InfoOptions) (*AsteriskInfo, error) {",
+		"func (o *Channel) Move(ctx context.Context, app string, appArgs string) error {\nreq, err",
+		"func (o *Channel) Dial(ctx context.Context) error {\nreturn o.DialWith(ctx, DialOptions{})\n}",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("missing: %s", want)
+		}
+	}
+	if strings.Contains(b.String(), "MoveWith") {
+		t.Error("there is a MoveWith without options")
+	}
+}
+
+// A list at the end is variadic, with the options before it.
+func TestVariadicMethods(t *testing.T) {
+	args := []argument{{name: "name", typ: "string"}, {name: "ids", typ: "[]string", list: true}}
+	for options, want := range map[string]string{
+		"":      "ctx context.Context, name string, ids ...string",
+		"XOpts": "ctx context.Context, name string, opts XOpts, ids ...string",
+	} {
+		if have := params(args, options); have != want {
+			t.Errorf("have %s, want %s", have, want)
+		}
+	}
+	if have, want := passed(args, "XOpts{}"), "ctx, name, XOpts{}, ids..."; have != want {
+		t.Errorf("have %s, want %s", have, want)
+	}
+	if have, want := passed(args[:1], "XOpts{}"), "ctx, name, XOpts{}"; have != want {
+		t.Errorf("have %s, want %s", have, want)
 	}
 }
 
@@ -335,7 +402,11 @@ func TestNewParameterOfHandWrittenMethod(t *testing.T) {
 	var notes bytes.Buffer
 	generate := func(lenient bool) (string, error) {
 		out := t.TempDir()
-		return out, run(filepath.Join(repo, "api", "openapi.yaml"), filepath.Join(repo, "gen"), file, out, lenient, &notes)
+		r := run{
+			openapi: filepath.Join(repo, "api", "openapi.yaml"), gen: filepath.Join(repo, "gen"), methods: file, out: out,
+			api: filepath.Join(repo, "pkg", "ari", "testdata", "api.txt"), lenient: lenient, notes: &notes,
+		}
+		return out, r.generate()
 	}
 	out, err := generate(false)
 	if err == nil || !strings.Contains(err.Error(), `operations.channelsHangup: nothing sends "reason_code"`) {

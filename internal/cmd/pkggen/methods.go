@@ -3,9 +3,9 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/ari-go/ari/internal/arispec"
 )
@@ -142,42 +142,32 @@ func (g *generator) isFirstEnum(typ string) bool {
 	return false
 }
 
-// place is where the method of an operation stands.
-type place struct {
-	receiver, name string
-	conf           methodConfig
+// fileOf is the file of a receiver's methods, without its ending.
+func (g *generator) fileOf(receiver string) string {
+	if file, ok := g.conf.Files[receiver]; ok {
+		return file
+	}
+	return strings.ToLower(receiver)
 }
 
-func (g *generator) place(op *operation) (place, error) {
-	conf, ok := g.conf.Operations[op.ID]
-	if ok && conf.Method != "" {
-		receiver, name, _ := strings.Cut(conf.Method, ".")
-		return place{receiver, name, conf}, nil
+// objectFiles are the files that hold methods.
+func (g *generator) objectFiles() []string {
+	files := []string{g.fileOf("Controller")}
+	for object := range g.conf.Objects {
+		files = append(files, g.fileOf(object))
 	}
-	return g.defaultPlace(op)
+	slices.Sort(files)
+	return slices.Compact(files)
 }
 
-// defaultPlace is the place of an operation that isn't named by hand: on the object with the longest path that the
-// operation's path begins with.
-func (g *generator) defaultPlace(op *operation) (place, error) {
-	best := ""
-	for path := range g.conf.Paths {
-		if (op.path == path || strings.HasPrefix(op.path, path+"/")) && len(path) > len(best) {
-			best = path
-		}
-	}
-	if best == "" {
-		if len(op.Tags) != 1 {
-			return place{}, fmt.Errorf("%s has %d tags, want one", op.ID, len(op.Tags))
-		}
-		return place{"Controller", camelID(op.ID), methodConfig{}}, nil
-	}
-	return place{g.conf.Paths[best], camel(op.Nickname), methodConfig{}}, nil
-}
-
-// methods writes the methods that wrap one operation each.
-func (g *generator) methods(b *bytes.Buffer) error {
+// methods writes the methods that wrap one operation each and stand in one file, with their option structs.
+func (g *generator) methods(b *bytes.Buffer, file string) error {
 	b.WriteString("import (\n\"context\"\n\"time\"\n\n\"github.com/ari-go/ari/gen\"\n)\n\n")
+	for _, object := range sortedKeys(g.conf.Objects) {
+		if g.fileOf(object) == file && g.isObject(object) {
+			g.belonging(b, object)
+		}
+	}
 	taken := make(map[string]string)
 	for _, op := range g.api.operations {
 		if g.conf.Operations[op.ID].By != "" {
@@ -192,24 +182,122 @@ func (g *generator) methods(b *bytes.Buffer) error {
 			return fmt.Errorf("%s and %s would both be %s", op.ID, other, key)
 		}
 		taken[key] = op.ID
+		if g.fileOf(p.receiver) != file {
+			continue
+		}
 		if err := g.method(b, op, p); err != nil {
 			return fmt.Errorf("%s: %w", op.ID, err)
 		}
 	}
+	if err := g.options(b, file); err != nil {
+		return err
+	}
+	dropUnusedImport(b, "context", "\"context\"\n")
 	dropUnusedImport(b, "time", "\"time\"\n")
+	dropUnusedImport(b, "gen", "\"github.com/ari-go/ari/gen\"\n")
 	return nil
 }
 
+// belonging writes the methods by which an object belongs to a controller, and begins its requests, which all have the
+// object's id in their paths.
+func (g *generator) belonging(b *bytes.Buffer, object string) {
+	var ids []string
+	for _, param := range sortedKeys(g.conf.Objects[object]) {
+		ids = append(ids, "o."+g.conf.Objects[object][param])
+	}
+	slices.Reverse(ids) // An endpoint's technology stands before its resource.
+	list := strings.Join(ids, ", ")
+
+	doc(b, "", "Controller returns the controller of the Asterisk that the "+words(object)+" belongs to: the right one for more commands, "+
+		"however many the client has. It is nil for a zero value.")
+	fmt.Fprintf(b, "func (o *%s) Controller() *Controller {\nif o == nil {\nreturn nil\n}\nreturn o.ctrl\n}\n\n", object)
+
+	fmt.Fprintf(b, "func (o *%s) bind(c *Controller) {\nif o != nil {\no.ctrl = c\n}\n}\n\n", object)
+
+	fmt.Fprintf(b, "// begin begins a request about the object. The ids are those that stand behind its own in the path.\n")
+	fmt.Fprintf(b, "func (o *%s) begin(ctx context.Context, op *operation, ids ...string) (*command, error) {\n", object)
+	fmt.Fprintf(b, "if o == nil {\nreturn nil, refuse(op, \"the %s is nil\")\n}\n", words(object))
+	fmt.Fprintf(b, "if len(ids) == 0 {\nreturn o.ctrl.begin(ctx, op, %s)\n}\n", list)
+	fmt.Fprintf(b, "return o.ctrl.begin(ctx, op, append([]string{%s}, ids...)...)\n}\n\n", list)
+}
+
+// words writes a name's words in small letters: "StoredRecording" becomes "stored recording".
+func words(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// method writes the method of an operation. If it has options, they are XWith's, and X stands beside it: so the first
+// option of an operation, which a later Asterisk may bring, changes no signature.
 func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	inputs, err := g.inputs(op)
 	if err != nil {
 		return err
 	}
-	recv, ctrl := "c", "c"
-	if p.receiver != "Controller" {
-		recv, ctrl = "o", "o.ctrl"
+	result, _, err := g.result(op, p)
+	if err != nil {
+		return err
 	}
-	var ids []string // expressions for the path
+	arguments := g.arguments(op, p, inputs)
+	g.methodDoc(b, op, p, arguments)
+	switch {
+	case !slices.ContainsFunc(inputs, p.conf.isOption):
+		fmt.Fprintf(b, "func (%s) %s(%s) %s {\n", p.recv(), p.name, params(arguments, ""), result)
+	case p.conf.Required:
+		fmt.Fprintf(b, "func (%s) %s(%s) %s {\n", p.recv(), p.name, params(arguments, g.optionsName(p)), result)
+	default:
+		with := p.name + "With"
+		args := passed(arguments, g.optionsName(p)+"{}")
+		fmt.Fprintf(b, "func (%s) %s(%s) %s {\nreturn %s.%s(%s)\n}\n\n", p.recv(), p.name, params(arguments, ""), result, p.recvName(), with, args)
+		doc(b, "", with+" is "+p.name+" with options.")
+		fmt.Fprintf(b, "func (%s) %s(%s) %s {\n", p.recv(), with, params(arguments, g.optionsName(p)), result)
+	}
+	return g.body(b, op, p, inputs)
+}
+
+// passed are the arguments with which X calls XWith.
+func passed(arguments []argument, options string) string {
+	list := []string{"ctx"}
+	for i, a := range arguments {
+		if a.list && i == len(arguments)-1 {
+			return strings.Join(append(list, options, a.name+"..."), ", ")
+		}
+		list = append(list, a.name)
+	}
+	return strings.Join(append(list, options), ", ")
+}
+
+// params are the parameters of a method. A list at their end is variadic; options stand last, but before such a list.
+func params(arguments []argument, options string) string {
+	list := []string{"ctx context.Context"}
+	for i, a := range arguments {
+		if a.list && i == len(arguments)-1 {
+			if options != "" {
+				list = append(list, "opts "+options)
+			}
+			return strings.Join(append(list, a.name+" ..."+a.typ[2:]), ", ")
+		}
+		list = append(list, a.name+" "+a.typ)
+	}
+	if options != "" {
+		list = append(list, "opts "+options)
+	}
+	return strings.Join(list, ", ")
+}
+
+// body writes what stands in an operation's method.
+func (g *generator) body(b *bytes.Buffer, op *operation, p place, inputs []*input) error {
+	recv, ctrl := p.recvName(), "c"
+	if p.receiver != "Controller" {
+		ctrl = "o.ctrl"
+	}
+	beginArgs, callArgs := []string{"ctx", "op" + camelID(op.ID)}, []string{"req"}
 	for _, q := range op.Parameters {
 		if q.In != "path" {
 			continue
@@ -217,46 +305,29 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 		id := argName(q.Name)
 		if field, ok := g.conf.Objects[p.receiver][q.Name]; ok {
 			id = "o." + field
+		} else {
+			beginArgs = append(beginArgs, id)
 		}
-		ids = append(ids, id)
+		callArgs = append(callArgs, id)
 	}
-	values := make(map[string]string) // wire name -> expression
-	optional := false
+	values := make(map[string]string) // by wire name: expressions for what is sent
 	for _, in := range inputs {
-		if in.required || p.conf.isArg(in.wire) {
+		if p.conf.isOption(in) {
+			values[in.wire] = g.convert(in, "opts."+g.fieldName(in), false)
+		} else {
 			values[in.wire] = g.convert(in, argName(in.wire), slices.Contains(p.conf.Args, in.wire+"!"))
-			continue
 		}
-		optional = true
-		values[in.wire] = g.convert(in, "opts."+g.fieldName(in), false)
 	}
-	arguments := g.arguments(op, p, inputs)
-	var args []string
-	for i, a := range arguments {
-		if a.list && i == len(arguments)-1 && !optional {
-			a.typ = "..." + a.typ[2:]
-		}
-		args = append(args, a.name+" "+a.typ)
-	}
-	if optional {
-		args = append(args, "opts "+g.optionsName(p))
-	}
-
 	result, fetch, err := g.result(op, p)
 	if err != nil {
 		return err
 	}
-	g.methodDoc(b, op, p, arguments)
-	fmt.Fprintf(b, "func (%s *%s) %s(%s) %s {\n", recv, p.receiver, p.name,
-		strings.Join(append([]string{"ctx context.Context"}, args...), ", "), result)
 	failed := "return err"
 	if result != "error" {
 		failed = "return " + zeroOf(result) + ", err"
 	}
-	fmt.Fprintf(b, "req, err := %s.begin(ctx, %s)\nif err != nil {\n%s\n}\n",
-		ctrl, strings.Join(append([]string{"op" + camelID(op.ID)}, ids...), ", "), failed)
+	fmt.Fprintf(b, "req, err := %s.begin(%s)\nif err != nil {\n%s\n}\n", recv, strings.Join(beginArgs, ", "), failed)
 
-	callArgs := append([]string{"req"}, ids...)
 	if query := g.query(op); query != "" {
 		t, err := g.gen.typeFor(query)
 		if err != nil {
@@ -272,12 +343,12 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 		if err != nil {
 			return err
 		}
-		s, err := g.gen.structFor(op.ID + "JSONRequestBody")
+		st, err := g.gen.structFor(op.ID + "JSONRequestBody")
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(b, "payload := gen.%s{\n", t.name)
-		g.assign(b, s, inputs, values, true)
+		g.assign(b, st, inputs, values, true)
 		b.WriteString("}\n")
 		callArgs = append(callArgs, "payload")
 	}
@@ -285,7 +356,11 @@ func (g *generator) method(b *bytes.Buffer, op *operation, p place) error {
 	if !ok {
 		return fmt.Errorf("package gen's client has no method for it")
 	}
-	fmt.Fprintf(b, "resp, err := %s.api.%s(%s)\n%s}\n\n", ctrl, client, strings.Join(callArgs, ", "), fetch(ctrl))
+	fmt.Fprintf(b, "resp, err := %s.api.%s(%s)\n", ctrl, client, strings.Join(callArgs, ", "))
+	if note := p.conf.Then; note != "" {
+		fmt.Fprintf(b, "if err == nil {\n%s.%s()\n}\n", recv, note)
+	}
+	fmt.Fprintf(b, "%s}\n\n", fetch)
 	return nil
 }
 
@@ -304,7 +379,7 @@ func (g *generator) arguments(op *operation, p place, inputs []*input) []argumen
 		}
 	}
 	for _, in := range inputs {
-		if in.required || p.conf.isArg(in.wire) {
+		if !p.conf.isOption(in) {
 			typ := g.inputType(in)
 			args = append(args, argument{wire: in.wire, typ: typ, text: in.description, list: strings.HasPrefix(typ, "[]") && !in.body})
 		}
@@ -321,53 +396,6 @@ func (g *generator) arguments(op *operation, p place, inputs []*input) []argumen
 
 // key is the argument's name in api/methods.yaml.
 func (a *argument) key(p place) string { return p.receiver + "." + p.name + "." + a.name }
-
-// methodDoc writes what a method does, how it fails, and what its arguments are.
-func (g *generator) methodDoc(b *bytes.Buffer, op *operation, p place, args []argument) {
-	goNames := func(text string) string {
-		for _, a := range args {
-			text = strings.ReplaceAll(text, "`"+a.wire+"`", a.name)
-		}
-		return text
-	}
-	doc(b, "", goNames(p.name+" "+lowerFirst(namedErrors(op.Description))))
-	for i, a := range args {
-		if i == 0 {
-			b.WriteString("//\n")
-		}
-		docItem(b, a.name+": "+goNames(a.text))
-	}
-}
-
-// failures are the sentences that say how an operation fails.
-var failures = regexp.MustCompile(`[Ff]ails with [^.]*(\.[^ .][^.]*)*\.( |$)`)
-
-// failure is one of the reasons in such a sentence.
-var failure = regexp.MustCompile(`\b(\d{3}) ((?:only )?(?:if|on)\b[^,]*)`)
-
-// errorNames are package ari's names for statuses.
-var errorNames = map[string]string{
-	"400": "ErrInvalid", "401": "ErrUnauthorized", "403": "ErrForbidden", "404": "ErrNotFound", "409": "ErrConflict",
-	"412": "ErrPreconditionFailed", "413": "ErrTooLarge", "422": "ErrUnprocessable", "500": "ErrInternal", "501": "ErrNotImplemented",
-	"503": "ErrUnavailable",
-}
-
-// namedErrors puts the names of errors in the place of statuses, where a text says with which it fails.
-func namedErrors(text string) string {
-	return failures.ReplaceAllStringFunc(text, func(sentence string) string {
-		return failure.ReplaceAllStringFunc(sentence, func(reason string) string {
-			m := failure.FindStringSubmatch(reason)
-			name, ok := errorNames[m[1]]
-			if !ok {
-				return reason
-			}
-			if m[1] == "409" && strings.Contains(m[2], "not in a Stasis application") {
-				name = "ErrNotInStasis"
-			}
-			return name + " " + m[2]
-		})
-	})
-}
 
 func (g *generator) assign(b *bytes.Buffer, t *genType, inputs []*input, values map[string]string, body bool) {
 	for _, in := range inputs {
@@ -386,60 +414,51 @@ func zeroOf(result string) string {
 }
 
 // result returns the method's result types and the code that makes the results.
-func (g *generator) result(op *operation, p place) (string, func(ctrl string) string, error) {
+func (g *generator) result(op *operation, p place) (types, code string, err error) {
 	var s *schema
 	for code, r := range op.Responses {
 		if strings.HasPrefix(code, "2") && r.Content != nil {
 			s = r.Content["application/json"].Schema
 			if s == nil {
-				return "", nil, fmt.Errorf("a result that isn't JSON needs a hand-written method")
+				return "", "", fmt.Errorf("a result that isn't JSON needs a hand-written method")
 			}
 		}
 	}
 	if s == nil {
-		return "error", func(string) string { return "return req.done(resp, err)\n" }, nil
+		return "error", "return req.done(resp, err)\n", nil
 	}
 	if s.Type == "array" {
 		ref := s.Items.ref()
 		switch {
 		case g.isObject(ref):
-			return "([]*" + ref + ", error)", func(ctrl string) string {
-				return fmt.Sprintf("return bindAll(decodeList[*%s](req, resp, err))(%s)\n", ref, ctrl)
-			}, nil
+			return "([]*" + ref + ", error)", fmt.Sprintf("return answeredList[%s](req, resp, err)\n", ref), nil
 		case ref != "":
-			return "([]" + ref + ", error)", func(string) string {
-				return fmt.Sprintf("return decodeList[%s](req, resp, err)\n", ref)
-			}, nil
+			return "([]" + ref + ", error)", fmt.Sprintf("return decodeList[%s](req, resp, err)\n", ref), nil
 		}
-		return "", nil, fmt.Errorf("a list without a model is not understood")
+		return "", "", fmt.Errorf("a list without a model is not understood")
 	}
 	ref := s.ref()
 	if ref == "" {
-		return "", nil, fmt.Errorf("a result without a model is not understood")
+		return "", "", fmt.Errorf("a result without a model is not understood")
 	}
 	t, err := g.gen.structFor(ref)
 	if err != nil {
-		return "", nil, err
+		return "", "", err
 	}
+	name := g.publicModel(t.name)
 	if p.conf.Result != "" {
 		f, ok := t.fields[p.conf.Result]
 		if !ok {
-			return "", nil, fmt.Errorf("result %q isn't a property of %s", p.conf.Result, ref)
+			return "", "", fmt.Errorf("result %q isn't a property of %s", p.conf.Result, ref)
 		}
-		typ := g.goType(f.typ)
-		return "(" + typ + ", error)", func(string) string {
-			return fmt.Sprintf("answer, err := decodeObject[%s](req, resp, err)\nif err != nil {\nreturn %s, err\n}\nreturn answer.%s, nil\n",
-				t.name, zeroOf("("+typ+", error)"), f.name)
-		}, nil
+		types = "(" + g.goType(f.typ) + ", error)"
+		return types, fmt.Sprintf("answer, err := decodeObject[%s](req, resp, err)\nif err != nil {\nreturn %s, err\n}\nreturn answer.%s, nil\n",
+			name, zeroOf(types), f.name), nil
 	}
 	if g.isObject(ref) {
-		return "(*" + ref + ", error)", func(ctrl string) string {
-			return fmt.Sprintf("return bound(decodeObject[%s](req, resp, err))(%s)\n", ref, ctrl)
-		}, nil
+		return "(*" + ref + ", error)", fmt.Sprintf("return answered[%s](req, resp, err)\n", ref), nil
 	}
-	return "(*" + t.name + ", error)", func(string) string {
-		return fmt.Sprintf("return decodeObject[%s](req, resp, err)\n", t.name)
-	}, nil
+	return "(*" + name + ", error)", fmt.Sprintf("return decodeObject[%s](req, resp, err)\n", name), nil
 }
 
 func (g *generator) optionsName(p place) string {

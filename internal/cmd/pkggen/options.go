@@ -14,6 +14,8 @@ type optionSet struct {
 	fields map[string]*input // by wire name
 	order  []string
 	by     []string // the methods that take it
+
+	required bool // the required parameters are in it too
 }
 
 func (s *optionSet) add(by string, inputs []*input, typeOf func(*input) string) error {
@@ -37,9 +39,9 @@ func (s *optionSet) add(by string, inputs []*input, typeOf func(*input) string) 
 // optionSets returns the option structs by their names: of generated methods, and of hand-written ones as configured.
 func (g *generator) optionSets() (map[string]*optionSet, error) {
 	sets := make(map[string]*optionSet)
-	add := func(name, by string, inputs []*input) error {
+	add := func(name, by string, required bool, inputs []*input) error {
 		if sets[name] == nil {
-			sets[name] = &optionSet{fields: make(map[string]*input)}
+			sets[name] = &optionSet{fields: make(map[string]*input), required: required}
 		}
 		if err := sets[name].add("["+by+"]", inputs, g.inputType); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -59,11 +61,15 @@ func (g *generator) optionSets() (map[string]*optionSet, error) {
 		if err != nil {
 			return nil, err
 		}
-		inputs = slices.DeleteFunc(inputs, func(in *input) bool { return in.required || conf.isArg(in.wire) })
+		inputs = slices.DeleteFunc(inputs, func(in *input) bool { return !conf.isOption(in) })
 		if len(inputs) == 0 {
 			continue
 		}
-		if err := add(g.optionsName(p), p.receiver+"."+p.name, inputs); err != nil {
+		method := p.receiver + "." + p.name
+		if !conf.Required {
+			method += "With"
+		}
+		if err := add(g.optionsName(p), method, conf.Required, inputs); err != nil {
 			return nil, err
 		}
 	}
@@ -77,7 +83,7 @@ func (g *generator) optionSets() (map[string]*optionSet, error) {
 			if err != nil {
 				return nil, err
 			}
-			if err := add(name, g.conf.Operations[id].By, inputs); err != nil {
+			if err := add(name, g.takerOf(name, id), g.conf.Options[name].Required, inputs); err != nil {
 				return nil, err
 			}
 		}
@@ -94,22 +100,33 @@ func (g *generator) optionInputs(name string, op *operation) ([]*input, error) {
 	return slices.DeleteFunc(inputs, func(in *input) bool { return in.required }), nil
 }
 
-// options writes the option structs, and for hand-written methods the conversion to package gen's: so a field that
-// is new is sent, too.
-func (g *generator) options(b *bytes.Buffer) error {
+// takerOf names the hand-written method that takes an option struct: Record has its options in RecordWith, unless all
+// that it takes is in the struct.
+func (g *generator) takerOf(name, id string) string {
+	conf := g.conf.Options[name]
+	if conf.Required || conf.Only {
+		return g.conf.Operations[id].By
+	}
+	return g.conf.Operations[id].By + "With"
+}
+
+// options writes the option structs of one file's methods, and for hand-written methods the conversion to package
+// gen's: so a field that is new is sent, too.
+func (g *generator) options(b *bytes.Buffer, file string) error {
 	sets, err := g.optionSets()
 	if err != nil {
 		return err
 	}
-	b.WriteString("import (\n\"time\"\n\n\"github.com/ari-go/ari/gen\"\n)\n\n")
 	for _, name := range sortedKeys(sets) {
+		receiver, _, _ := strings.Cut(strings.TrimPrefix(sets[name].by[0], "["), ".")
+		if g.fileOf(receiver) != file {
+			continue
+		}
 		g.optionStruct(b, name, sets[name])
 		if err := g.conversions(b, name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	dropUnusedImport(b, "time", "\"time\"\n")
-	dropUnusedImport(b, "gen", "\"github.com/ari-go/ari/gen\"\n")
 	return nil
 }
 
@@ -125,7 +142,7 @@ func dropUnusedImport(b *bytes.Buffer, pkg, line string) {
 
 func (g *generator) optionStruct(b *bytes.Buffer, name string, set *optionSet) {
 	what := "optional parameters"
-	if g.conf.Options[name].Required {
+	if set.required {
 		what = "parameters"
 	}
 	doc(b, "", name+" are the "+what+" of "+strings.Join(set.by, " and ")+". A zero value means the default.")

@@ -286,7 +286,7 @@ func TestInbound(t *testing.T) {
 	t.Parallel()
 	srv := aritest.NewServer(t)
 	client := connected(t, srv)
-	client.OnStasisStart(func(ctx context.Context, ev *ari.StasisStart) error {
+	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		if err := ev.Channel.Answer(ctx); err != nil {
 			return err
 		}

@@ -34,8 +34,8 @@ func TestDrops(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				srv := aritest.NewServer(t, aritest.InMemory())
 				client := connected(t, srv, quiet, ari.WithKeepalive(10*time.Second, 5*time.Second))
-				up := ari.Subscribe[*ari.Connected](client, client)
-				down := ari.Subscribe[*ari.Disconnected](client, client)
+				up := ari.Subscribe[*ari.Connected](client)
+				down := ari.Subscribe[*ari.Disconnected](client)
 				start := time.Now()
 				drop(srv)
 				_, err := down.Next(soon(t))
@@ -54,7 +54,7 @@ func TestExternalMediaInAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := aritest.NewServer(t, aritest.InMemory())
 		client := connected(t, srv, quiet)
-		down := ari.Subscribe[*ari.Disconnected](client, client)
+		down := ari.Subscribe[*ari.Disconnected](client)
 		media := ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"}
 		srv.Faults().DropEvents()
 		_, err := down.Next(soon(t))

@@ -79,13 +79,13 @@ func Start(opts ...Option) (*Server, error) {
 // HTTPClient is an HTTP client that reaches the server, also one that is [InMemory].
 func (s *Server) HTTPClient() *http.Client { return s.sim.Client }
 
-// options are what a client of the server needs.
-func (s *Server) options(opts []ari.Option) []ari.Option {
-	own := []ari.Option{ari.WithBasicAuth(s.Username, s.Password)}
+// options are what a client or controller of the server needs.
+func (s *Server) options() []ari.ControllerOption {
+	own := []ari.ControllerOption{ari.WithBasicAuth(s.Username, s.Password)}
 	if s.inMemory {
-		own = append(own, ari.WithHTTPClient(s.sim.Client))
+		own = append(own, ari.WithHTTPClient(s.sim.Client), ari.WithCleartextCredentials())
 	}
-	return append(own, opts...)
+	return own
 }
 
 // Client makes a client for the application [Server.App]. It isn't connected; it is closed with the server.
@@ -95,7 +95,11 @@ func (s *Server) Client(opts ...ari.Option) *ari.Client {
 
 // ClientFor is like Client for another application.
 func (s *Server) ClientFor(app string, opts ...ari.Option) *ari.Client {
-	c, err := ari.NewClient(s.URL, app, s.options(opts)...)
+	var all []ari.Option
+	for _, own := range s.options() {
+		all = append(all, own)
+	}
+	c, err := ari.NewClient(s.URL, app, append(all, opts...)...)
 	if err != nil {
 		panic(err) // an option that makes no sense
 	}
@@ -106,8 +110,8 @@ func (s *Server) ClientFor(app string, opts ...ari.Option) *ari.Client {
 }
 
 // Controller makes a controller, which needs no application.
-func (s *Server) Controller(opts ...ari.Option) *ari.Controller {
-	c, err := ari.NewController(s.URL, s.options(opts)...)
+func (s *Server) Controller(opts ...ari.ControllerOption) *ari.Controller {
+	c, err := ari.NewController(s.URL, append(s.options(), opts...)...)
 	if err != nil {
 		panic(err) // an option that makes no sense
 	}

@@ -1,0 +1,299 @@
+package ari
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ReconnectOptions say how a lost connection is tried again. The wait before attempt n is a random time up to Min *
+// Factor^n, or up to Max if that is less: many clients that lose a server together don't come back together. It is at
+// least 100 ms, since Asterisk must have noticed the loss before. The waits begin anew when the session has been in step.
+type ReconnectOptions struct {
+	Min    time.Duration // default 250 ms
+	Max    time.Duration // default 1 s
+	Factor float64       // default 2
+}
+
+// leastDelay is how long Asterisk is given to notice the end of a connection before the next one comes: within a
+// millisecond or two, it takes the new one down with the old one.
+const leastDelay = 100 * time.Millisecond
+
+func (o ReconnectOptions) withDefaults() ReconnectOptions {
+	if o.Min <= 0 {
+		o.Min = 250 * time.Millisecond
+	}
+	if o.Max <= 0 {
+		o.Max = time.Second
+	}
+	o.Max = max(o.Max, o.Min)
+	if o.Factor < 1 {
+		o.Factor = 2
+	}
+	return o
+}
+
+// delays returns a function that returns one wait after the other.
+func (o ReconnectOptions) delays() func() time.Duration {
+	n := 0.0
+	return func() time.Duration {
+		limit := int64(min(float64(o.Min)*math.Pow(o.Factor, n), float64(o.Max)))
+		n++
+		return max(leastDelay, time.Duration(rand.Int64N(limit+1))) //nolint:gosec // Any randomness will do.
+	}
+}
+
+// closeTimeout is how long the other side may take to answer our leave.
+const closeTimeout = time.Second
+
+// connect is the source's Next. It notes whether it may have left a handshake behind that Asterisk takes up later.
+func (s *session) connect(ctx context.Context) (Connection, error) {
+	conn, err := s.src.Next(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		s.probe.abandoned.Store(true)
+	}
+	return conn, err
+}
+
+// start makes the first connection, and keeps the session connected from then on. Only one start may be under way.
+func (s *session) start(ctx context.Context) error {
+	if s.state.now() != phaseNew {
+		return nil
+	}
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		conn.Abort()
+		return context.Cause(s.ctx)
+	}
+	s.begin(conn)
+	return nil
+}
+
+// wait returns when no connection is kept any more, which takes closeTimeout at most once the session's context has ended.
+func (s *session) wait() {
+	s.mu.Lock()
+	begun := s.generation() > 0
+	s.mu.Unlock()
+	if begun {
+		<-s.ended
+	}
+}
+
+// begin keeps the session connected, beginning with conn.
+func (s *session) begin(conn Connection) {
+	s.state.connected()
+	go func() {
+		defer close(s.ended)
+		s.run(s.ctx, conn)
+	}()
+}
+
+// run keeps the connection up, beginning with conn, until ctx ends or the source has no other.
+func (s *session) run(ctx context.Context, conn Connection) {
+	var gap time.Duration
+	delays := s.cfg.reconnect.delays()
+	for resumed := false; ; resumed = true {
+		steady, err := s.serve(ctx, conn, resumed, gap)
+		if ctx.Err() != nil {
+			s.state.set(phaseEnded)
+			return
+		}
+		lost := time.Now()
+		if steady {
+			delays = s.cfg.reconnect.delays()
+		}
+		s.disconnected(err)
+		if conn = s.reconnect(ctx, delays); conn == nil {
+			return
+		}
+		gap = time.Since(lost)
+		s.state.connected()
+	}
+}
+
+func (s *session) disconnected(err error) {
+	s.state.set(phaseDown)
+	s.hub.reports.log(slog.LevelWarn, "connection to Asterisk lost", "source", s.src.String(), "error", err)
+	s.local(s.hub.registry.disconnected, &Disconnected{EventHeader: s.newLocalHeader("Disconnected"), Err: err})
+}
+
+// reconnect tries until it has a connection. It returns nil when ctx ends, or when no other connection follows.
+func (s *session) reconnect(ctx context.Context, delays func() time.Duration) Connection {
+	for {
+		wait := delays()
+		if !sleep(ctx, wait) {
+			s.state.set(phaseEnded)
+			return nil
+		}
+		conn, err := s.connect(ctx)
+		switch {
+		case err == nil:
+			return conn
+		case ctx.Err() != nil:
+			s.state.set(phaseEnded)
+			return nil
+		case errors.Is(err, ErrSourceEnded):
+			s.over()
+			return nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			s.died(err)
+		}
+		// Whatever it is: an Asterisk that starts up refuses, answers 503, or knows no users yet.
+		s.hub.reports.log(slog.LevelInfo, "cannot connect to Asterisk yet", "source", s.src.String(), "error", err,
+			"waited", wait)
+	}
+}
+
+// over ends the session, since no other connection follows: what is still known of it ends as well.
+func (s *session) over() {
+	s.state.set(phaseEnded)
+	s.endAll(ErrClosed)
+	s.upper.sessionEnded(s)
+}
+
+// remove ends the session for good.
+func (s *session) remove() {
+	s.cancel(ErrClosed)
+	s.wait()
+	s.over()
+	s.cfg.closeIdle()
+}
+
+// died notes that Asterisk doesn't answer any more, and ends the commands that wait for it.
+func (s *session) died(err error) {
+	s.state.foundDead(err)
+	s.ctrl.chain.sever(err)
+}
+
+// steadyAfter is how long a session must have been in step for its connection to count as a good one: a server that takes
+// connections only to drop them is not hammered.
+const steadyAfter = time.Second
+
+// serve reads one connection to its end. It returns whether it was a good one, and why it ended.
+func (s *session) serve(client context.Context, conn Connection, resumed bool, gap time.Duration) (steady bool, err error) {
+	ctx, cancel := context.WithCancelCause(client)
+	defer cancel(nil)
+	distrust := s.newConnection()
+	s.hub.reports.log(slog.LevelInfo, "connected to Asterisk", "source", s.src.String(), "resumed", resumed)
+
+	var behind sync.WaitGroup
+	var inStep atomic.Pointer[time.Time]
+	noteInStep := func() { now := time.Now(); inStep.Store(&now) }
+	var frames atomic.Uint64
+	renew := func() { // The other side lives, but this connection is worth nothing.
+		cancel(errMute)
+		takeLeave(ctx, conn)
+	}
+	if resumed || s.cfg.settles() {
+		behind.Go(func() {
+			switch err := s.settle(ctx, resumed, gap); {
+			case err == nil:
+				noteInStep()
+			case errors.Is(err, errMute):
+				renew()
+			}
+		})
+	} else {
+		s.isInStep(&Connected{})
+		noteInStep()
+	}
+	if resumed || distrust {
+		behind.Go(func() {
+			if s.verify(ctx, distrust) {
+				renew()
+			}
+		})
+	}
+	behind.Go(func() {
+		if err := s.keepAlive(ctx, conn, &frames); err != nil {
+			s.died(err)
+			cancel(err)
+			conn.Abort()
+		}
+	})
+	// When the client ends, take leave; the reader below goes on until the other side has answered, throwing away what
+	// comes.
+	left := make(chan struct{})
+	stop := context.AfterFunc(client, func() {
+		defer close(left)
+		takeLeave(ctx, conn)
+	})
+
+	err = s.read(conn, &frames)
+	if dead := context.Cause(ctx); dead != nil && client.Err() == nil {
+		err = dead // says more than "use of closed connection"
+	}
+	if errors.Is(err, errSilent) || errors.Is(err, errTakenBack) {
+		s.probe.abandoned.Store(true)
+	}
+	cancel(nil)
+	if stop() {
+		conn.Abort()
+	} else {
+		<-left
+	}
+	behind.Wait()
+	since := inStep.Load()
+	return since != nil && time.Since(*since) >= steadyAfter, err
+}
+
+// newConnection prepares for the events of another connection, and reports whether Asterisk may mistake it.
+func (s *session) newConnection() (distrust bool) {
+	s.hub.counters.connections.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.roster.Connected()
+	s.cut = nil
+	return s.probe.begin()
+}
+
+// isInStep tells that the connection is as it should be.
+func (s *session) isInStep(ev *Connected) {
+	ev.EventHeader = s.newLocalHeader("Connected")
+	s.state.set(phaseInStep)
+	s.local(s.hub.registry.connected, ev)
+}
+
+// takeLeave takes leave of Asterisk, although ctx has ended.
+func takeLeave(ctx context.Context, conn Connection) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	conn.Close(ctx)
+}
+
+func (s *session) read(conn Connection, frames *atomic.Uint64) error {
+	for {
+		frame, err := conn.Read()
+		if err != nil {
+			return annotate(fmt.Sprintf("connection to %s", s.src), err)
+		}
+		frames.Add(1)
+		if s.ctx.Err() == nil && !s.receive(frame) {
+			return errTakenBack
+		}
+	}
+}
+
+// sleep waits, and reports whether ctx was still alive after that.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
