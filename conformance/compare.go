@@ -24,7 +24,7 @@ const (
 	patience = 1500 * time.Millisecond
 	// lull is how long no event must have come before the next step; dialLull the same where somebody is called, since the dialplan's Answer
 	// waits half a second for media.
-	dialLull = 1000 * time.Millisecond
+	dialLull = 1200 * time.Millisecond
 	lull     = 150 * time.Millisecond
 	// untilOver is how long short playbacks and the like may take to end.
 	untilOver = 4 * time.Second

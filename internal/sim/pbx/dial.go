@@ -12,7 +12,6 @@ type dialing struct {
 	ch       *Channel
 	dest     string // what Dial events call it; on a channel that create made, only the first event does
 	over     bool
-	begun    bool // it was told
 	timers   []*time.Timer
 	answered func()
 }
@@ -26,21 +25,6 @@ func (d *dialing) event(status string) {
 	ch.PBX.ToChannel(ch.ID, func() wire.Event {
 		return ch.PBX.Event("Dial", wire.F("dialstatus", status), wire.F("forward", ""), wire.F("dialstring", dest), wire.F("peer", ch.JSON()))
 	})
-}
-
-// hangsUpAtOnce reports whether the first thing that the dialplan does is to hang up.
-func (ch *Channel) hangsUpAtOnce() bool {
-	e := ch.PBX.Dialplan.find(ch.Context, ch.Exten)
-	return e != nil && len(e.steps) > 0 && e.steps[0].App == "Hangup"
-}
-
-// begin tells that the party is being called. A dialplan at the other end of a Local channel that does nothing else has hung up
-// by then.
-func (d *dialing) begin() {
-	if !d.begun {
-		d.begun = true
-		d.event("")
-	}
 }
 
 // end says that there is nothing to wait for any more, and tells how it went, if that is worth an event.
@@ -70,9 +54,7 @@ func (ch *Channel) CallParty(timeout time.Duration, answered func()) {
 	if ch.Other != nil {
 		ch.inherit()
 	}
-	if ch.Other == nil || !ch.Other.hangsUpAtOnce() {
-		d.begin()
-	}
+	d.event("")
 	if timeout > 0 {
 		d.after(timeout, func() {
 			h := Hangup{Cause: 19, Silent: ch.origApp != "", Soft: ch.origApp == ""}
@@ -119,7 +101,6 @@ func (ch *Channel) CalleeRings() {
 	if d == nil || d.over || ch.State == StateRinging {
 		return
 	}
-	d.begin()
 	ch.setState(StateRinging)
 	if ch.Far != nil {
 		ch.Far.Rang()
@@ -130,7 +111,6 @@ func (ch *Channel) CalleeRings() {
 // calleeProgresses tells that there are early media.
 func (ch *Channel) calleeProgresses() {
 	if d := ch.Dial; d != nil && !d.over {
-		d.begin()
 		d.event("PROGRESS")
 	}
 }
@@ -141,7 +121,6 @@ func (ch *Channel) CalleeAnswers() {
 	if d == nil || d.over {
 		return
 	}
-	d.begin()
 	ch.setState(StateUp)
 	d.end("ANSWER")
 	if ch.Far != nil {

@@ -65,7 +65,6 @@ func (ch *Channel) Hangup(h Hangup) {
 		ch.hangupRequest(h)
 	}
 	if d := ch.Dial; d != nil && !d.over {
-		d.begin()
 		d.end("")
 		if ch.origApp != "" && !h.Silent {
 			d.event(dialStatus(h))
@@ -77,7 +76,10 @@ func (ch *Channel) Hangup(h Hangup) {
 	if b := ch.Broadcast; b != nil {
 		b.over()
 	}
-	if r := ch.Run; r != nil {
+	if r := ch.Run; r != nil && r.NoEnd { // Only now it is done with the application that it was in.
+		ch.setStasisStatus("SUCCESS")
+		r.end()
+	} else if r != nil {
 		ch.PBX.ToChannel(ch.ID, func() wire.Event {
 			return ch.PBX.BlobEvent("ChannelHangupRequest", []wire.Field{wire.F("cause", 16), wire.F("soft", true)}, wire.F("channel", ch.JSON()))
 		})

@@ -112,3 +112,6 @@ func (b *Bridge) Announce() {
 		b.helper("Announcer/ARI")()
 	}
 }
+
+// Listen is Announce for the channel that records.
+func (b *Bridge) Listen() { b.helper("Recorder/ARI")() }

@@ -261,7 +261,6 @@ func (r *Run) refuse(app string) {
 	}
 	if o := ch.Other; o != nil && ch.half == 2 && !o.Hungup && o.Dial != nil && !o.Dial.over {
 		ch.refused = cause
-		o.Dial.begin()
 		o.Dial.end(strings.ToUpper(map[string]string{"Busy": "busy", "Congestion": "congestion"}[app]))
 		o.Hangup(Hangup{Silent: true})
 		return

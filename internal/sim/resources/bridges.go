@@ -167,6 +167,7 @@ func (o *operations) BridgesRecord(w http.ResponseWriter, _ *http.Request, id st
 		}
 		rec, err := o.checkRecording(q.Name, q.Format, q.MaxDurationSeconds, q.MaxSilenceSeconds, string(deref(q.IfExists)), string(deref(q.TerminateOn)))
 		if err != nil {
+			b.Listen() // Asterisk has made who would record.
 			return nil, err
 		}
 		rec.Bridge, rec.Beep = b, deref(q.Beep)
