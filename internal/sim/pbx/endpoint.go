@@ -3,6 +3,7 @@ package pbx
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ari-go/ari/internal/sim/text"
@@ -97,11 +98,27 @@ func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *e
 	return e
 }
 
-// Receive takes a text that an endpoint has sent, and tells those who are subscribed to it.
+// Receive takes a text that an endpoint has sent, and tells those who are subscribed to it. A SIP text brings its headers along.
 func (p *PBX) Receive(e *endpoint, to, body string) {
+	from := strings.ToLower(e.tech) + ":" + e.resource
+	headers := []wire.Field{}
+	if e.tech == "PJSIP" {
+		const here = "127.0.0.1"
+		if !strings.Contains(to, ":") {
+			to = "pjsip:" + to + "@" + here
+		}
+		from = "<sip:" + e.resource + "@" + here + ">"
+		address := here + ":5060"
+		headers = []wire.Field{
+			wire.F("PJSIP_RECVADDR", address), wire.F("PJSIP_TRANSPORT", "udp"), wire.F("PJSIP_ENDPOINT", e.resource),
+			wire.F("Via", "SIP/2.0/UDP "+address), wire.F("From", from), wire.F("To", "<sip:"+strings.TrimPrefix(to, "pjsip:")+">"),
+			wire.F("Call-ID", p.Uuid()+"@"+here), wire.F("Max-Forwards", "70"), wire.F("CSeq", "1 MESSAGE"), wire.F("Content-Type", "text/plain"),
+			wire.F("Content-Length", strconv.Itoa(len(body))),
+		}
+	}
 	p.ToEndpoint(e.tech, e.resource, func() wire.Event {
-		return p.Event("TextMessageReceived", wire.F("message", wire.Object(wire.F("from", strings.ToLower(e.tech)+":"+e.resource), wire.F("to", to),
-			wire.F("body", body), wire.F("variables", wire.JSON("{}")))), wire.F("endpoint", e.JSON(p)))
+		return p.Event("TextMessageReceived", wire.F("message", wire.Object(wire.F("from", from), wire.F("to", to),
+			wire.F("body", body), wire.F("variables", wire.Members(headers)))), wire.F("endpoint", e.JSON(p)))
 	})
 }
 
