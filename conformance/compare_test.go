@@ -45,7 +45,7 @@ func TestCompare(t *testing.T) {
 	}
 	begin := time.Now()
 	for i := 0; *compareFor > 0 && time.Since(begin) < *compareFor || *compareFor == 0 && i < *compareCount; i++ {
-		seeds <- *compareSeed + uint64(i) //nolint:gosec // not negative
+		seeds <- *compareSeed + uint64(i)
 	}
 	close(seeds)
 	wg.Wait()
@@ -105,8 +105,8 @@ func (c *comparison) playOn(seq conformance.Sequence) (*conformance.Difference, 
 		c.restart(starts)
 		return nil, err
 	}
-	if errs[2] != nil {
-		return &conformance.Difference{Sim: errs[2].Error()}, nil
+	if failure := errs[2]; failure != nil {
+		return &conformance.Difference{Sim: failure.Error()}, nil //nolint:nilerr // That the simulator fails is a difference.
 	}
 	return conformance.Compare(traces[0], traces[1], traces[2]), nil
 }

@@ -251,8 +251,12 @@ func asteriskConfigValues(s *S) {
 		require.Equal(s, c.shown, got(set(c.typ, c.attribute, c.value))(s), c.attribute)
 	}
 	for _, c := range []struct{ typ, attribute, value string }{
-		{"endpoint", "allow", "BLECH"}, {"aor", "max_contacts", "many"}, {"aor", "max_contacts", "-1"}, {"aor", "qualify_frequency", "99999999"},
-		{"aor", "contact", "nonsense"}, {"auth", "auth_type", "nonsense"},
+		{"endpoint", "allow", "BLECH"},
+		{"aor", "max_contacts", "many"},
+		{"aor", "max_contacts", "-1"},
+		{"aor", "qualify_frequency", "99999999"},
+		{"aor", "contact", "nonsense"},
+		{"auth", "auth_type", "nonsense"},
 	} {
 		_, err := set(c.typ, c.attribute, c.value)
 		s.refused(err, 400, ari.ErrInvalid)

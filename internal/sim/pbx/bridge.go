@@ -37,6 +37,7 @@ type Role struct {
 	InhibitsConnectedID bool
 }
 
+// NewBridge makes a bridge. Without an id it gets one.
 func (p *PBX) NewBridge(id, name, kind, videoMode string, mediaNeeded bool) *Bridge {
 	if id == "" {
 		id = p.Uuid()
@@ -54,6 +55,7 @@ func (p *PBX) NewBridge(id, name, kind, videoMode string, mediaNeeded bool) *Bri
 	return b
 }
 
+// JSON is the bridge as ARI shows it.
 func (b *Bridge) JSON() wire.JSON {
 	ids := make([]string, len(b.Channels))
 	for i, ch := range b.Channels {
@@ -83,6 +85,7 @@ func (b *Bridge) JSON() wire.JSON {
 	return wire.Object(fields...)
 }
 
+// Emit sends an event of the bridge to those who are subscribed to it.
 func (b *Bridge) Emit(typ string) {
 	b.p.ToBridge(b.ID, func() wire.Event { return b.p.Event(typ, wire.F("bridge", b.JSON())) })
 }
@@ -94,6 +97,7 @@ func (b *Bridge) emitWith(typ string, ch *Channel) {
 	})
 }
 
+// SetVariable sets a variable, and whether the bridge shows it.
 func (b *Bridge) SetVariable(v Variable) {
 	b.Vars[v.Name] = v.Value
 	i := slices.Index(b.reported, v.Name)
@@ -233,6 +237,7 @@ func (ch *Channel) LeaveForGood() {
 	}
 }
 
+// SetVideoSource chooses the channel that everybody sees.
 func (b *Bridge) SetVideoSource(id string) {
 	old := b.video
 	b.video, b.videoMode = id, "single"

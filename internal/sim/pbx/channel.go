@@ -19,6 +19,7 @@ const (
 	stateBusy    = "Busy"
 )
 
+// A Caller is who calls, or is called: name and number.
 type Caller struct{ Name, Number string }
 
 func (c Caller) json() wire.JSON {

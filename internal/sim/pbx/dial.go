@@ -131,7 +131,7 @@ func (ch *Channel) CalleeAnswers() {
 	}
 }
 
-// A request for a new channel that is called: originate, create, external media.
+// A Party is somebody who is to be called: by originate, create or as external media.
 type Party struct {
 	Tech, Dest  string
 	ID, OtherID string

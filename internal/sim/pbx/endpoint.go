@@ -11,8 +11,8 @@ import (
 )
 
 // EndpointsOf are the endpoints of a technology, or all.
-func (p *PBX) EndpointsOf(tech string) []*endpoint {
-	var all []*endpoint
+func (p *PBX) EndpointsOf(tech string) []*Endpoint {
+	var all []*Endpoint
 	for _, name := range slices.Sorted(maps.Keys(p.Phonebook)) {
 		if e := p.Phonebook[name]; tech == "" || e.tech == tech {
 			all = append(all, e)
@@ -22,7 +22,7 @@ func (p *PBX) EndpointsOf(tech string) []*endpoint {
 }
 
 // Addressed is the endpoint of an address such as pjsip:alice.
-func (p *PBX) Addressed(to string) *endpoint {
+func (p *PBX) Addressed(to string) *Endpoint {
 	tech, resource, _ := strings.Cut(to, ":")
 	for _, e := range p.Phonebook {
 		if strings.EqualFold(e.tech, tech) && (e.resource == resource || e.resource == text.Before(resource, "/")) {
@@ -33,7 +33,7 @@ func (p *PBX) Addressed(to string) *endpoint {
 }
 
 // Endpoint finds an endpoint by what is dialled: alice, or trunk in 100@trunk and in trunk/sip:100@host.
-func (p *PBX) Endpoint(tech, dest string) *endpoint {
+func (p *PBX) Endpoint(tech, dest string) *Endpoint {
 	for _, name := range []string{dest, text.Before(dest, "/"), text.After(dest, "@")} {
 		if e := p.Phonebook[tech+"/"+name]; e != nil {
 			return e
@@ -52,7 +52,8 @@ func (p *PBX) HasTech(tech string) bool {
 	return tech == "PJSIP"
 }
 
-func (e *endpoint) JSON(p *PBX) wire.JSON {
+// JSON is the endpoint as ARI shows it.
+func (e *Endpoint) JSON(p *PBX) wire.JSON {
 	ids := []string{}
 	for _, ch := range p.ChannelOrder {
 		if ch.Tech == e.tech && strings.HasPrefix(ch.name, e.tech+"/"+e.resource+"-") {
@@ -73,7 +74,7 @@ type Message struct {
 }
 
 // An Endpoint is a telephone, or a line, that Asterisk can call.
-type endpoint struct {
+type Endpoint struct {
 	tech, resource string
 	caller         Caller
 	reachable      bool
@@ -81,11 +82,11 @@ type endpoint struct {
 }
 
 // SetEndpoint makes an endpoint or changes it, and tells if it can be reached now, or no more.
-func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *endpoint {
+func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *Endpoint {
 	tech, resource, _ := strings.Cut(name, "/")
 	e := p.Phonebook[tech+"/"+resource]
 	if e == nil {
-		e = &endpoint{tech: tech, resource: resource, caller: Caller{resource, resource}}
+		e = &Endpoint{tech: tech, resource: resource, caller: Caller{resource, resource}}
 		p.Phonebook[tech+"/"+resource] = e
 	}
 	was := e.reachable
@@ -99,7 +100,7 @@ func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *e
 }
 
 // Receive takes a text that an endpoint has sent, and tells those who are subscribed to it. A SIP text brings its headers along.
-func (p *PBX) Receive(e *endpoint, to, body string) {
+func (p *PBX) Receive(e *Endpoint, to, body string) {
 	from := strings.ToLower(e.tech) + ":" + e.resource
 	headers := []wire.Field{}
 	if e.tech == "PJSIP" {

@@ -39,6 +39,7 @@ type StoredRecording struct {
 	duration     time.Duration
 }
 
+// JSON is the recording as ARI shows it.
 func (r *StoredRecording) JSON() wire.JSON {
 	return wire.Object(wire.F("name", r.Name), wire.F("format", r.Format))
 }
@@ -70,6 +71,7 @@ func (r *Recording) target() string {
 	return "bridge:" + r.Bridge.ID
 }
 
+// JSON is the recording as ARI shows it.
 func (r *Recording) JSON() wire.JSON {
 	fields := []wire.Field{wire.F("name", r.Name), wire.F("format", r.Format), wire.F("state", r.State), wire.F("target_uri", r.target())}
 	switch r.State {

@@ -106,6 +106,7 @@ func (ch *Channel) leaveStasis() {
 	ch.Run.next()
 }
 
+// Move gives the channel to another application.
 func (ch *Channel) Move(name string, args []string) {
 	p, old := ch.PBX, ch.Stasis.app
 	next := p.Active(name)
