@@ -120,7 +120,7 @@ func (b *Bridge) Enter(ch *Channel, r *Role) {
 			s.bridge = b
 		}
 	}
-	ch.Bridge, ch.role = b, r
+	ch.Bridge, ch.role, ch.bridged = b, r, true
 	b.Channels = slices.Insert(b.Channels, 0, ch)
 	b.join(member{ch: ch})
 	b.emitWith("ChannelEnteredBridge", ch)

@@ -88,6 +88,7 @@ type Channel struct {
 	Current *Command
 
 	Hungup    bool
+	bridged   bool     // it is, or was, in a bridge
 	Stale     bool     // it is over, but still shown
 	conn      net.Conn // that its media go by, or nil
 	cause     int

@@ -51,6 +51,9 @@ func (ch *Channel) Hangup(h Hangup) {
 		return
 	}
 	ch.Hungup = true
+	if h.Silent && h.Cause == 0 && ch.bridged { // Who has been in a bridge is cleared normally.
+		h.Cause = 16
+	}
 	ch.cause, ch.techCause = h.Cause, h.TechCause
 	if h.Unknown {
 		ch.cause = 0

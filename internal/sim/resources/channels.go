@@ -176,7 +176,7 @@ func (o *operations) ChannelsMove(w http.ResponseWriter, _ *http.Request, id str
 // ChannelsRedirect sends the caller somewhere else.
 func (o *operations) ChannelsRedirect(w http.ResponseWriter, _ *http.Request, id string, q gen.ChannelsRedirectParams) {
 	o.locked(w, http.StatusNoContent, func() (wire.JSON, *apiError) {
-		ch, err := o.controlled(id)
+		ch, err := o.ready(id)
 		if err != nil {
 			return nil, err
 		}
