@@ -11,6 +11,7 @@ type Frame struct {
 	CauseText Span
 	EventName Span // of a user event
 	Timestamp Span
+	Dialed    Span // the status of a call that is being made
 
 	objects []Object
 	buf     [12]Object // backs objects; no event has more than that
@@ -33,7 +34,7 @@ type Object struct {
 // escapes. The error is a [*SyntaxError].
 func (f *Frame) Scan(raw []byte) error {
 	f.Raw = raw
-	f.Type, f.App, f.Cause, f.CauseText, f.EventName, f.Timestamp = Span{}, Span{}, Span{}, Span{}, Span{}, Span{}
+	f.Type, f.App, f.Cause, f.CauseText, f.EventName, f.Timestamp, f.Dialed = Span{}, Span{}, Span{}, Span{}, Span{}, Span{}, Span{}
 	f.objects = f.buf[:0]
 
 	p := parser{b: raw}
@@ -125,6 +126,8 @@ func (p *parser) event(out *Frame) bool {
 				out.CauseText = text
 			case "timestamp":
 				out.Timestamp = text
+			case "dialstatus":
+				out.Dialed = text
 			case "eventname":
 				out.EventName = text
 			}

@@ -1,5 +1,7 @@
 package ari
 
+import "errors"
+
 // Hangup causes, by ITU-T Q.850: why a call was refused or has ended. They are in [EndError], [ChannelDestroyed] and
 // [ChannelHangupRequest], and [Channel.HangupWithCode] takes them as text. Asterisk makes one of whatever a channel's
 // technology has; the SIP statuses named here are those that it takes for the cause, where there is one.
@@ -51,3 +53,54 @@ const (
 	// CauseInterworking is for what another network has told and no cause fits.
 	CauseInterworking = 127
 )
+
+// Why a call has failed, as [Controller.Call] and [Channel.WaitAnswered] tell it: an [*EndError] matches one of them by its
+// hangup cause, and the refusal of Originate and CreateChannel to call an endpoint matches ErrUnreachable.
+var (
+	// ErrBusy: the called party is busy.
+	ErrBusy = errors.New("ari: busy")
+
+	// ErrNoAnswer: it rang, and nobody answered in time.
+	ErrNoAnswer = errors.New("ari: no answer")
+
+	// ErrRejected: the called party has refused the call.
+	ErrRejected = errors.New("ari: call rejected")
+
+	// ErrUnreachable: there is no such endpoint or number, or it is not there.
+	ErrUnreachable = errors.New("ari: unreachable")
+
+	// ErrCongestion: no line is free.
+	ErrCongestion = errors.New("ari: congestion")
+)
+
+// failureOf is why a call has failed whose channel was hung up with a cause; nil if the cause doesn't tell.
+func failureOf(cause int) error {
+	switch cause {
+	case CauseBusy:
+		return ErrBusy
+	case CauseNoUserResponse, CauseNoAnswer, CauseTimerExpired:
+		return ErrNoAnswer
+	case CauseRejected:
+		return ErrRejected
+	case CauseUnallocated, CauseNoRoute, CauseSubscriberAbsent, CauseNumberChanged, CauseOutOfOrder, CauseInvalidNumber:
+		return ErrUnreachable
+	case CauseCongestion, CauseNetworkOutOfOrder, CauseTemporaryFailure, CauseSwitchCongestion, CauseChannelUnavailable:
+		return ErrCongestion
+	}
+	return nil
+}
+
+// causeOfDialing is the hangup cause that a dial status stands for, or 0.
+func causeOfDialing(status string) int {
+	switch status {
+	case "BUSY":
+		return CauseBusy
+	case "NOANSWER":
+		return CauseNoAnswer
+	case "CONGESTION":
+		return CauseCongestion
+	case "CHANUNAVAIL":
+		return CauseSubscriberAbsent
+	}
+	return 0
+}

@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -53,7 +54,13 @@ type EndError struct {
 	// CauseText is Asterisk's name for Cause.
 	CauseText string
 
-	ours bool // the client itself has hung up
+	// DialStatus is how a call to the channel went, of a channel that this client has made: "ANSWER", "BUSY", "NOANSWER",
+	// "CONGESTION", "CHANUNAVAIL", "CANCEL", or "RINGING" and the like if it was not answered. It is empty where nothing was
+	// told.
+	DialStatus string
+
+	ours      bool // the client itself has hung up
+	unreached bool // the channel came to its end before anybody was called
 }
 
 func (e *EndError) Error() string {
@@ -70,9 +77,18 @@ func (e *EndError) Unwrap() error { return e.Reason }
 // isOf reports whether it is a channel that ended, by its id.
 func (e *EndError) isOf(channel string) bool { return e.Entity == Entity{Kind: "channel", ID: channel} }
 
-// Is reports whether target is ErrEnded and this a regular end.
+// Is reports whether target is ErrEnded and this a regular end, or whether it says why a call has failed, as the hangup
+// cause does: ErrBusy, ErrNoAnswer, ErrRejected, ErrUnreachable, ErrCongestion.
 func (e *EndError) Is(target error) bool {
-	return target == ErrEnded && e.Reason != ErrGap
+	switch target {
+	case ErrEnded:
+		return e.Reason != ErrGap
+	case ErrUnreachable:
+		return e.unreached || failureOf(e.Cause) == target
+	case ErrBusy, ErrNoAnswer, ErrRejected, ErrCongestion:
+		return failureOf(e.Cause) == target
+	}
+	return false
 }
 
 // OverflowError reports that a listener has fallen behind. Once per episode it tells that events for it are being thrown
@@ -104,29 +120,6 @@ func (e *OverflowError) Error() string {
 	}
 	return text
 }
-
-// HandlerError reports that a handler returned an error or panicked. In the
-// latter case Err is a [*PanicError].
-type HandlerError struct {
-	// Handler is the handler's event type, such as "*ari.StasisStart".
-	Handler string
-
-	// Event is the event that it was handling.
-	Event Event
-
-	// Entity is what the event is about.
-	Entity Entity
-
-	// Err is what it returned.
-	Err error
-}
-
-func (e *HandlerError) Error() string {
-	return fmt.Sprintf("ari: handler of %s on %s: %s", e.Handler, describe(e.Event, e.Entity), bare(e.Err))
-}
-
-// Unwrap returns the handler's own error.
-func (e *HandlerError) Unwrap() error { return e.Err }
 
 // PanicError is a panic that was caught.
 type PanicError struct {
@@ -168,29 +161,9 @@ var (
 	ErrRecordingFailed = errors.New("ari: recording failed")
 )
 
-type playbackError struct {
-	id    string
-	media string
+// maxFrameShown is how much of a bad frame is kept for the error handler.
+const maxFrameShown = 4096
+
+func newFrameError(frame []byte, err error) *FrameError {
+	return &FrameError{Frame: bytes.Clone(frame[:min(len(frame), maxFrameShown)]), Err: err}
 }
-
-func (e *playbackError) Error() string {
-	if e.media != "" {
-		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
-	}
-	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
-}
-
-func (e *playbackError) Is(target error) bool { return target == ErrPlaybackFailed }
-
-type recordingError struct {
-	recording *LiveRecording
-}
-
-func (e *recordingError) Error() string {
-	if e.recording == nil {
-		return ErrRecordingFailed.Error()
-	}
-	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
-}
-
-func (e *recordingError) Is(target error) bool { return target == ErrRecordingFailed }

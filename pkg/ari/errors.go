@@ -150,13 +150,22 @@ func (e *annotated) Unwrap() error { return e.err }
 // bridge answers about a channel that doesn't exist, which is 400, is ErrNotFound too.
 func (e *Error) Is(target error) bool {
 	switch {
-	case target == ErrNotFound && e.noChannel(), target == ErrNotInStasis && e.notInStasis():
+	case target == ErrNotFound && e.noChannel(), target == ErrNotInStasis && e.notInStasis(), target == ErrUnreachable && e.noEndpoint():
 		return true
 	case errors.Is(e.err, ErrUnsupported), errors.Is(e.err, ErrNoARI):
 		return false // The "not found" is about the operation, or about all of ARI, not about the object.
 	}
 	want, ok := statusErrors[e.StatusCode]
 	return ok && target == want
+}
+
+// noEndpoint reports whether Asterisk could not call an endpoint.
+func (e *Error) noEndpoint() bool {
+	switch e.Operation {
+	case "channelsOriginate", "channelsOriginateWithId", "channelsCreate":
+		return e.StatusCode == http.StatusInternalServerError && e.Message == "Allocation failed"
+	}
+	return false
 }
 
 // notInStasis reports whether a channel should have been in an application.
@@ -265,3 +274,16 @@ func refuse(op *operation, format string, args ...any) error {
 		err:       ErrInvalid,
 	}
 }
+
+// excerpt is the beginning of a body, on one line.
+func excerpt(body []byte) string {
+	const most = 120
+	text := strings.Join(strings.Fields(string(body[:min(len(body), 2*most)])), " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
+}
+
+// hintNoARI is what is usually behind a page instead of an answer.
+const hintNoARI = "/ari may be missing from the base URL, or ARI be disabled"

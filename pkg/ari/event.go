@@ -1,10 +1,7 @@
 package ari
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ari-go/ari/internal/wire"
@@ -114,6 +111,26 @@ type Disconnected struct {
 
 func (*Disconnected) bind(*Controller) {}
 
+// DecodeEvent makes an event of its JSON, as Asterisk sends it and [EventHeader.Raw] returns it: for what has been stored, or
+// came by another way. Its objects have no controller. A type that this package doesn't know is an [*UnknownEvent]. The error
+// is a [*FrameError].
+func DecodeEvent(data []byte) (Event, error) {
+	var frame wire.Frame
+	if err := frame.Scan(data); err != nil {
+		return nil, newFrameError(data, err)
+	}
+	r := registry()
+	kind := r.byName[string(frame.Text(frame.Type))]
+	if kind == nil {
+		kind = r.unknown
+	}
+	ev, err := decode(kind, &frame, nil)
+	if err != nil {
+		return nil, newFrameError(data, err)
+	}
+	return ev, nil
+}
+
 // decode makes the event of a scanned frame. Nothing in it refers to the frame,
 // which the reader is going to overwrite.
 func decode(kind *eventKind, s *wire.Frame, ctrl *Controller) (Event, error) {
@@ -136,14 +153,4 @@ func describe(ev Event, about Entity) string {
 		return name
 	}
 	return name + " of " + about.String()
-}
-
-// ctxError is ctx's end as an error: what [context.Context.Err] says, together with
-// the cause, where there is one.
-func ctxError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(cause, err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }

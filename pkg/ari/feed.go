@@ -67,6 +67,43 @@ func (s *session) hearOf(ctx context.Context, kind entityKind, id string) error 
 	return s.hear(ctx, kind, id)
 }
 
+// begun implements tracker.
+func (s *session) begun() bool { return s.state.begun() }
+
+// ending implements tracker. Whether the entity is there at all is asked behind.
+func (s *session) ending(parent context.Context, key entityKey) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	if key.nameless() {
+		cancel(fmt.Errorf("%w: the %s has no id", ErrInvalid, key.kind))
+		return ctx, func() {}
+	}
+	e := &ender{at: places{own: key}, gen: s.generation(), cancel: cancel}
+	s.hub.index.add(e)
+	stop := context.AfterFunc(ctx, func() { s.hub.index.remove(e) })
+	if !s.inApplication(key.id) || key.kind != kindChannel {
+		s.hub.background(func(client context.Context) { s.endUnlessThere(client, ctx, e) })
+	}
+	return ctx, func() {
+		if stop() {
+			s.hub.index.remove(e)
+		}
+		cancel(context.Canceled)
+	}
+}
+
+// endUnlessThere ends who waits for the end of an entity that Asterisk doesn't have. One that is still being made has a
+// life, and is told of by that.
+func (s *session) endUnlessThere(client, ctx context.Context, e *ender) {
+	asking, cancel := context.WithCancel(client)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	_, exists, err := s.api.exists(asking, e.at.own.kind, e.at.own.id)
+	if err == nil && !exists {
+		s.hub.index.remove(e)
+		e.cancel(&EndError{Entity: e.at.own.entity(), Reason: ErrEnded})
+	}
+}
+
 // hear implements tracker.
 func (s *session) hear(ctx context.Context, kind entityKind, id string) error {
 	if !s.state.begun() || s.wanted.hears(kind, id) {

@@ -40,7 +40,10 @@ type follower struct {
 	doubt   bool       // a gap came while it was pending
 	reached stage
 	out     outcome
-	wake    chan struct{} // closed at the next change; nil if nobody waits
+
+	dialed     bool          // the channel is being called, or was
+	dialStatus string        // how that went, so far
+	wake       chan struct{} // closed at the next change; nil if nobody waits
 }
 
 // An origin is how a channel has come into being, as far as the client knows.
@@ -146,7 +149,7 @@ func (f *follower) wants(k *eventKind) interest {
 	switch f.at.own.kind {
 	case kindChannel:
 		switch k.role {
-		case roleStasisStart, roleChannelStateChange:
+		case roleStasisStart, roleChannelStateChange, roleDial:
 			return wantsScan
 		case roleStasisEnd, roleChannelDestroyed:
 			return wantsEvent
@@ -188,6 +191,13 @@ func (f *follower) offer(in *inbound) {
 	case roleChannelStateChange:
 		if state == "Up" {
 			f.reach(stageAnswered)
+		}
+	case roleDial:
+		if in.scan == nil {
+			return
+		}
+		if peer := in.scan.Object("peer"); peer != nil && string(in.scan.Text(peer.ID)) == f.at.own.id {
+			f.dialed, f.dialStatus = true, string(in.scan.Text(in.scan.Dialed))
 		}
 	case roleStasisEnd:
 		f.reach(stageLeft)
@@ -242,6 +252,9 @@ func (f *follower) end(err error) {
 	if f.out.End != nil {
 		return
 	}
+	if destroyed, ok := errors.AsType[*EndError](err); ok && destroyed.Reason == ErrChannelDestroyed && f.at.own.kind == kindChannel {
+		err = f.tellsMore(destroyed)
+	}
 	f.out.End = err
 	if f.origin == madeHere {
 		f.keeper.gone(f.at.own.id)
@@ -253,6 +266,18 @@ func (f *follower) end(err error) {
 		}
 	}
 	f.changed()
+}
+
+// tellsMore completes why a channel is gone by what was heard of calling it: the near half of a Local channel whose far
+// half was busy has no cause of its own. Call it with mu held.
+func (f *follower) tellsMore(end *EndError) *EndError {
+	more := *end
+	more.DialStatus = f.dialStatus
+	if more.Cause == 0 {
+		more.Cause = causeOfDialing(f.dialStatus)
+		more.unreached = f.origin == madeHere && !f.dialed && f.reached&stageAnswered == 0
+	}
+	return &more
 }
 
 // An ender is a listener that only waits for the end of a channel's stay, for a context.

@@ -99,6 +99,13 @@ type tracker interface {
 	// doesn't exist, watch fails with an error that is [ErrNotFound].
 	watch(ctx context.Context, kind entityKind, id string) (l life, release func(), err error)
 
+	// ending returns a context that ends with parent, or with an entity, and then its cause is an [*EndError]; a channel's
+	// stay in the application counts as its life. cancel must be called in the end.
+	ending(parent context.Context, key entityKey) (ctx context.Context, cancel context.CancelFunc)
+
+	// begun reports whether events come, or will again.
+	begun() bool
+
 	// hear subscribes the client's application to an object, unless it hears of it anyway, so that whoever waits for the
 	// object's events doesn't wait for ever. It leaves it to others to tell that there is no such object.
 	hear(ctx context.Context, kind entityKind, id string) error
@@ -176,6 +183,25 @@ func (c *Controller) hear(ctx context.Context, kind entityKind, id string) error
 	}
 	return c.feed.hear(ctx, kind, id)
 }
+
+// ending is the session's; without one nobody tells when anything ends.
+func (c *Controller) ending(parent context.Context, key entityKey) (context.Context, context.CancelFunc) {
+	if c == nil || c.feed == nil {
+		ctx, cancel := context.WithCancelCause(parent)
+		cancel(ErrNoEvents)
+		return ctx, func() {}
+	}
+	return c.feed.ending(parent, key)
+}
+
+// done returns a channel that is closed when an entity ends.
+func (c *Controller) done(key entityKey) <-chan struct{} {
+	ctx, _ := c.ending(context.Background(), key) //nolint:govet // It ends with the entity, or with the client.
+	return ctx.Done()
+}
+
+// hasEvents reports whether somebody tells what becomes of what is made.
+func (c *Controller) hasEvents() bool { return c != nil && c.feed != nil && c.feed.begun() }
 
 // key names an entity of the controller's Asterisk.
 func (c *Controller) key(kind entityKind, id string) entityKey {

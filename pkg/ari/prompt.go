@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -16,6 +17,9 @@ const (
 	defaultFirstTimeout = 5 * time.Second
 	defaultDigitTimeout = 3 * time.Second
 )
+
+// NoTimeout stands for a time without an end in [PromptOptions].
+const NoTimeout time.Duration = math.MaxInt64
 
 // telephoneKeys are the keys that a telephone can have.
 const telephoneKeys = "0123456789*#ABCD"
@@ -31,8 +35,8 @@ type PromptOptions struct {
 	// Terminators are keys that end the input, such as "#". They are not part of it.
 	Terminators string
 
-	// FirstTimeout is how long to wait for the first key, from the end of the media on; 0 stands for 5 s. With a negative
-	// value, only what is typed before that end counts.
+	// FirstTimeout is how long to wait for the first key, from the end of the media on; 0 stands for 5 s, and NoTimeout for
+	// as long as ctx and the call last. With a negative value, only what is typed before that end counts.
 	FirstTimeout time.Duration
 
 	// DigitTimeout is how long to wait for each further key, 0 stands for 3 s. With a negative value, only what has been
@@ -112,7 +116,7 @@ func (k *Keypad) Prompt(ctx context.Context, opts PromptOptions, media ...string
 	if err := opts.check(); err != nil {
 		return "", err
 	}
-	if s, ok := k.ch.ctrl.session(); !ok || !s.state.begun() {
+	if !k.ch.Controller().hasEvents() {
 		return "", ErrNoEvents
 	}
 	in := input{PromptOptions: opts}
@@ -282,9 +286,65 @@ func (in *input) timeout() time.Duration {
 
 // next returns the next key, or fails with errTooLong if none is pressed in time.
 func (k *Keypad) next(ctx context.Context, limit time.Duration) (*ChannelDtmfReceived, error) {
+	if limit == NoTimeout {
+		return k.keys.Next(ctx)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
 	defer cancel()
 	return k.keys.Next(ctx)
+}
+
+// Match waits until the caller types one of these sequences of keys, such as "*1" and "*2", and returns it: keys with which
+// a call that is going on can be commanded. Other keys are passed over. The keys of a sequence may be 3 s apart at most. If
+// one sequence ends with another, the longer one is meant; if one begins with another, the shorter one is always found
+// first.
+//
+// It fails as [Keypad.Prompt] does: with an [*EndError] when the call ends, ctx's error when ctx ends, ErrInvalid if there is
+// no sequence or one isn't made of a telephone's keys. Asterisk reports keys that are pressed in a bridge only if it is made
+// for that: see [Controller.CreateBridge].
+func (k *Keypad) Match(ctx context.Context, sequences ...string) (string, error) {
+	longest := 0
+	for _, s := range sequences {
+		if s == "" || strings.Trim(s, telephoneKeys) != "" {
+			return "", annotate("match", fmt.Errorf("%w: the sequence %q is not made of a telephone's keys", ErrInvalid, s))
+		}
+		longest = max(longest, len(s))
+	}
+	if longest == 0 {
+		return "", annotate("match", fmt.Errorf("%w: there is no sequence of keys", ErrInvalid))
+	}
+	if !k.ch.Controller().hasEvents() {
+		return "", ErrNoEvents
+	}
+	for typed := ""; ; {
+		limit := NoTimeout
+		if typed != "" {
+			limit = defaultDigitTimeout
+		}
+		ev, err := k.next(ctx, limit)
+		if errors.Is(err, errTooLong) {
+			typed = ""
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		typed += ev.Digit
+		typed = typed[max(0, len(typed)-longest):]
+		if found := longestSuffix(typed, sequences); found != "" {
+			return found, nil
+		}
+	}
+}
+
+// longestSuffix returns the longest of the sequences with which a text ends, or "".
+func longestSuffix(text string, sequences []string) (found string) {
+	for _, s := range sequences {
+		if len(s) > len(found) && strings.HasSuffix(text, s) {
+			found = s
+		}
+	}
+	return found
 }
 
 // failureLag is endLag for a playback that has failed. Most hangups that make one fail are told before that. That of a

@@ -40,6 +40,7 @@ const (
 	roleReplaced
 	roleUserEvent
 	roleDialplan
+	roleDial
 )
 
 // needsChannel reports whether the client would take an event for something else if it didn't name its channel.
@@ -60,6 +61,7 @@ var eventRoles = map[string]eventRole{
 	"ApplicationReplaced":  roleReplaced,
 	"ChannelUserevent":     roleUserEvent,
 	"ChannelDialplan":      roleDialplan,
+	"Dial":                 roleDial,
 }
 
 // An eventKind is an entry of the registry: an ARI event type, or one of the
