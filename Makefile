@@ -104,6 +104,10 @@ run-asterisk: ## Run a real Asterisk until Ctrl-C, to try programs on (after `ma
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
 	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
 
+.PHONY: compare
+compare: ## Compare random sequences of commands on a real Asterisk and the simulator: [COUNT=100] or [FOR=10m], [SEED=1]
+	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 0 -v -run '^TestCompare$$' ./conformance -compare.seed=$(or $(SEED),1) $(if $(FOR),-compare.for=$(FOR),-compare.count=$(or $(COUNT),100))
+
 .PHONY: record
 record: ## Run the conformance suite on the real Asterisks and save what each scenario sent and received
 	ARI_RECORD=1 ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./conformance
