@@ -79,7 +79,7 @@ func (s *Stream) newUtterance(opts SayOptions) *Utterance {
 	}
 	return &Utterance{
 		s: s, fade: s.fade, done: make(chan struct{}), space: make(chan struct{}, 1),
-		ring: make([]int16, room), volume: float32(max(gain, 0)), by: s.player.by,
+		ring: newSampleRing(room), volume: float32(max(gain, 0)), by: s.player.by,
 	}
 }
 
