@@ -46,8 +46,9 @@ type Stream struct {
 	player *player
 	heard  *hearing
 	log    *slog.Logger
-	ahead  int // frames in Asterisk's queue
-	fade   int // samples of the leg
+	name   string // for the log: the media channel's id
+	ahead  int    // frames in Asterisk's queue
+	fade   int    // samples of the leg
 	own    *Listener
 
 	// Life.
@@ -106,13 +107,14 @@ type streamConfig struct {
 	ahead   time.Duration
 	fade    time.Duration
 	log     *slog.Logger
+	name    string
 	pacer   any
 	clean   func() error
 }
 
 func newStream(ctx context.Context, l leg, cfg streamConfig) (*Stream, error) {
 	s := &Stream{
-		rate: cfg.rate, leg: l, log: cfg.log, player: newPlayer(l.rate()), heard: newHearing(cfg.rate, cfg.history),
+		rate: cfg.rate, leg: l, log: cfg.log, name: cfg.name, player: newPlayer(l.rate()), heard: newHearing(cfg.rate, cfg.history),
 		ahead: max(int(cfg.ahead/frameTime), idleAhead), fade: int(int64(cfg.fade) * int64(l.rate()) / int64(time.Second)),
 		done: make(chan struct{}), kick: make(chan struct{}, 1), clean: cfg.clean,
 		frames: make([]int16, mostFrames*l.rate()/50),
@@ -220,10 +222,12 @@ func (s *Stream) speakLoop() {
 		s.lost(err)
 		return
 	}
+	var watch watchman
 	for {
 		kicked := false
 		select {
 		case <-s.pulse.tick:
+			watch.beat(s)
 		case <-s.kick:
 			kicked = true
 		case <-s.ctx.Done():

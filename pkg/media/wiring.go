@@ -76,7 +76,7 @@ func (w *wiring) connect(ctx context.Context) (*Stream, error) {
 func (w *wiring) stream(ctx context.Context, l leg) (*Stream, error) {
 	o := w.opts
 	s, err := newStream(ctx, l, streamConfig{
-		rate: o.Rate, history: o.History, ahead: o.LookAhead, fade: o.Fade, log: o.Logger, pacer: w.ctrl, clean: w.clean,
+		rate: o.Rate, history: o.History, ahead: o.LookAhead, fade: o.Fade, log: o.Logger, name: w.id, pacer: w.ctrl, clean: w.clean,
 	})
 	if err != nil {
 		_ = l.close() // The first error says more.
