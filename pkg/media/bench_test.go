@@ -62,7 +62,7 @@ func BenchmarkFrame(b *testing.B) {
 	frame := noise(1, 320)
 	in := &websocketLeg{conn: reading, codec: linear{16000, false}, buf: make([]byte, 8<<10)}
 	out := &websocketLeg{conn: writing, codec: linear{16000, false}}
-	s := &Stream{rate: 16000, leg: out, player: newPlayer(16000), heard: newHearing(16000, 3*time.Second), ctx: ctx, kick: make(chan struct{}, 1)}
+	s := &Stream{rate: 16000, leg: out, player: newPlayer(16000, 25), heard: newHearing(16000, 3*time.Second), ctx: ctx, kick: make(chan struct{}, 1)}
 	s.own = s.heard.listen()
 	s.open = true
 	s.frames = make([]int16, mostFrames*320)

@@ -20,6 +20,7 @@ type fakeAsterisk struct {
 	queues  bool
 	canMark bool
 	silent  bool // it doesn't answer questions
+	forget  bool // it doesn't tell of marks
 
 	mu       sync.Mutex
 	queue    []any // []int16, or markID
@@ -85,6 +86,9 @@ func (f *fakeAsterisk) beat() {
 		first := f.queue[0]
 		f.queue = f.queue[1:]
 		if id, ok := first.(markID); ok {
+			if f.forget {
+				continue
+			}
 			f.tell(legEvent{kind: legMark, frames: id.frames, generation: id.generation})
 			continue
 		}

@@ -27,6 +27,9 @@ const (
 	// idleAhead is how many frames may be in Asterisk's queue of what must not be late: live audio, and the background.
 	idleAhead = 3
 
+	// markPatience is how long after it should have come a mark is waited for.
+	markPatience = 2 * time.Second
+
 	// statusPatience is how long Asterisk may take to say what was in its queue.
 	statusPatience = 250 * time.Millisecond
 
@@ -114,11 +117,12 @@ type streamConfig struct {
 
 func newStream(ctx context.Context, l leg, cfg streamConfig) (*Stream, error) {
 	s := &Stream{
-		rate: cfg.rate, leg: l, log: cfg.log, name: cfg.name, player: newPlayer(l.rate()), heard: newHearing(cfg.rate, cfg.history),
+		rate: cfg.rate, leg: l, log: cfg.log, name: cfg.name, heard: newHearing(cfg.rate, cfg.history),
 		ahead: max(int(cfg.ahead/frameTime), idleAhead), fade: int(int64(cfg.fade) * int64(l.rate()) / int64(time.Second)),
 		done: make(chan struct{}), kick: make(chan struct{}, 1), clean: cfg.clean,
 		frames: make([]int16, mostFrames*l.rate()/50),
 	}
+	s.player = newPlayer(l.rate(), s.ahead)
 	if s.clean == nil {
 		s.clean = func() error { return nil }
 	}
@@ -303,7 +307,14 @@ func (s *Stream) sendAhead(now time.Time) error {
 		p.mu.Lock()
 		depth := s.clock.depth(now)
 		s.stats.depth.Store(int64(depth))
-		for n < mostFrames && !markDue {
+		if p.full() || p.heard < p.sent && s.clock.emptyFor(now) > markPatience {
+			// Asterisk owes us marks. It has never been seen, but nobody shall wait for ever.
+			p.by = ByClock
+			p.confirm(s.clock.dequeued(now))
+			p.by = ByMark
+			s.stats.errors.Add(1)
+		}
+		for n < mostFrames && !markDue && !p.full() {
 			limit := idleAhead
 			if p.speechReady() {
 				limit = s.ahead

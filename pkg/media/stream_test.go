@@ -251,6 +251,30 @@ func TestStopWithoutAnswer(t *testing.T) {
 	})
 }
 
+// An Asterisk that forgets its marks doesn't bring a stream to a standstill.
+func TestForgottenMarks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeAsterisk(8000, true)
+		f.forget = true
+		s := streamOn(t, f, 8000, Options{})
+		said := noise(1, 80000)
+		begun := time.Now()
+		u, err := s.Say(t.Context(), Samples(8000, said))
+		require.NoError(t, err)
+		require.NoError(t, u.Wait(t.Context()))
+		assert.Less(t, time.Since(begun), 30*time.Second)
+		assert.Equal(t, ByClock, u.Heard().By)
+		var heard []int16
+		for _, x := range f.samples() {
+			if x != 0 {
+				heard = append(heard, x)
+			}
+		}
+		assert.Equal(t, said, heard)
+	})
+}
+
 // An Asterisk that knows no marks is asked for its queue.
 func TestWithoutMarks(t *testing.T) {
 	t.Parallel()
