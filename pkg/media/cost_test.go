@@ -51,7 +51,10 @@ func TestCost(t *testing.T) {
 				_, err := s.Say(context.Background(), Samples(8000, noise(1, 8000*60)))
 				require.NoError(t, err)
 				go func() {
-					for range s.Frames(s.Context()) {
+					for {
+						if _, err := s.ReadFrame(s.Context()); err != nil {
+							return
+						}
 					}
 				}()
 			}

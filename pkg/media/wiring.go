@@ -213,16 +213,17 @@ func connectBack[C any](
 ) (*Stream, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, connectTimeout, errors.New("media: Asterisk hasn't connected"))
 	defer cancel()
-	created := make(chan error, 1)
+	type result struct{ err error }
+	created := make(chan result, 1)
 	go func() {
 		_, err := w.ctrl.CreateExternalMedia(waiting, create)
-		created <- err
+		created <- result{err}
 	}()
 	var s *Stream
 	fail := func(err error) (*Stream, error) {
 		cancel()
 		if created != nil {
-			_ = <-created // It has failed, or is undone.
+			<-created // It has failed, or is undone.
 		}
 		if s != nil {
 			s.cancel(err)
@@ -241,10 +242,10 @@ func connectBack[C any](
 			if err != nil {
 				return fail(err)
 			}
-		case err := <-created:
+		case r := <-created:
 			created = nil
-			if err != nil {
-				return fail(fmt.Errorf("media: %w", err))
+			if r.err != nil {
+				return fail(fmt.Errorf("media: %w", r.err))
 			}
 		case <-waiting.Done():
 			return fail(context.Cause(waiting))
