@@ -22,7 +22,6 @@ type Client struct {
 	handlers handlerTable
 	born     time.Time
 
-	cancel   context.CancelCauseFunc
 	starting chan struct{} // holds a token while one Connect is at work
 	done     chan struct{}
 	draining atomic.Bool
@@ -66,12 +65,10 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 }
 
 func newClient(cfg *config) *Client {
-	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &Client{
 		cfg:      cfg,
-		hub:      newHub(ctx, cfg),
+		hub:      newHub(cfg),
 		born:     time.Now(),
-		cancel:   cancel,
 		starting: make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
@@ -199,7 +196,7 @@ func (c *Client) Connect(ctx context.Context) error {
 // whileAlive returns a context that ends with the client, too.
 func (c *Client) whileAlive(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(c.hub.ctx, func() { cancel(c.Err()) }) //nolint:contextcheck // Close must interrupt it, too.
+	stop := context.AfterFunc(c.hub.ctx, func() { cancel(c.Err()) })
 	return ctx, func() {
 		stop()
 		cancel(nil)
@@ -353,7 +350,7 @@ func (c *Client) end(reason error) {
 		return
 	}
 	c.err = reason
-	c.cancel(reason)
+	c.hub.cancel(reason)
 	c.hub.index.close(reason)
 	close(c.done)
 }

@@ -124,7 +124,7 @@ func (s *session) ask(ctx context.Context, f *follower) error {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return annotate(fmt.Sprintf("%s", key), err)
+		return annotate(key.String(), err)
 	}
 	if ch != nil {
 		s.catchUp(f, ch)

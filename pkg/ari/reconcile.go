@@ -286,7 +286,7 @@ func (s *session) applyAll(snapshot roster.Snapshot, channels map[string]*Channe
 
 // apply does what follows from one change. Call it with mu held.
 func (s *session) apply(change roster.Change, channels map[string]*Channel) {
-	id := change.Stay.Channel
+	id := change.Channel
 	if change.Kind == roster.Entered {
 		args := []string{}
 		if !change.Moved {
