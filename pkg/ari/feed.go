@@ -30,7 +30,7 @@ func (s *session) expect(e expectation) life {
 		f.entersOwn = ours
 	}
 	if ours && e.subscribed {
-		s.wanted.addChannel(e.id)
+		s.wanted.addChannel(e.app, e.id)
 	}
 	s.hub.index.add(f)
 	return f

@@ -53,8 +53,8 @@ type wanted struct {
 	apps map[string]*wantedApp
 
 	// subscribed has the channels that Asterisk subscribes one of the applications to by itself, since they were made for
-	// it; as long as they live.
-	subscribed map[string]struct{}
+	// it; as long as they live. A channel may be in another application than that by now.
+	subscribed map[string]string // application by channel
 }
 
 // A wantedApp is what is wanted of one application, which may be somebody else's.
@@ -65,7 +65,7 @@ type wantedApp struct {
 }
 
 func newWanted(ours []string, all bool) *wanted {
-	return &wanted{ours: ours, all: all, apps: make(map[string]*wantedApp), subscribed: make(map[string]struct{})}
+	return &wanted{ours: ours, all: all, apps: make(map[string]*wantedApp), subscribed: make(map[string]string)}
 }
 
 // app returns what is wanted of an application. Call it with mu held.
@@ -186,10 +186,10 @@ func (w *wanted) names() []string {
 }
 
 // addChannel notes that Asterisk subscribes one of the applications to a channel by itself.
-func (w *wanted) addChannel(id string) {
+func (w *wanted) addChannel(app, id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.subscribed[id] = struct{}{}
+	w.subscribed[id] = app
 }
 
 // removeChannel forgets a channel that has ended, or never came to be.
@@ -203,16 +203,19 @@ func (w *wanted) removeChannel(id string) {
 func (w *wanted) keepChannels(exists func(id string) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	maps.DeleteFunc(w.subscribed, func(id string, _ struct{}) bool { return !exists(id) })
+	maps.DeleteFunc(w.subscribed, func(id, _ string) bool { return !exists(id) })
 }
 
-// keeps returns the channels to which an application of ours is subscribed whether they are in it or not.
+// keeps returns the channels to which an application of ours is subscribed whether they are in it or not. To all others it
+// is only while they are in it, which proves where they are.
 func (w *wanted) keeps(app string) map[string]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	kept := make(map[string]bool, len(w.subscribed))
-	for id := range w.subscribed {
-		kept[id] = true
+	kept := make(map[string]bool)
+	for id, of := range w.subscribed {
+		if of == app {
+			kept[id] = true
+		}
 	}
 	if a := w.apps[app]; a != nil {
 		for source := range a.sources {
