@@ -84,11 +84,8 @@ func twoEndpoints(s *S) {
 
 	// What is taken away ends here, not there.
 	s.ok(p.Client.Remove(second))
-	require.ErrorIs(s, <-causes[second], ari.ErrGap)
-	_, err := variables[second].Next(s.Ctx)
-	for err == nil {
-		_, err = variables[second].Next(s.Ctx)
-	}
+	require.ErrorIs(s, <-causes[second], ari.ErrClosed)
+	require.ErrorIs(s, variables[second].AwaitEnd(s.Ctx), ari.ErrClosed)
 	require.Equal(s, ari.ChannelStateUp, got(channels[second].Refresh(s.Ctx))(s).State)
 	s.ok(p.Client.Close(s.Ctx))
 	s.ok(channels[second].Stop(s.Ctx))

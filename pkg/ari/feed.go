@@ -98,6 +98,11 @@ func (s *session) ask(ctx context.Context, f *follower) error {
 // recheck implements keeper: it makes sure of an entity whose request came back only after a gap had been dealt with, which
 // could not judge it therefore.
 func (s *session) recheck(f *follower) {
+	if s.state.now() == phaseEnded {
+		s.hub.index.remove(f)
+		f.end(ErrClosed)
+		return
+	}
 	s.hub.background(func(ctx context.Context) {
 		delays := s.cfg.reconnect.delays()
 		for {
