@@ -80,7 +80,7 @@ func (w *wanted) app(name string) *wantedApp {
 
 // tidy forgets an application of which nothing is wanted. Call it with mu held.
 func (w *wanted) tidy(name string) {
-	if a := w.apps[name]; a != nil && len(a.sources) == 0 && a.filter == nil {
+	if a := w.apps[name]; a != nil && len(a.sources) == 0 && a.filter == nil && len(a.hidden) == 0 {
 		delete(w.apps, name)
 	}
 }
