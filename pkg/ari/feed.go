@@ -160,10 +160,32 @@ func (s *session) subscribing(app string, sources []string) (settle func(error))
 	return func(err error) {
 		if err != nil {
 			s.wanted.remove(app, added)
-		} else if s.generation() != gen {
+			return
+		}
+		s.wanted.confirm(app, sources)
+		if s.generation() != gen {
 			s.restoreLater(app)
 		}
+		if !slices.Contains(s.apps, app) && s.wanted.crowded(app) {
+			s.pruneLater(app)
+		}
 	}
+}
+
+// pruneLater forgets, behind, what somebody else's application was subscribed to and that is no more. No event tells of
+// that: they go to the other application.
+func (s *session) pruneLater(app string) {
+	s.hub.background(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		list, gen := s.wanted.confirmed(app), s.generation()
+		inStep := s.state.now() == phaseInStep // Otherwise, Asterisk may have lost more than what is no more.
+		has, err := s.api.eventSources(ctx, app)
+		if err != nil || !inStep || s.generation() != gen {
+			has = nil
+		}
+		s.wanted.prune(app, list, has)
+	})
 }
 
 // unsubscribing implements subscriber.
