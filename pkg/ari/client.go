@@ -231,24 +231,26 @@ func (c *Client) attemptError(err error) error {
 // ctx's error when ctx ends, and with what Err says when the client ends.
 func (c *Client) WaitConnected(ctx context.Context) error {
 	for _, s := range c.all() {
-		if err := c.waitConnected(ctx, s); err != nil {
+		if _, err := c.waitConnected(ctx, s); err != nil {
 			return err
 		}
 	}
 	return c.Err()
 }
 
-func (c *Client) waitConnected(ctx context.Context, s *session) error {
+// waitConnected returns when the session is in step, or has ended.
+func (c *Client) waitConnected(ctx context.Context, s *session) (phase, error) {
 	ctx, stop := c.whileAlive(ctx)
 	defer stop()
-	if _, err := s.state.await(ctx, func(p phase) bool { return p == phaseInStep || p == phaseEnded }); err != nil {
-		return c.attemptError(err)
+	p, err := s.state.await(ctx, func(p phase) bool { return p == phaseInStep || p == phaseEnded })
+	if err != nil {
+		return p, c.attemptError(err)
 	}
-	return nil
+	return p, nil
 }
 
 // WaitConnected is [Client.WaitConnected] for this controller's Asterisk alone. Without a client it fails with
-// [ErrNoEvents].
+// [ErrNoEvents], and with [ErrClosed] once no other connection follows: see [Client.Remove] and [ErrSourceEnded].
 func (c *Controller) WaitConnected(ctx context.Context) error {
 	if c == nil || c.api == nil {
 		return errNoController
@@ -261,7 +263,11 @@ func (c *Controller) WaitConnected(ctx context.Context) error {
 	if !ok {
 		return ErrNoEvents
 	}
-	return client.waitConnected(ctx, s)
+	p, err := client.waitConnected(ctx, s)
+	if err == nil && p == phaseEnded {
+		return client.attemptError(ErrClosed)
+	}
+	return err
 }
 
 // Run connects, unless Connect has done so, and hands out events until ctx ends or the client is closed. Then it drains the
