@@ -59,6 +59,7 @@ func TestOperatorIsBusy(t *testing.T) {
 	client.OnCall((&menu.App{Operator: "PJSIP/operator"}).Serve)
 	require.NoError(t, client.Connect(t.Context()))
 	caller := srv.Call("1000")
+	require.NoError(t, caller.WaitHeard(t.Context(), greeting))
 	caller.SendDTMF("1")
 	require.NoError(t, caller.WaitEnded(t.Context()))
 	require.NoError(t, srv.WaitIdle(t.Context()))
