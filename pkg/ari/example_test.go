@@ -79,9 +79,11 @@ func ExampleClient_OnStasisEnd() {
 			return errors.Join(err, bridge.Stop(ari.Cleanup(ctx)))
 		}
 		made.Store(call.Channel.ID, things{bridge, media})
-		if ctx.Err() != nil { // The caller has left meanwhile, and OnStasisEnd has found nothing.
-			made.Delete(call.Channel.ID)
-			return errors.Join(media.Stop(ari.Cleanup(ctx)), bridge.Stop(ari.Cleanup(ctx)))
+		if ctx.Err() != nil { // The caller has left meanwhile, and the handler of the end may have found nothing.
+			if _, ok := made.LoadAndDelete(call.Channel.ID); ok {
+				return errors.Join(media.Stop(ari.Cleanup(ctx)), bridge.Stop(ari.Cleanup(ctx)))
+			}
+			return nil
 		}
 		return bridge.AddChannel(ctx, call.Channel.ID, media.ID)
 	})
