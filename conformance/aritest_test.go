@@ -147,6 +147,8 @@ func (*simulator) Lacks(f conformance.Feature) string {
 		return "the simulator's endpoints don't register"
 	case conformance.Outgoing:
 		return "the simulator opens no websockets"
+	case conformance.Pieces:
+		return "the simulator reads a message in however many pieces"
 	default:
 		return ""
 	}
