@@ -11,6 +11,10 @@ const (
 	// idleAhead is how many frames may be in Asterisk's queue of what must not be late: live audio, and the background.
 	idleAhead = 3
 
+	// markSlack is how many frames a mark's way back may take: more than that isn't sent ahead in the belief that Asterisk,
+	// which may have stood still, has taken what it should have.
+	markSlack = 10
+
 	// markPatience is how long after it should have come a mark is waited for.
 	markPatience = 2 * time.Second
 
@@ -121,6 +125,9 @@ func (s *Stream) sendAhead(now time.Time) error {
 			s.stats.errors.Add(1)
 		}
 		for n < mostFrames && !markDue && !p.full() {
+			if s.queued.marks() && p.sent-p.heard >= int64(s.ahead+markEvery+markSlack) {
+				break
+			}
 			limit := idleAhead
 			if p.speechReady() {
 				limit = s.ahead

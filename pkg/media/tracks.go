@@ -4,7 +4,8 @@ const (
 	// liveFrames is how much live audio can wait; beyond that the oldest goes.
 	liveFrames = 8
 
-	// liveWindow is for how many frames there must have been more than enough before some of it goes.
+	// liveWindow is for how many frames there must have been a frame more than enough before one goes. What is two frames
+	// more than enough goes after half of that, and so on: a short standstill's backlog is gone after a second.
 	liveWindow = 50
 )
 
@@ -89,12 +90,13 @@ func (t *liveTrack) blend(out []float32) {
 // tooMuch reports, once in a while, that a frame has been waiting all the time.
 func (t *liveTrack) tooMuch() bool {
 	t.least = min(t.least, t.waiting()-t.frame)
-	if t.window++; t.window < liveWindow {
+	t.window++
+	excess := t.least / t.frame
+	if excess*t.window < liveWindow && t.window < liveWindow {
 		return false
 	}
-	too := t.least >= t.frame
 	t.window, t.least = 0, t.waiting()
-	return too
+	return excess > 0
 }
 
 // An ambientTrack sounds in the background, over and over.
