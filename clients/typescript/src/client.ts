@@ -260,9 +260,11 @@ export class Client {
   /** Comes back after each loss, until the client is closed. */
   private async live(socket: Socket): Promise<void> {
     for (;;) {
-      const reason = await socket.ended
+      const { reason, silent } = await socket.ended
       if (this.life.signal.aborted) return
-      this.down(new Error(`the connection is lost: ${reason}`))
+      const lost = new Error(`the connection is lost: ${reason}`)
+      if (silent) this.requester.abandon(lost)
+      this.down(lost)
       for (let attempt = 0; ; attempt++) {
         await this.pause(attempt)
         if (this.life.signal.aborted) return
