@@ -24,6 +24,10 @@ help: ## List the targets
 demo: ## Watch calls being answered and bridged, on a simulated Asterisk; with ARI_URL, ARI_USERNAME and ARI_PASSWORD set on a real one
 	@go run ./examples/demo
 
+.PHONY: demo-voice
+demo-voice: ## Run a call with a voice bot on a real Asterisk (after `make asterisk`), and write it to voicebot.wav: [OUT=file]
+	@go run ./examples/voicebot/demo -o '$(or $(OUT),voicebot.wav)'
+
 ## Generation
 
 .PHONY: generate
@@ -99,6 +103,10 @@ run-asterisk: ## Run a real Asterisk until Ctrl-C, to try programs on (after `ma
 .PHONY: test-asterisk
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
 	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
+
+.PHONY: compare
+compare: ## Compare random sequences of commands on a real Asterisk and the simulator: [COUNT=100] or [FOR=10m], [SEED=1]
+	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 0 -v -run '^TestCompare$$' ./conformance -compare.seed=$(or $(SEED),1) $(if $(FOR),-compare.for=$(FOR),-compare.count=$(or $(COUNT),100))
 
 .PHONY: record
 record: ## Run the conformance suite on the real Asterisks and save what each scenario sent and received
