@@ -119,7 +119,7 @@ func (a *asyncAPI) message(name string, payload mapping) {
 	a.defs[name] = payload
 	// A literal needs its type beside it: some generators look at nothing else.
 	if typ := at(payload, "properties", "type"); typ != nil {
-		typ["type"] = "string"
+		typ["type"], typ["title"] = "string", name+"Type"
 	}
 	if since := at(a.schemas, name)[sinceKey]; since != nil {
 		out[sinceKey] = since
@@ -216,18 +216,13 @@ func (a *asyncAPI) binding(doc mapping) mapping {
 	return mapping{"bindingVersion": "0.1.0", "method": "GET", "query": query}
 }
 
-// rename lets references go to the components, not to definitions. A $ref has no siblings in AsyncAPI.
+// rename lets references go to the components, not to definitions. What stands beside a $ref is for readers only: AsyncAPI's
+// tools pass over it, where an allOf around the $ref would become a class without a name.
 func rename(v any) any {
 	return substitute(clone(v), func(m mapping) mapping {
-		ref, ok := strings.CutPrefix(textAt(m, "$ref"), defsPrefix)
-		if !ok {
-			return m
+		if ref, ok := strings.CutPrefix(textAt(m, "$ref"), defsPrefix); ok {
+			m["$ref"] = schemaPrefix + ref
 		}
-		if len(m) == 1 {
-			return refTo(ref)
-		}
-		m = without(m, "$ref")
-		m["allOf"] = []any{refTo(ref)}
 		return m
 	})
 }
