@@ -3,6 +3,8 @@ package arispec
 import (
 	"fmt"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // AsyncAPI makes the AsyncAPI 3.0.0 description of the event websocket from a public description: what Asterisk sends,
@@ -12,7 +14,14 @@ func AsyncAPI(description []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asyncAPI{schemas: at(doc, "components", "schemas"), messages: mapping{}, defs: mapping{}}
+	root, err := parseYAML(description)
+	if err != nil {
+		return nil, err
+	}
+	a := &asyncAPI{
+		schemas: at(doc, "components", "schemas"), messages: mapping{}, defs: mapping{},
+		nodes: value(value(root.Content[0], "components"), "schemas"),
+	}
 	leaves := sortedKeys(at(a.schemas, anyMessage, "discriminator", "mapping"))
 	if len(leaves) == 0 {
 		return nil, fmt.Errorf("arispec: the description has no schema %s", anyMessage)
@@ -102,7 +111,8 @@ no pings: send your own to notice a connection that is half open. After a connec
 again, and channels that stayed in the application get no second StasisStart.`
 
 type asyncAPI struct {
-	schemas  mapping // of the OpenAPI description
+	schemas  mapping    // of the OpenAPI description
+	nodes    *yaml.Node // the same, with the members of examples in their order
 	messages mapping
 	defs     mapping // the schemas that messages refer to
 }
@@ -124,7 +134,7 @@ func (a *asyncAPI) message(name string, payload mapping) {
 	if since := at(a.schemas, name)[sinceKey]; since != nil {
 		out[sinceKey] = since
 	}
-	if example := at(a.schemas, name)["example"]; example != nil {
+	if example := value(value(a.nodes, name), "example"); example != nil {
 		out["examples"] = []any{mapping{"name": "recorded", "payload": example}}
 	}
 	a.messages[name] = out
