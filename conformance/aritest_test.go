@@ -142,7 +142,7 @@ func (*simulator) Lacks(f conformance.Feature) string {
 	case conformance.RTP:
 		return "the simulator has no sound"
 	case conformance.Transfers:
-		return "the simulator has no SIP transfers"
+		return "the simulator has no attended SIP transfers"
 	case conformance.Registration:
 		return "the simulator's endpoints don't register"
 	case conformance.Outgoing:
@@ -433,6 +433,9 @@ func (p *simulatedParty) HearDigits(ctx context.Context, digits string) error {
 func (*simulatedParty) HearSound(context.Context) error { return errors.ErrUnsupported }
 func (*simulatedParty) Hush(context.Context) error      { return errors.ErrUnsupported }
 
-func (*simulatedParty) Refer(context.Context, string, conformance.Party) error {
-	return errors.ErrUnsupported
+func (p *simulatedParty) Refer(_ context.Context, extension string, other conformance.Party) error {
+	if other != nil {
+		return errors.ErrUnsupported
+	}
+	return p.call.Transfer(extension)
 }
