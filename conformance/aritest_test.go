@@ -17,7 +17,7 @@ import (
 // TestSimulator runs the suite on the simulator, as each of the versions that real Asterisks are tested with. What passes there must pass here.
 func TestSimulator(t *testing.T) {
 	t.Parallel()
-	for _, version := range []string{"22.10.1", "16.28.0"} {
+	for _, version := range []string{"22.10.1", "16.28.0", "18.26.4", "20.20.1", "23.4.1"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			conformance.Run(t, newSimulator(t, version), conformance.Config{})
