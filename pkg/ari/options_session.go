@@ -81,7 +81,10 @@ func WithKeepalive(interval, timeout time.Duration) SessionOption {
 		if interval < 0 || interval > 0 && timeout <= 0 {
 			return fmt.Errorf("a keepalive of %s with time-out %s makes no sense", interval, timeout)
 		}
-		cfg.keepalive, cfg.keepaliveTimeout = interval, timeout
+		cfg.keepalive = interval
+		if timeout > 0 {
+			cfg.keepaliveTimeout = timeout // It also bounds the look at a connection that is in doubt.
+		}
 		return nil
 	})
 }
