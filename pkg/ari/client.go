@@ -392,7 +392,7 @@ func (c *Client) handle(in *inbound, ctx context.Context) { //nolint:revive // c
 		t.call = true
 	}
 	if len(c.cfg.handlerInterceptors) > 0 {
-		t.queued = max(c.uptime(), 1) // 0 stands for not measured
+		t.queued = c.uptime()
 	}
 	place := laneKind{in.session, in.lane.kind}
 	for _, h := range c.handlers.of(in.kind) {

@@ -188,7 +188,7 @@ func (ln *lane) work(t task) {
 		ctx = ln.callContext(t.ctx)
 	}
 	var waited time.Duration
-	if t.queued > 0 {
+	if len(ln.h.c.cfg.handlerInterceptors) > 0 {
 		waited = ln.h.c.uptime() - t.queued
 	}
 	if err := ln.try(ctx, t.ev, waited, over{t.receipt, t.call}); err != nil {
