@@ -9,32 +9,39 @@ MAKEFLAGS   += --no-print-directory
 BIN      := $(CURDIR)/.bin
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
-REDOCLY  := @redocly/cli@2.77.0
 
 FUZZTIME  ?= 20s
 PLATFORMS ?= linux/arm64 darwin/arm64 windows/amd64
 
 # What the generator writes. Pathspecs of git.
-GENERATED := api/openapi.yaml '*.gen.go' docs/asterisk-changes.md
+GENERATED := api/openapi.yaml api/events.schema.json api/asyncapi.yaml api/asyncapi-media.yaml '*.gen.go' docs/asterisk-changes.md
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Watch calls being answered and bridged, on a simulated Asterisk; with ARI_URL, ARI_USERNAME and ARI_PASSWORD set on a real one
 	@go run ./examples/demo
 
+.PHONY: demo-voice
+demo-voice: ## Run a call with a voice bot on a real Asterisk (after `make asterisk`), and write it to voicebot.wav: [OUT=file]
+	@go run ./examples/voicebot/demo -o '$(or $(OUT),voicebot.wav)'
+
 ## Generation
 
 .PHONY: generate
-generate: ## Make api/openapi.yaml, all *.gen.go and the report on versions from spec/ and the overlay
+generate: ## Make the descriptions in api/, all *.gen.go and the report on versions from spec/ and the overlays
 	@start=$$(date +%s%N); go generate . ; \
 	printf 'generated in %d.%d s\n' $$(( ($$(date +%s%N) - start) / 1000000000 )) $$(( ($$(date +%s%N) - start) / 100000000 % 10 ))
 
 .PHONY: check-generated
 check-generated: ## Fail if a generated file is stale, missing, left over or not known to git
 	@go run ./internal/cmd/checkgenerated $(GENERATED)
+
+.PHONY: generate-typescript
+generate-typescript: clients/typescript/node_modules/.package-lock.json ## Make the TypeScript client's types and objects from api/openapi.yaml
+	@npm --silent --prefix clients/typescript run generate
 
 .PHONY: spec
 # A password goes by the environment, so that neither make nor ps shows it.
@@ -53,14 +60,20 @@ try-spec: ## Run the whole generation for another spec in a temporary folder, an
 	@go run ./internal/cmd/tryspec -from '$(FROM)' -user '$(user)' -version '$(VERSION)' -out '$(OUT)'
 
 .PHONY: try-specs
-try-specs: ## Run the whole generation for every imported spec
-	@for spec in spec/asterisk-*; do go run ./internal/cmd/tryspec -from "$$spec"; done
+try-specs: ## Run the whole generation for every imported spec: [SPECS='folders of more']
+	@for spec in spec/asterisk-* $(SPECS); do echo "$$spec"; go run ./internal/cmd/tryspec -from "$$spec"; done
 
 ## Tests
 
 .PHONY: test
 test: ## Run all tests that need no Asterisk, with the race detector
 	go test -race ./...
+
+.PHONY: test-typescript
+test-typescript: clients/typescript/node_modules/.package-lock.json ## Check and test the TypeScript client on a simulated Asterisk: [ARI_TEST_SERVER=asterisk for a real one, after `make asterisk`]
+	@npm --silent --prefix clients/typescript run build
+	@npm --silent --prefix clients/typescript run check
+	@npm --silent --prefix clients/typescript test
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (20s)
@@ -91,6 +104,10 @@ run-asterisk: ## Run a real Asterisk until Ctrl-C, to try programs on (after `ma
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
 	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
 
+.PHONY: compare
+compare: ## Compare random sequences of commands on a real Asterisk and the simulator: [COUNT=100] or [FOR=10m], [SEED=1]
+	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 0 -v -run '^TestCompare$$' ./conformance -compare.seed=$(or $(SEED),1) $(if $(FOR),-compare.for=$(FOR),-compare.count=$(or $(COUNT),100))
+
 .PHONY: record
 record: ## Run the conformance suite on the real Asterisks and save what each scenario sent and received
 	ARI_RECORD=1 ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./conformance
@@ -108,12 +125,24 @@ soak: ## Run calls on the simulated Asterisk under faults, then flood a client: 
 ## Checks
 
 .PHONY: lint
-lint: $(GOLANGCI) lint-api ## Check the Go code's style, and the description
+lint: $(GOLANGCI) lint-api ## Check the Go code's style, and the descriptions
 	$(GOLANGCI) run ./...
 
 .PHONY: lint-api
-lint-api: ## Check api/openapi.yaml with a public linter
-	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes $(REDOCLY) lint --config api/redocly.yaml api/openapi.yaml
+lint-api: api/check/node_modules/.package-lock.json ## Check the descriptions in api/, their examples and all recordings with the tools of other languages
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npm --silent --prefix api/check run check
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	@npm --prefix $* ci --silent --ignore-scripts
+	@touch $@
+
+.PHONY: site
+site: site/node_modules/.package-lock.json ## Build the documentation site, commands, events and documents, into site/build/public
+	@npm --silent --prefix site run build
+
+.PHONY: try-generators
+try-generators: ## Let other generators of Go make clients from api/openapi.yaml, and decode all recorded events with them
+	@go run ./internal/cmd/trygenerators
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the Go code
@@ -126,4 +155,4 @@ $(GOLANGCI):
 	@mv $(BIN)/golangci-lint $@
 
 .PHONY: ci
-ci: test lint check-generated try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks
+ci: test lint check-generated test-typescript site try-generators try-specs consumer-check build-all ## What CI runs, but for the tests on real Asterisks

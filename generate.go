@@ -6,11 +6,9 @@ package tools
 // module's root, since the paths in the configuration files are relative to it. The spec is that of the newest Asterisk
 // in spec/; the report compares it with the oldest.
 
-//go:generate go run ./internal/cmd/openapi -history spec/history.tsv -overlay api/overlay.yaml -out api/openapi.yaml
-//go:generate go tool oapi-codegen -config api/models.yaml api/openapi.yaml
-//go:generate go tool oapi-codegen -config api/client.yaml api/openapi.yaml
+//go:generate go run ./internal/cmd/openapi -history spec/history.tsv -overlay api/overlay.yaml -out api/openapi.yaml -events api/events.schema.json -asyncapi api/asyncapi.yaml -media api/asyncapi-media.yaml
+//go:generate go run ./internal/cmd/oapicodegen api/models.yaml api/client.yaml api/server.yaml
 //go:generate go run ./internal/cmd/wrapcomments gen/models.gen.go gen/client.gen.go
 //go:generate go run ./internal/cmd/pkggen
-//go:generate go tool oapi-codegen -config api/server.yaml api/openapi.yaml
 //go:generate go run ./internal/cmd/servergen
 //go:generate go run ./internal/cmd/specdiff -out docs/asterisk-changes.md

@@ -165,7 +165,11 @@ func (s *simulator) Place(tb testing.TB, call conformance.Call) conformance.Line
 	if atOnce == 0 {
 		atOnce = count
 	}
-	opts := []aritest.CallOption{aritest.Via("PJSIP/" + from), aritest.From(from)}
+	callerID := from // as the endpoint's configuration has it
+	if from == "sipp" || from == "sipp-info" {
+		callerID = "<" + from + ">"
+	}
+	opts := []aritest.CallOption{aritest.Via("PJSIP/" + from), aritest.From(callerID)}
 	limit := make(chan struct{}, atOnce)
 	go func() {
 		defer close(line.done)

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 // description is what api/openapi.yaml says, as far as it is needed here.
@@ -65,7 +67,11 @@ var describe = sync.OnceValues(func() (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseDescription(data)
+	flat, err := arispec.Flatten(data)
+	if err != nil {
+		return nil, err
+	}
+	return parseDescription(flat)
 })
 
 // moduleRoot is the folder of the module that the test runs in.

@@ -92,7 +92,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 			r.coverage.operation(op.id, resp.StatusCode)
 		}
 		if rwc, ok := resp.Body.(io.ReadWriteCloser); ok {
-			resp.Body = &tap{ReadWriteCloser: rwc, frame: r.frame}
+			resp.Body = &tap{ReadWriteCloser: rwc, received: frames{frame: r.frame}, sent: frames{frame: r.sentFrame}}
 		}
 		return resp, nil
 	}
@@ -194,6 +194,11 @@ func (r *recorder) frame(data []byte) {
 	r.coverage.event(typeOf(data))
 }
 
+// sentFrame notes a text frame that went to Asterisk.
+func (r *recorder) sentFrame(data []byte) {
+	r.note(line{Dir: "sent", Body: asJSON(bytes.Clone(data))})
+}
+
 // typeOf is an event's type; what isn't an event has none.
 func typeOf(frame []byte) string {
 	var event struct {
@@ -212,9 +217,27 @@ func (r *recorder) recorded() ([]line, []made) {
 	return append([]line(nil), r.lines...), append([]made(nil), r.made...)
 }
 
-// A tap reads along what a websocket's server sends, and reports its text frames.
+// A tap reads along what goes over a websocket, and reports the text frames of both sides.
 type tap struct {
 	io.ReadWriteCloser
+	received, sent frames
+}
+
+// Read reads, and looks at what it has read.
+func (t *tap) Read(p []byte) (int, error) {
+	n, err := t.ReadWriteCloser.Read(p)
+	t.received.add(p[:n])
+	return n, err
+}
+
+// Write writes, and looks at what it writes before that: the answer must not be noted first.
+func (t *tap) Write(p []byte) (int, error) {
+	t.sent.add(p)
+	return t.ReadWriteCloser.Write(p)
+}
+
+// frames takes text frames out of one direction of a websocket.
+type frames struct {
 	frame func([]byte)
 
 	buf     []byte
@@ -222,57 +245,64 @@ type tap struct {
 	text    bool
 }
 
-// Read reads, and looks at what it has read.
-func (t *tap) Read(p []byte) (int, error) {
-	n, err := t.ReadWriteCloser.Read(p)
-	t.buf = append(t.buf, p[:n]...)
-	for t.next() {
+func (f *frames) add(data []byte) {
+	f.buf = append(f.buf, data...)
+	for f.next() {
 	}
-	return n, err
 }
 
-// next takes one frame (RFC 6455, 5.2) off what was read. A server doesn't mask its frames.
-func (t *tap) next() bool {
+// next takes one frame (RFC 6455, 5.2) off the front. A client masks its frames, a server doesn't.
+func (f *frames) next() bool {
 	const (
-		fin, opcode   = 0x80, 0x0f
-		continuation  = 0
-		text, control = 1, 8
+		fin, opcode, masked = 0x80, 0x0f, 0x80
+		continuation        = 0
+		text, control       = 1, 8
+		maskSize            = 4
 	)
-	if len(t.buf) < 2 {
+	if len(f.buf) < 2 {
 		return false
 	}
-	size, start := int(t.buf[1]&0x7f), 2
+	size, start := int(f.buf[1]&0x7f), 2
 	switch size {
 	case 126:
 		start = 4
 	case 127:
 		start = 10
 	}
-	if len(t.buf) < start {
+	if len(f.buf) < start {
 		return false
 	}
 	switch size {
 	case 126:
-		size = int(binary.BigEndian.Uint16(t.buf[2:]))
+		size = int(binary.BigEndian.Uint16(f.buf[2:]))
 	case 127:
-		size = int(binary.BigEndian.Uint64(t.buf[2:])) //nolint:gosec // Nobody sends that much.
+		size = int(binary.BigEndian.Uint64(f.buf[2:])) //nolint:gosec // Nobody sends that much.
 	}
-	if len(t.buf) < start+size {
+	mask := f.buf[1]&masked != 0
+	if mask {
+		start += maskSize
+	}
+	if len(f.buf) < start+size {
 		return false
 	}
-	head, payload := t.buf[0], t.buf[start:start+size]
+	head, payload := f.buf[0], f.buf[start:start+size]
+	if mask {
+		for i := range payload {
+			payload[i] ^= f.buf[start-maskSize+i%maskSize]
+		}
+	}
 	switch kind := head & opcode; {
 	case kind >= control:
 	case kind == continuation:
-		t.message = append(t.message, payload...)
+		f.message = append(f.message, payload...)
 	default:
-		t.text = kind == text
-		t.message = append(t.message[:0], payload...)
+		f.text = kind == text
+		f.message = append(f.message[:0], payload...)
 	}
-	if head&opcode < control && head&fin != 0 && t.text {
-		t.frame(t.message)
+	if head&opcode < control && head&fin != 0 && f.text {
+		f.frame(f.message)
 	}
-	t.buf = append(t.buf[:0], t.buf[start+size:]...)
+	f.buf = append(f.buf[:0], f.buf[start+size:]...)
 	return true
 }
 
@@ -283,6 +313,8 @@ func (l line) summary() string {
 		return fmt.Sprintf("%d> %s %s %v %s", l.N, l.Method, l.Path, l.Query, cut(l.Body))
 	case "response":
 		return fmt.Sprintf("%d< %d %s%s", l.N, l.Status, cut(l.Body), l.Text)
+	case "sent":
+		return "   > " + cut(l.Body)
 	default:
 		return "   " + cut(l.Body)
 	}

@@ -32,7 +32,7 @@ func settle(lines []line) []line {
 	var out, held []line
 	for _, l := range lines {
 		switch l.Dir {
-		case "request":
+		case "request", "sent":
 			out = append(out, arrange(held)...)
 			out, held = append(out, l), nil
 		case "response":
@@ -262,9 +262,23 @@ func (w *scrubbing) string(name, value string) string {
 		return "1"
 	case texts[w.operation] == name && name != "":
 		return "text"
+	case name == "message_body":
+		return w.message(value)
 	default:
 		return w.text(value)
 	}
+}
+
+// message scrubs the body of a request or an answer that went over the websocket: JSON in a text.
+func (w *scrubbing) message(body string) string {
+	if asJSON([]byte(body)) == nil {
+		return w.text(body)
+	}
+	scrubbed, err := w.json([]byte(body), w.operation)
+	if err != nil {
+		return w.text(body)
+	}
+	return string(scrubbed)
 }
 
 // rule replaces what a pattern matches. The pattern's first group, or all of it, is what is given a number.

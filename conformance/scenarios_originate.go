@@ -194,7 +194,7 @@ func originatePrefix(s *S) {
 // A Local channel's own end tells no cause: it is the other half's.
 func originateBusy(s *S) {
 	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extBusy), ChannelID: s.id("a")}))(s)
-	s.ended(ch.WaitAnswered(s.Ctx), 0)
+	s.ended(ch.WaitAnswered(s.Ctx), 17)
 	s.sequence(ch, "Dial", "Dial BUSY", "ChannelDestroyed 0")
 	s.sequence("channel:"+ch.ID+";2", "ChannelStateChange Busy", "ChannelDestroyed 17")
 	s.never(ch, "StasisStart")
@@ -202,7 +202,7 @@ func originateBusy(s *S) {
 
 func originateCongested(s *S) {
 	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extCongested), ChannelID: s.id("a")}))(s)
-	s.ended(ch.WaitAnswered(s.Ctx), 0)
+	s.ended(ch.WaitAnswered(s.Ctx), 34)
 	s.sequence(ch, "Dial", "Dial CONGESTION", "ChannelDestroyed 0")
 	s.never(ch, "StasisStart")
 }

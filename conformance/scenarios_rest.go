@@ -286,6 +286,7 @@ func restOverWebsocket(s *S) {
 func outboundWebsocket(s *S) {
 	var mu sync.Mutex
 	frames := make(chan []byte, 100)
+	moved := make(chan struct{}) // what comes before would be forgotten
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"ari"}})
 		if err != nil {
@@ -295,6 +296,11 @@ func outboundWebsocket(s *S) {
 		for {
 			_, frame, err := conn.Read(context.WithoutCancel(r.Context()))
 			if err != nil {
+				return
+			}
+			select {
+			case <-moved:
+			case <-r.Context().Done():
 				return
 			}
 			mu.Lock()
@@ -323,6 +329,7 @@ func outboundWebsocket(s *S) {
 	}
 	env := s.Own(s, Setup{Outbound: []Outbound{{Name: "phone-home", URI: "ws" + strings.TrimPrefix(server.URL, "http") + "/", Apps: []string{"home-one", "home-two"}}}})
 	s.moveTo(env)
+	close(moved)
 	next("ApplicationRegistered", "home-one")
 	next("ApplicationRegistered", "home-two")
 	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("a"), App: "home-one"}))(s)

@@ -23,6 +23,7 @@ var _ = register(
 	scenario{name: "playback-queued-at-hangup", run: playbackQueuedAtHangup, options: everything, unrecorded: true},
 	scenario{name: "playback-is-early-media", run: playbackIsEarlyMedia, options: everything, unrecorded: true},
 	scenario{name: "external-media-unreachable", run: externalMediaUnreachable, since: "18", unrecorded: true},
+	scenario{name: "asterisk-config-values", run: asteriskConfigValues, needs: []Feature{Administration}, since: "18", unrecorded: true},
 	scenario{name: "bridge-alone", run: bridgeAlone, unrecorded: true},
 	scenario{name: "bridge-native-digits", run: bridgeNativeDigits, needs: []Feature{SIP}, since: "16.27", unrecorded: true},
 )
@@ -223,5 +224,44 @@ func bridgeNativeDigits(s *S) {
 		s.ok(ch.Stop(s.Ctx))
 		s.ok(other.Stop(s.Ctx))
 		s.ok(line.Wait(s.Ctx))
+	}
+}
+
+// Values of configuration objects are checked, and shown in one way.
+func asteriskConfigValues(s *S) {
+	id := s.id("object")
+	set := func(typ, attribute, value string) (string, error) {
+		fields, err := s.ARI.UpdateConfigObject(s.Ctx, "res_pjsip", typ, id, []ari.ConfigTuple{{Attribute: attribute, Value: value}})
+		for _, f := range fields {
+			if f.Attribute == attribute {
+				return f.Value, err
+			}
+		}
+		return "", err
+	}
+	for _, c := range []struct{ typ, attribute, value, shown string }{
+		{"endpoint", "allow", "!all,ulaw,alaw", "(ulaw|alaw)"},
+		{"endpoint", "allow", "g722", "(ulaw|alaw|g722)"},
+		{"endpoint", "direct_media", "no", "false"},
+		{"endpoint", "callerid", "Bob <12>", `"Bob" <12>`},
+		{"aor", "remove_existing", "yes", "true"},
+		{"aor", "contact", "sip:x@127.0.0.1", "sip:x@127.0.0.1"},
+		{"aor", "max_contacts", "1", "1"},
+	} {
+		require.Equal(s, c.shown, got(set(c.typ, c.attribute, c.value))(s), c.attribute)
+	}
+	for _, c := range []struct{ typ, attribute, value string }{
+		{"endpoint", "allow", "BLECH"},
+		{"aor", "max_contacts", "many"},
+		{"aor", "max_contacts", "-1"},
+		{"aor", "qualify_frequency", "99999999"},
+		{"aor", "contact", "nonsense"},
+		{"auth", "auth_type", "nonsense"},
+	} {
+		_, err := set(c.typ, c.attribute, c.value)
+		s.refused(err, 400, ari.ErrInvalid)
+	}
+	for _, typ := range []string{"endpoint", "aor"} {
+		s.ok(s.ARI.DeleteConfigObject(s.Ctx, "res_pjsip", typ, id))
 	}
 }

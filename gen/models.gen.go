@@ -789,16 +789,15 @@ type Application struct {
 // because that application is not registered. The move request itself was answered with success, so this
 // event is the only sign of the failure. Since Asterisk 13.26, 16.3.
 type ApplicationMoveFailed struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
 	// Args: Arguments that were given for the destination application; empty if there were none.
 	Args []string `json:"args"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel that was to be moved.
@@ -807,12 +806,12 @@ type ApplicationMoveFailed struct {
 	// Destination: Name of the application it was to be moved to.
 	Destination string `json:"destination"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -820,21 +819,20 @@ type ApplicationMoveFailed struct {
 // application on it, once per application and connection. Applications on websockets that the client opened
 // do not get it. Since Asterisk 20.15, 21.10, 22.5.
 type ApplicationRegistered struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -842,17 +840,16 @@ type ApplicationRegistered struct {
 // websocket that receives this stays open but gets no more events of that application. Do not reconnect
 // automatically, or two programs take the application from each other for ever. Since Asterisk 12.
 type ApplicationReplaced struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -864,21 +861,20 @@ type ApplicationReplaced struct {
 // example because the configuration no longer names it. It is not sent on websockets that serve a single
 // call, nor on those that the client opened. Since Asterisk 20.15, 21.10, 22.5.
 type ApplicationUnregistered struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -960,13 +956,12 @@ type BridgeBridgeType string
 // whether it succeeds or not. Which of the `destination_` members are present depends on `destination_type`.
 // Since Asterisk 12.1.
 type BridgeAttendedTransfer struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// DestinationApplication: Name of the dialplan application that the transferee now runs or is connected to.
@@ -1005,8 +1000,8 @@ type BridgeAttendedTransfer struct {
 	// it) or `Not Permitted` (a bridge forbids it).
 	Result string `json:"result"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// TransferTarget: The party that the transferee is connected to. Absent if unknown or if there are several.
@@ -1029,20 +1024,19 @@ type BridgeAttendedTransfer struct {
 	TransfererSecondLegBridge *Bridge `json:"transferer_second_leg_bridge,omitempty"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
 // BridgeBlindTransfer: Sent when a channel in a bridge attempts a blind transfer that Asterisk itself carries
 // out, whether it succeeds or not. Since Asterisk 12.1.
 type BridgeBlindTransfer struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: The bridge that the transferer was in. Absent if it was in none.
@@ -1069,8 +1063,8 @@ type BridgeBlindTransfer struct {
 	// it, such as not bridged) or `Not Permitted` (the bridge forbids it).
 	Result string `json:"result"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Transferee: The party that is sent to the new extension. Absent if it is not a single channel. Since
@@ -1078,27 +1072,26 @@ type BridgeBlindTransfer struct {
 	Transferee *Channel `json:"transferee,omitempty"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
 // BridgeCreated: Sent when a bridge is created. As nobody can be subscribed to a bridge before it exists,
 // only applications that are subscribed to all bridges get it. Since Asterisk 12.
 type BridgeCreated struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: The new bridge.
 	Bridge Bridge `json:"bridge"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1109,20 +1102,19 @@ type BridgeCreated struct {
 // BridgeDestroyed: Sent when a bridge is destroyed. Channels that were in it live on unless something else
 // hangs them up. Since Asterisk 12.
 type BridgeDestroyed struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: The bridge as it was last; its id is no longer valid.
 	Bridge Bridge `json:"bridge"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1133,13 +1125,12 @@ type BridgeDestroyed struct {
 // BridgeMerged: Sent when one bridge hands its channels over to another, as an attended transfer may do.
 // Since Asterisk 12.
 type BridgeMerged struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: The bridge that takes over the channels.
@@ -1148,8 +1139,8 @@ type BridgeMerged struct {
 	// BridgeFrom: The bridge that gives up its channels.
 	BridgeFrom Bridge `json:"bridge_from"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1160,13 +1151,12 @@ type BridgeMerged struct {
 // BridgeVideoSourceChanged: Sent when another channel becomes the source of the video that a bridge shows, or
 // when there is no source any more. Since Asterisk 13.13, 14.2.
 type BridgeVideoSourceChanged struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: The bridge; its `video_source_id` is the new source and is absent if there is none.
@@ -1175,12 +1165,12 @@ type BridgeVideoSourceChanged struct {
 	// OldVideoSourceID: Id of the channel that was the source before. Absent if there was none.
 	OldVideoSourceID string `json:"old_video_source_id,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -1211,13 +1201,12 @@ type BuildInfo struct {
 // subscription is needed for this event. If nobody claims it in time, by default within 500 milliseconds, the
 // channel goes on in the dialplan. Since Asterisk 20.20, 22.10, 23.4.
 type CallBroadcast struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Called: Dialplan extension that the channel is in, normally the dialled number; empty if unknown.
@@ -1230,12 +1219,12 @@ type CallBroadcast struct {
 	// it until the winner has its `StasisStart`.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -1243,24 +1232,23 @@ type CallBroadcast struct {
 // claimed it. Off by default: the StasisBroadcast call in the dialplan must ask for it. Since Asterisk 20.20,
 // 22.10, 23.4.
 type CallClaimed struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel that now has an owner.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 
 	// WinnerApp: Name of the application whose claim won; the channel enters it next.
@@ -1340,13 +1328,12 @@ type ChannelState string
 // ChannelCallerID: Sent when the name, number or presentation of a channel's caller id changes. Since
 // Asterisk 12.
 type ChannelCallerID struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// CallerPresentation: Presentation as Asterisk's number for it: it combines whether the number may be shown
@@ -1359,8 +1346,8 @@ type ChannelCallerID struct {
 	// Channel: The channel, with the new caller id in `caller`.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1371,24 +1358,23 @@ type ChannelCallerID struct {
 // ChannelConnectedLine: Sent when the connected line of a channel changes, that is the name or number of the
 // party it is connected to. Since Asterisk 13.1.
 type ChannelConnectedLine struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel, with the new party in `connected`.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -1396,20 +1382,19 @@ type ChannelConnectedLine struct {
 // does not get it, not even for channels that it originates itself, because its subscription begins after the
 // creation. Since Asterisk 12.
 type ChannelCreated struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The new channel.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1422,13 +1407,12 @@ type ChannelCreated struct {
 // subscription to the channel came with `StasisStart` may not get it, since that subscription ends with
 // `StasisEnd`. Since Asterisk 12.
 type ChannelDestroyed struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Cause: Final hangup cause as a Q.850 number, such as 16 (normal clearing), 17 (user busy) or 19 (no
@@ -1445,8 +1429,8 @@ type ChannelDestroyed struct {
 	// response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
 	TechCause int `json:"tech_cause,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1457,13 +1441,12 @@ type ChannelDestroyed struct {
 // ChannelDialplan: Sent when a channel moves to a new place in the dialplan and is about to run the
 // application there. Since Asterisk 12.
 type ChannelDialplan struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel, with its new place in `dialplan`.
@@ -1475,8 +1458,8 @@ type ChannelDialplan struct {
 	// DialplanAppData: Arguments of the dialplan application as one string; may be empty.
 	DialplanAppData string `json:"dialplan_app_data"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1487,13 +1470,12 @@ type ChannelDialplan struct {
 // ChannelDtmfReceived: Sent when a DTMF digit from the remote party has ended; there is no event for its
 // beginning. Since Asterisk 12.
 type ChannelDtmfReceived struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel that the digit came in on.
@@ -1505,8 +1487,8 @@ type ChannelDtmfReceived struct {
 	// DurationMs: How long the digit was pressed, in milliseconds.
 	DurationMs int `json:"duration_ms"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1516,13 +1498,12 @@ type ChannelDtmfReceived struct {
 
 // ChannelEnteredBridge: Sent when a channel has joined a bridge. Since Asterisk 12.
 type ChannelEnteredBridge struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: The bridge, with the channel among its members.
@@ -1531,8 +1512,8 @@ type ChannelEnteredBridge struct {
 	// Channel: The channel that joined.
 	Channel *Channel `json:"channel,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1544,13 +1525,12 @@ type ChannelEnteredBridge struct {
 // a command. A channel may get several of these before its `ChannelDestroyed`, which has the authoritative
 // cause. Since Asterisk 12.
 type ChannelHangupRequest struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Cause: Q.850 cause that came with the request, such as 16 (normal clearing). If `soft` is true it can be a
@@ -1569,8 +1549,8 @@ type ChannelHangupRequest struct {
 	// response code. Absent if there is none. Since Asterisk 20.17, 22.7, 23.1.
 	TechCause int `json:"tech_cause,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1580,13 +1560,12 @@ type ChannelHangupRequest struct {
 
 // ChannelHold: Sent when the party on a channel puts the call on hold. Since Asterisk 13.4.
 type ChannelHold struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel whose party asked for the hold.
@@ -1596,25 +1575,24 @@ type ChannelHold struct {
 	// suggests none.
 	MusicClass string `json:"musicclass,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
 // ChannelLeftBridge: Sent when a channel has left a bridge, for any reason: removed, hung up, moved to
 // another bridge, or the bridge was destroyed. Since Asterisk 12.
 type ChannelLeftBridge struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: The bridge, as it is after the departure.
@@ -1623,8 +1601,8 @@ type ChannelLeftBridge struct {
 	// Channel: The channel that left.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1635,20 +1613,19 @@ type ChannelLeftBridge struct {
 // ChannelStateChange: Sent when the call state of a channel changes, such as from `Ring` or `Ringing` to `Up`
 // on answer. Since Asterisk 12.
 type ChannelStateChange struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel with its new state.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1659,13 +1636,12 @@ type ChannelStateChange struct {
 // ChannelTalkingFinished: Sent when the party on a channel has fallen silent after talking. The dialplan
 // function `TALK_DETECT` must have been set on the channel first. Since Asterisk 12.4.
 type ChannelTalkingFinished struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel whose party fell silent.
@@ -1674,60 +1650,58 @@ type ChannelTalkingFinished struct {
 	// Duration: How long the party talked, in milliseconds.
 	Duration int `json:"duration"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
 // ChannelTalkingStarted: Sent when the party on a channel begins to talk. The dialplan function `TALK_DETECT`
 // must have been set on the channel first. Since Asterisk 12.4.
 type ChannelTalkingStarted struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel whose party talks.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
 // ChannelToneDetected: Sent when the tone detector that the dialplan function `TONE_DETECT` has set up on a
 // channel recognises its tone. The event does not say which tone that is. Since Asterisk 22.
 type ChannelToneDetected struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel that carries the tone.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -1737,13 +1711,12 @@ type ChannelToneDetected struct {
 // the operation transfer_progress. There is no top-level channel; see `referred_by`. Since Asterisk 20.13,
 // 21.8, 22.3.
 type ChannelTransfer struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// ReferTo: What the phone wants to be connected to, with the channels and bridge involved as far as this
@@ -1757,35 +1730,34 @@ type ChannelTransfer struct {
 	// target is unavailable) or `invalid` (none of these).
 	State string `json:"state,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
 // ChannelUnhold: Sent when the party on a channel takes the call off hold. Since Asterisk 13.4.
 type ChannelUnhold struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel whose party ended the hold.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -1793,13 +1765,12 @@ type ChannelUnhold struct {
 // userEvent or, for a channel that the application is subscribed to, with the dialplan application UserEvent.
 // Since Asterisk 12.
 type ChannelUserevent struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Bridge: Bridge that was named as a source. Absent if none was; the last one if several were. Since
@@ -1816,8 +1787,8 @@ type ChannelUserevent struct {
 	// EventName: Name that was given to the event.
 	EventName string `json:"eventname"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1831,20 +1802,19 @@ type ChannelUserevent struct {
 // ChannelVarset: Sent when a variable is set on a channel, or when a global variable is set. Asterisk itself
 // sets many variables, so expect several of these per call. Since Asterisk 12.
 type ChannelVarset struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel that has the variable. Absent for global variables.
 	Channel *Channel `json:"channel,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1915,13 +1885,12 @@ type ContactInfoContactStatus string
 // ContactStatusChange: Sent when a contact of an endpoint is added or removed or its reachability changes.
 // Since Asterisk 13.6.
 type ContactStatusChange struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// ContactInfo: The contact and its new status.
@@ -1930,12 +1899,12 @@ type ContactStatusChange struct {
 	// Endpoint: The endpoint that the contact belongs to.
 	Endpoint Endpoint `json:"endpoint"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -1959,20 +1928,19 @@ type DeviceStateState string
 // event source `deviceState:`. It may be out of order relative to channel and bridge events. Since Asterisk
 // 12.
 type DeviceStateChanged struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// DeviceState: The device's name and its new state.
 	DeviceState DeviceState `json:"device_state"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -1983,13 +1951,12 @@ type DeviceStateChanged struct {
 // Dial: Sent when a dial attempt begins, makes progress or ends. The first one has an empty `dialstatus`;
 // later ones tell how the dialled channel fares. Since Asterisk 12.
 type Dial struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Caller: The channel that dials. Absent if no channel does, as when a call is originated.
@@ -2011,8 +1978,8 @@ type Dial struct {
 	// Peer: The dialled party's channel.
 	Peer Channel `json:"peer"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2068,20 +2035,19 @@ type EndpointState string
 // EndpointStateChange: Sent when an endpoint goes online or offline, and also when its list of channels
 // changes. Since Asterisk 12.
 type EndpointStateChange struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Endpoint: The endpoint with its new state and its present channels.
 	Endpoint Endpoint `json:"endpoint"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2089,24 +2055,22 @@ type EndpointStateChange struct {
 	Type string `json:"type"`
 }
 
-// Event: Part that all events share: what `Message` has, the application that the event is for, and its time.
-// Applications get events only for what they are subscribed to, unless an event's own description says
-// otherwise. Since Asterisk 12.
+// Event: Part that all events share.
 type Event struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
-	// Type: Type of the message: the name of its schema.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -2206,14 +2170,15 @@ type Message struct {
 // MissingParams: Sent when the websocket was opened without a parameter it needs; the server then closes it.
 // Only very old servers do so: others refuse the websocket with HTTP status 400 instead. Since Asterisk 12.
 type MissingParams struct {
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Params: Names of the parameters that were not given, such as `app`.
 	Params []string `json:"params"`
 
-	// Type: Type of the message: the name of its schema.
+	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -2260,13 +2225,12 @@ type Peer struct {
 // PeerStatusChange: Sent when a channel driver reports that the peer behind an endpoint was registered, was
 // lost, or can be reached again. Since Asterisk 13.6.
 type PeerStatusChange struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Endpoint: The endpoint that stands for the peer.
@@ -2275,12 +2239,12 @@ type PeerStatusChange struct {
 	// Peer: The peer's new state and what its channel driver tells about it.
 	Peer Peer `json:"peer"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -2316,25 +2280,24 @@ type PlaybackState string
 // PlaybackContinuing: Sent when a playback with several media has finished one of them and goes on to the
 // next. Since Asterisk 14.
 type PlaybackContinuing struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Playback: The playback; its `media_uri` is the medium that has ended, and `next_media_uri` the one that
 	// begins now.
 	Playback Playback `json:"playback"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 
@@ -2343,21 +2306,20 @@ type PlaybackContinuing struct {
 // and it can stay away when the last medium is a missing recording or has an unsupported URI. Since Asterisk
 // 12.
 type PlaybackFinished struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Playback: The playback in its last state: `done`, or `failed` if a medium could not be played. It no
 	// longer exists on the server.
 	Playback Playback `json:"playback"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2368,20 +2330,19 @@ type PlaybackFinished struct {
 // PlaybackStarted: Sent when a playback begins to play its first medium, and again each time it is resumed
 // after a pause. Since Asterisk 12.
 type PlaybackStarted struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Playback: The playback, with its id and the URI of what it plays on.
 	Playback Playback `json:"playback"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2449,13 +2410,12 @@ type RESTRequest struct {
 // requests, mixed with other events. Operations that return a file cannot be used this way and give status
 // 406. An event filter that does not allow this type suppresses it. Since Asterisk 20.14, 21.9, 22.4.
 type RESTResponse struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// ContentType: Media type of `message_body`: `application/json`. Absent if there is no body.
@@ -2474,15 +2434,15 @@ type RESTResponse struct {
 	// StatusCode: HTTP status code of the result, such as 200, 204 or 404.
 	StatusCode int `json:"status_code"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// TransactionID: The request's `transaction_id`; empty if it had none or if the request was not valid JSON.
 	TransactionID string `json:"transaction_id"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 
 	// URI: The request's `uri` without its query.
@@ -2631,20 +2591,19 @@ type RTPstat struct {
 // RecordingFailed: Sent when a recording cannot be made or breaks off with an error, for instance because the
 // channel to be recorded is in a bridge. Since Asterisk 12.
 type RecordingFailed struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Recording: The recording that failed; its `cause` says why.
 	Recording LiveRecording `json:"recording"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2656,21 +2615,20 @@ type RecordingFailed struct {
 // limit, a DTMF digit or hangup. The file is then stored under the recording's name, unless the recording was
 // cancelled. Since Asterisk 12.
 type RecordingFinished struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Recording: The recording with its `duration` in seconds; its state is `done`, also if it was cancelled and
 	// its file thrown away. The talking and silence durations are present only if a silence limit was set.
 	Recording LiveRecording `json:"recording"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2680,20 +2638,19 @@ type RecordingFinished struct {
 
 // RecordingStarted: Sent when a recording of a channel or bridge begins. Since Asterisk 12.
 type RecordingStarted struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Recording: The live recording, with its name, format and target.
 	Recording LiveRecording `json:"recording"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2775,20 +2732,19 @@ type Sound struct {
 // later events of the channel, `ChannelDestroyed` included, may not follow unless the application subscribed
 // in another way too. Since Asterisk 12.
 type StasisEnd struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel that left. It may live on in the dialplan or in another application.
 	Channel Channel `json:"channel"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2799,17 +2755,16 @@ type StasisEnd struct {
 // StasisStart: Sent when a channel enters the application, which may control it from now on. It is not
 // repeated for channels that are already inside when a websocket reconnects. Since Asterisk 12.
 type StasisStart struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
 	// Args: Arguments of the Stasis call, split at commas, or those given when the channel was originated or
 	// moved. Empty if there are none.
 	Args []string `json:"args"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Channel: The channel that entered.
@@ -2819,8 +2774,8 @@ type StasisStart struct {
 	// follows. Absent otherwise. Since Asterisk 12.5.
 	ReplaceChannel *Channel `json:"replace_channel,omitempty"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
@@ -2877,13 +2832,12 @@ type TextMessage struct {
 // that the application is subscribed to. It may be out of order relative to other events. Since Asterisk
 // 12.5.
 type TextMessageReceived struct {
-	// Application: Name of the Stasis application that this copy of the event is for. One websocket can serve
-	// several applications, and each gets its own copy. On an outbound websocket that Asterisk opens for a
-	// single call it is the configured name, a colon and the channel's name. Since Asterisk 12.
+	// Application: Name of the Stasis application that this copy of the event is for. On an outbound websocket
+	// that Asterisk opens for a single call it is the configured name, a colon and the channel's name.
 	Application string `json:"application"`
 
-	// AsteriskID: Unique id of the Asterisk server that sent this; tells servers apart when one program serves
-	// several. Events of some old servers lack it. Since Asterisk 13.13, 14.2.
+	// AsteriskID: Unique id of the Asterisk server that sent the message; tells servers apart when one program
+	// serves several. Some old servers leave it out. Since Asterisk 13.13, 14.2.
 	AsteriskID string `json:"asterisk_id,omitempty"`
 
 	// Endpoint: The endpoint that sent the message. Absent if Asterisk cannot tell which it is.
@@ -2892,12 +2846,12 @@ type TextMessageReceived struct {
 	// Message: The message: its sender, recipient, text and variables.
 	Message TextMessage `json:"message"`
 
-	// Timestamp: When the event happened, by the server's clock. On the wire it has milliseconds and a numeric
-	// zone without a colon, such as `2026-03-01T09:30:00.123+0100`, so it is not RFC 3339. Since Asterisk 12.
+	// Timestamp: When the event happened, by the server's clock. Not RFC 3339: the zone has no colon, as in
+	// `2026-03-01T09:30:00.123+0100`.
 	Timestamp Time `json:"timestamp"`
 
 	// Type: Type of the message: the name of its schema, such as `StasisStart`. A server that is newer, or has
-	// extra modules, may send types that are not described here. Since Asterisk 12.
+	// extra modules, may send types that are not described here.
 	Type string `json:"type"`
 }
 

@@ -56,21 +56,18 @@ func (c *converter) requestBody(r *Resource, api *API, op *Operation, p *Paramet
 				twin.QueryTwin = true
 				twin.Default = nil
 				twin.Description = "Same as the query parameter `" + q.Name + "`, and wins over it."
-				twin.SkipPointer = q.Multiple
 				s.Properties[q.Name] = twin
 			}
 		}
 		wrapped := c.bodyMember(r, op, p)
 		wrapped.BodyParameter = p.Name
 		wrapped.Since = c.since(featureParam(op.Method, api.Path, p.In, p.Name))
-		wrapped.SkipPointer = true
 		s.Properties[p.Name] = wrapped
 		if p.Required {
 			s.Required = []string{p.Name}
-			wrapped.SkipPointer = false
 		}
 		if r.Name == "endpoints" && (op.Nickname == "refer" || op.Nickname == "referToEndpoint") {
-			s.Properties["display_name"] = &schema{Type: "string", SkipPointer: true}
+			s.Properties["display_name"] = &schema{Type: "string"}
 		}
 	}
 	return &requestBody{Required: p.Required, Content: map[string]media{"application/json": {Schema: s}}}

@@ -143,7 +143,6 @@ func (c *converter) parameter(api *API, op *Operation, p *Parameter) *parameter 
 		// Asterisk keeps only the last of repeated keys; a list is one parameter, joined by commas.
 		explode := false
 		out.Style, out.Explode = "form", &explode
-		out.SkipPointer = !p.Required
 	}
 	return out
 }
@@ -211,7 +210,6 @@ func (c *converter) responses(r *Resource, op *Operation, out *operation) {
 	for _, code := range op.ErrorCodes {
 		out.Responses[strconv.Itoa(code)] = &response{Description: errorText(code)}
 	}
-	// Error bodies come in three shapes, one of them HTML, so they are described without content.
 	out.Responses["default"] = &response{
 		Description: "Any other failure, such as 401 for wrong credentials, 403 for a read-only user, or 503 while Asterisk starts.",
 	}
@@ -297,15 +295,18 @@ func (c *converter) model(m *Model) *schema {
 		SubTypes:   m.SubTypes,
 		Properties: make(map[string]*schema),
 	}
-	// Children don't repeat what their parents declare, so it is copied: merging allOf is where
-	// generators differ most.
+	// Children don't repeat what their parents declare, so it is copied.
 	for _, owner := range append([]*Model{m}, c.spec.Parents(m.ID)...) {
 		out.Event = out.Event || owner != m && owner.ID == "Event"
 		for _, p := range owner.Properties {
 			if _, ok := out.Properties[p.Name]; ok {
 				continue
 			}
-			out.Properties[p.Name] = c.property(owner, p)
+			property := c.property(owner, p)
+			if owner != m && !c.later(property.Since, out.Since) {
+				property.Since = nil // the parent has it since before there was a child
+			}
+			out.Properties[p.Name] = property
 			if p.Required {
 				out.Required = append(out.Required, p.Name)
 			}
@@ -319,6 +320,28 @@ func (c *converter) model(m *Model) *schema {
 		out.Entities = c.entities(m)
 	}
 	return out
+}
+
+// later reports whether some branch had the owner before it had the part.
+func (c *converter) later(part, owner []string) bool {
+	partSince, ownerSince := versions(part), versions(owner)
+	for _, v := range ownerSince {
+		i := slices.IndexFunc(partSince, func(w Version) bool { return w.Major == v.Major })
+		if i < 0 || partSince[i].Compare(v) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func versions(texts []string) Since {
+	var since Since
+	for _, text := range texts {
+		if v, err := ParseVersion(text); err == nil {
+			since = append(since, v)
+		}
+	}
+	return since
 }
 
 // leaves maps the names of all models below m that have no subtypes to their schemas.
@@ -384,8 +407,6 @@ func (c *converter) property(owner *Model, p *Property) *schema {
 	if p.Type == "List[object]" && owner.ID == "Application" {
 		s.Items = c.ref(eventTypeName)
 	}
-	// An absent text, list or map means the same as an empty one, and an absent number is 0.
-	s.SkipPointer = !p.Required && s.Type != "" && s.Format != TimeFormat
 	return s
 }
 

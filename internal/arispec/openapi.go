@@ -63,7 +63,6 @@ type parameter struct {
 	Explode     *bool      `yaml:"explode,omitempty"`
 	Since       []string   `yaml:"x-ari-since,omitempty,flow"`
 	ValueSince  valueSince `yaml:"x-ari-value-since,omitempty"`
-	SkipPointer bool       `yaml:"x-go-type-skip-optional-pointer,omitempty"`
 	Schema      *schema    `yaml:"schema"`
 }
 
@@ -125,8 +124,6 @@ type schema struct {
 	Since         []string           `yaml:"x-ari-since,omitempty,flow"`
 	BodyParameter string             `yaml:"x-ari-body-parameter,omitempty"`
 	QueryTwin     bool               `yaml:"x-ari-query-twin,omitempty"`
-	SkipPointer   bool               `yaml:"x-go-type-skip-optional-pointer,omitempty"`
-	GoType        string             `yaml:"x-go-type,omitempty"`
 	Required      []string           `yaml:"required,omitempty"`
 	Properties    map[string]*schema `yaml:"properties,omitempty"`
 	Additional    *additional        `yaml:"additionalProperties,omitempty"`

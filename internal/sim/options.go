@@ -1,11 +1,11 @@
 package sim
 
 import (
+	"time"
+
 	"github.com/ari-go/ari/internal/sim/pbx"
 	"github.com/ari-go/ari/internal/sim/resources"
 )
-
-import "time"
 
 // Options are how a simulated Asterisk works.
 type Options struct {

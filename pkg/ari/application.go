@@ -156,3 +156,31 @@ func typeNames(types []string) []gen.EventTypeName {
 	}
 	return out
 }
+
+// The event sources that stand for all of a kind, and how Asterisk shows in an application that it is subscribed to them.
+var (
+	allSources = []string{"channel:", "bridge:", "endpoint:", "deviceState:"}
+
+	allTopics = map[string]string{
+		"channel:__AST_CHANNEL_ALL_TOPIC":          "channel:",
+		"bridge:__AST_BRIDGE_ALL_TOPIC":            "bridge:",
+		"endpoint:__AST_ENDPOINT_ALL_TOPIC":        "endpoint:",
+		"deviceState:__AST_DEVICE_STATE_ALL_TOPIC": "deviceState:",
+	}
+
+	topicOfAll = func() map[string]string {
+		topics := make(map[string]string)
+		for topic, source := range allTopics {
+			topics[source] = topic
+		}
+		return topics
+	}()
+)
+
+// sourceName is the name of an event source that Asterisk shows under another one.
+func sourceName(shown string) string {
+	if all, ok := allTopics[shown]; ok {
+		return all
+	}
+	return shown
+}

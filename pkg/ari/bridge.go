@@ -30,7 +30,7 @@ func (o *Bridge) key() entityKey { return o.ctrl.key(kindBridge, o.ID) }
 
 // Done returns a channel that is closed when the bridge is destroyed, as far as that is told: see [Application.Subscribe]. It
 // is closed already without a connected client.
-func (o *Bridge) Done() <-chan struct{} { return o.Controller().done(o.key()) }
+func (o *Bridge) Done() <-chan struct{} { return o.Controller().done(o.scope().at.own) }
 
 // AddChannel puts channels, by their ids, into the bridge. It returns when they are in, which behind a running
 // playback of the channel takes until that ends: bound it with ctx. It fails with ErrNotFound if there is no

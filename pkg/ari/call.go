@@ -41,6 +41,9 @@ type CallOptions struct {
 // endpoint is, too) and [ErrCongestion] apart, and the [*EndError] has the hangup cause. Handlers of [Client.OnCall] don't
 // get the channel. Without a connected client it fails with [ErrNoEvents] and calls nobody.
 func (c *Controller) Call(ctx context.Context, opts CallOptions) (*Channel, error) {
+	if c == nil || c.api == nil {
+		return nil, errNoController
+	}
 	if !c.hasEvents() {
 		return nil, ErrNoEvents
 	}

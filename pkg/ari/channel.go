@@ -137,12 +137,12 @@ func (o *Channel) RecordWith(ctx context.Context, name, format string, opts Reco
 // on two of them tells who has hung up first. cancel releases it. Without a connected client it has ended already, with
 // [ErrNoEvents].
 func (o *Channel) Context(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
-	return o.Controller().ending(parent, o.key())
+	return o.Controller().ending(parent, o.scope().at.own)
 }
 
 // Done returns a channel that is closed when this one leaves the application or is destroyed, as [Channel.Context] ends.
 // What it takes is released then, or with the client.
-func (o *Channel) Done() <-chan struct{} { return o.Controller().done(o.key()) }
+func (o *Channel) Done() <-chan struct{} { return o.Controller().done(o.scope().at.own) }
 
 // Snoop makes a channel that listens to this one (Spy) or speaks into it (Whisper), and puts it into an
 // application: opts.App, or the client's, whose handlers of OnStasisStart don't get it. At least one direction must be

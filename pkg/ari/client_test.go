@@ -3,6 +3,7 @@ package ari
 import (
 	"context"
 	"encoding/base64"
+	"net"
 	"net/http"
 	"runtime"
 	"slices"
@@ -72,7 +73,7 @@ func TestConnectErrors(t *testing.T) {
 		"wrong password":      {refuse: respond(401, "application/json", `{"message":"Authentication required"}`), is: ErrUnauthorized, want: "Authentication required"},
 		"forbidden":           {refuse: respond(403, "text/html", page("not you")), is: ErrForbidden, want: "403"},
 		"starting":            {refuse: respond(503, "text/html", page("Asterisk not ready")), want: "503"},
-		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNoARI, want: "no ARI at http://asterisk:8088/ari (/ari may be missing from the base URL, or ARI be disabled)"},
+		"another path":        {refuse: respond(404, "text/html", page("The requested URL was not found")), is: ErrNoARI, want: "404 Not Found: http://asterisk:8088/ari (/ari may be missing from the base URL, or ARI be disabled)"},
 		"another server":      {refuse: respond(200, "text/html", page("welcome")), want: "not an Asterisk at http://asterisk:8088/ari"},
 		"asterisk's own page": {refuse: respond(500, "text/html", page("Stasis app registration failed")), want: "Stasis app registration failed"},
 		"asterisk's message":  {refuse: respond(400, "application/json", `{"message":"HTTP request is missing param: [app]"}`), want: "HTTP request is missing param: [app]"},
@@ -509,4 +510,24 @@ func TestNewClientFromEnv(t *testing.T) {
 	c, err = NewClientFromEnv(WithBasicAuth("other", "x"))
 	require.NoError(t, err)
 	assert.Equal(t, "other:x", c.cfg.user.String())
+}
+
+// Asterisk's port for TLS closes a connection that speaks plain HTTP without a word.
+func TestConnectToATLSPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	c, err := NewClient("http://"+listener.Addr().String()+"/ari", "hello", WithLogger(quiet))
+	require.NoError(t, err)
+	require.ErrorContains(t, c.Connect(t.Context()), "https://")
+	require.NoError(t, c.Close(t.Context()))
 }

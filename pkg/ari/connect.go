@@ -5,49 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// ReconnectOptions say how a lost connection is tried again. The wait before attempt n is a random time up to Min *
-// Factor^n, or up to Max if that is less: many clients that lose a server together don't come back together. It is at
-// least 100 ms, since Asterisk must have noticed the loss before. The waits begin anew when the session has been in step.
-type ReconnectOptions struct {
-	Min    time.Duration // default 250 ms
-	Max    time.Duration // default 1 s
-	Factor float64       // default 2
-}
-
-// leastDelay is how long Asterisk is given to notice the end of a connection before the next one comes: within a
-// millisecond or two, it takes the new one down with the old one.
-const leastDelay = 100 * time.Millisecond
-
-func (o ReconnectOptions) withDefaults() ReconnectOptions {
-	if o.Min <= 0 {
-		o.Min = 250 * time.Millisecond
-	}
-	if o.Max <= 0 {
-		o.Max = time.Second
-	}
-	o.Max = max(o.Max, o.Min)
-	if o.Factor < 1 {
-		o.Factor = 2
-	}
-	return o
-}
-
-// delays returns a function that returns one wait after the other.
-func (o ReconnectOptions) delays() func() time.Duration {
-	n := 0.0
-	return func() time.Duration {
-		limit := int64(min(float64(o.Min)*math.Pow(o.Factor, n), float64(o.Max)))
-		n++
-		return max(leastDelay, time.Duration(rand.Int64N(limit+1))) //nolint:gosec // Any randomness will do.
-	}
-}
 
 // closeTimeout is how long the other side may take to answer our leave.
 const closeTimeout = time.Second
@@ -255,7 +216,7 @@ func (s *session) newConnection() (distrust bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.roster.Connected()
-	s.cut = nil
+	s.scratch.cut = nil
 	return s.probe.begin()
 }
 
@@ -283,17 +244,5 @@ func (s *session) read(conn Connection, frames *atomic.Uint64) error {
 		if s.ctx.Err() == nil && !s.receive(frame) {
 			return errTakenBack
 		}
-	}
-}
-
-// sleep waits, and reports whether ctx was still alive after that.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

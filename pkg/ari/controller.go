@@ -44,7 +44,7 @@ func NewController(baseURL string, opts ...ControllerOption) (*Controller, error
 }
 
 func newController(cfg *config) *Controller {
-	c := &Controller{chain: newChain(cfg)}
+	c := &Controller{chain: newChain(&cfg.requestConfig)}
 	c.chain.server.ask = c.Version
 	c.api = &gen.Client{Server: cfg.base.String() + "/", Client: c.chain}
 	if len(cfg.applications) > 0 {

@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -120,29 +121,6 @@ func (e *OverflowError) Error() string {
 	return text
 }
 
-// HandlerError reports that a handler returned an error or panicked. In the
-// latter case Err is a [*PanicError].
-type HandlerError struct {
-	// Handler is the handler's event type, such as "*ari.StasisStart".
-	Handler string
-
-	// Event is the event that it was handling.
-	Event Event
-
-	// Entity is what the event is about.
-	Entity Entity
-
-	// Err is what it returned.
-	Err error
-}
-
-func (e *HandlerError) Error() string {
-	return fmt.Sprintf("ari: handler of %s on %s: %s", e.Handler, describe(e.Event, e.Entity), bare(e.Err))
-}
-
-// Unwrap returns the handler's own error.
-func (e *HandlerError) Unwrap() error { return e.Err }
-
 // PanicError is a panic that was caught.
 type PanicError struct {
 	// Value is what panic was called with.
@@ -183,29 +161,9 @@ var (
 	ErrRecordingFailed = errors.New("ari: recording failed")
 )
 
-type playbackError struct {
-	id    string
-	media string
+// maxFrameShown is how much of a bad frame is kept for the error handler.
+const maxFrameShown = 4096
+
+func newFrameError(frame []byte, err error) *FrameError {
+	return &FrameError{Frame: bytes.Clone(frame[:min(len(frame), maxFrameShown)]), Err: err}
 }
-
-func (e *playbackError) Error() string {
-	if e.media != "" {
-		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
-	}
-	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
-}
-
-func (e *playbackError) Is(target error) bool { return target == ErrPlaybackFailed }
-
-type recordingError struct {
-	recording *LiveRecording
-}
-
-func (e *recordingError) Error() string {
-	if e.recording == nil {
-		return ErrRecordingFailed.Error()
-	}
-	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
-}
-
-func (e *recordingError) Is(target error) bool { return target == ErrRecordingFailed }

@@ -274,3 +274,16 @@ func refuse(op *operation, format string, args ...any) error {
 		err:       ErrInvalid,
 	}
 }
+
+// excerpt is the beginning of a body, on one line.
+func excerpt(body []byte) string {
+	const most = 120
+	text := strings.Join(strings.Fields(string(body[:min(len(body), 2*most)])), " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
+}
+
+// hintNoARI is what is usually behind a page instead of an answer.
+const hintNoARI = "/ari may be missing from the base URL, or ARI be disabled"

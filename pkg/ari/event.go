@@ -1,10 +1,7 @@
 package ari
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ari-go/ari/internal/wire"
@@ -156,14 +153,4 @@ func describe(ev Event, about Entity) string {
 		return name
 	}
 	return name + " of " + about.String()
-}
-
-// ctxError is ctx's end as an error: what [context.Context.Err] says, together with
-// the cause, where there is one.
-func ctxError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(cause, err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }

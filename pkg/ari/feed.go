@@ -73,6 +73,10 @@ func (s *session) begun() bool { return s.state.begun() }
 // ending implements tracker. Whether the entity is there at all is asked behind.
 func (s *session) ending(parent context.Context, key entityKey) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
+	if key.nameless() {
+		cancel(fmt.Errorf("%w: the %s has no id", ErrInvalid, key.kind))
+		return ctx, func() {}
+	}
 	e := &ender{at: places{own: key}, gen: s.generation(), cancel: cancel}
 	s.hub.index.add(e)
 	stop := context.AfterFunc(ctx, func() { s.hub.index.remove(e) })

@@ -3,6 +3,7 @@ package ari
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -285,21 +286,25 @@ func foretellsEnd(err error) bool {
 		errors.Is(err, ErrNotFound) || errors.Is(err, ErrPlaybackFailed) || errors.Is(err, ErrRecordingFailed)
 }
 
-// An Invocation is one call of a handler, as a [HandlerInterceptor] sees it.
-type Invocation struct {
+// HandlerError reports that a handler returned an error or panicked. In the
+// latter case Err is a [*PanicError].
+type HandlerError struct {
 	// Handler is the handler's event type, such as "*ari.StasisStart".
 	Handler string
 
-	// Event is the event that it handles.
+	// Event is the event that it was handling.
 	Event Event
 
-	// Entity is whose lane the handler runs in; zero where the event has no entity.
+	// Entity is what the event is about.
 	Entity Entity
 
-	// Waited is how long the event has waited for the handler.
-	Waited time.Duration
+	// Err is what it returned.
+	Err error
 }
 
-// A HandlerInterceptor stands around each call of each handler. It calls next, once, with ctx or one made of it, and
-// returns next's error or another. Its own time counts as the handler's. See [WithHandlerInterceptor].
-type HandlerInterceptor func(ctx context.Context, inv Invocation, next func(context.Context) error) error
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("ari: handler of %s on %s: %s", e.Handler, describe(e.Event, e.Entity), bare(e.Err))
+}
+
+// Unwrap returns the handler's own error.
+func (e *HandlerError) Unwrap() error { return e.Err }

@@ -3,6 +3,7 @@ package ari
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (o *Playback) Wait(ctx context.Context) error {
 // Done returns a channel that is closed when the playback is over; [Playback.Wait] tells how it went. It is closed already
 // without a connected client.
 func (o *Playback) Done() <-chan struct{} {
-	return o.Controller().done(o.Controller().key(kindPlayback, o.ID))
+	return o.Controller().done(o.scope().at.own)
 }
 
 // lived returns the playback's life, or starts one that ends with release.
@@ -112,3 +113,17 @@ func (o *Playback) waitEnd(ctx context.Context, l life) (outcome, error) {
 
 // firstAsked is after which time a playback whose end may never be told is asked for first.
 const firstAsked = 500 * time.Millisecond
+
+type playbackError struct {
+	id    string
+	media string
+}
+
+func (e *playbackError) Error() string {
+	if e.media != "" {
+		return fmt.Sprintf("%v: %s (%s)", ErrPlaybackFailed, e.id, e.media)
+	}
+	return fmt.Sprintf("%v: %s", ErrPlaybackFailed, e.id)
+}
+
+func (e *playbackError) Is(target error) bool { return target == ErrPlaybackFailed }

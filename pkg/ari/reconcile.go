@@ -132,15 +132,7 @@ func (s *session) settleCalls(ctx context.Context, waiting []listener) error {
 		defer s.mu.Unlock()
 		s.roster.Settled()
 	}()
-	list, err := s.api.Channels(ctx)
-	if err != nil {
-		return annotate("resync: channels", err)
-	}
-	channels := make(map[string]*Channel, len(list))
-	for _, ch := range list {
-		channels[ch.ID] = ch
-	}
-	snapshot, err := s.snapshot(ctx, channels)
+	snapshot, channels, err := s.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,19 +145,50 @@ func (s *session) settleCalls(ctx context.Context, waiting []listener) error {
 	return s.endListeners(ctx, waiting, channels, bridges)
 }
 
-// snapshot puts together what the roster must know.
-func (s *session) snapshot(ctx context.Context, channels map[string]*Channel) (roster.Snapshot, error) {
-	snap := roster.Snapshot{
-		Channels:   make(map[string]roster.Place, len(channels)),
-		Subscribed: make(map[string]roster.Subscription, len(s.apps)),
+// look asks Asterisk for what the roster must know, and for the channels.
+func (s *session) look(ctx context.Context) (roster.Snapshot, map[string]*Channel, error) {
+	var snap roster.Snapshot
+	channels, err := s.channels(ctx)
+	if err != nil {
+		return snap, nil, err
 	}
+	if snap.Subscribed, err = s.subscriptions(ctx); err != nil {
+		return snap, nil, err
+	}
+	if s.missesSome(channels) {
+		snap.Elsewhere = s.elsewhere(ctx)
+		// What other applications have says something only of channels that are seen after that.
+		if channels, err = s.channels(ctx); err != nil {
+			return snap, nil, err
+		}
+	}
+	snap.Channels = make(map[string]roster.Place, len(channels))
 	for id, ch := range channels {
 		snap.Channels[id] = shown(ch)
 	}
+	return snap, channels, nil
+}
+
+// channels lists all channels by id.
+func (s *session) channels(ctx context.Context) (map[string]*Channel, error) {
+	list, err := s.api.Channels(ctx)
+	if err != nil {
+		return nil, annotate("resync: channels", err)
+	}
+	channels := make(map[string]*Channel, len(list))
+	for _, ch := range list {
+		channels[ch.ID] = ch
+	}
+	return channels, nil
+}
+
+// subscriptions lists what channels each of the applications hears of.
+func (s *session) subscriptions(ctx context.Context) (map[string]roster.Subscription, error) {
+	all := make(map[string]roster.Subscription, len(s.apps))
 	for _, app := range s.apps {
 		has, err := s.sources(ctx, app)
 		if err != nil {
-			return snap, err
+			return nil, err
 		}
 		sub := roster.Subscription{All: has["channel:"], Channels: make(map[string]bool), Kept: s.wanted.keeps(app)}
 		for source := range has {
@@ -173,33 +196,38 @@ func (s *session) snapshot(ctx context.Context, channels map[string]*Channel) (r
 				sub.Channels[id] = true
 			}
 		}
-		snap.Subscribed[app] = sub
+		all[app] = sub
 	}
-	if s.missesSome(snap) {
-		others, err := s.api.foreign(ctx, s.apps)
-		if err != nil {
-			return snap, annotate("resync: applications", err)
-		}
-		snap.Elsewhere = elsewhere(others)
-	}
-	return snap, nil
+	return all, nil
 }
 
 // missesSome reports whether a channel is shown in one of the applications without our knowing it, so that it matters
 // what other applications have.
-func (s *session) missesSome(snap roster.Snapshot) bool {
+func (s *session) missesSome(channels map[string]*Channel) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, place := range snap.Channels {
-		if place.InStasis && slices.Contains(s.apps, place.App) && !s.roster.Has(id) {
+	for id, ch := range channels {
+		if place := shown(ch); place.InStasis && slices.Contains(s.apps, place.App) && !s.roster.Has(id) {
 			return true
 		}
 	}
 	return false
 }
 
-// elsewhere tells whether one of the applications of others has a channel: an application hears of each channel in it.
-func elsewhere(others []map[string]bool) func(channel string) (bool, bool) {
+// elsewhereTimeout bounds a question that helps to judge, but isn't worth waiting for: Asterisk never answers it when one of
+// its applications has locked up.
+const elsewhereTimeout = 5 * time.Second
+
+// elsewhere tells whether an application of others has a channel, if that can be known: an application hears of each channel
+// in it.
+func (s *session) elsewhere(ctx context.Context) func(channel string) (elsewhere, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, elsewhereTimeout)
+	defer cancel()
+	others, err := s.api.foreign(ctx, s.apps)
+	if err != nil {
+		s.hub.reports.log(slog.LevelWarn, "cannot find out what other applications have", "source", s.src.String(), "error", err)
+		return nil
+	}
 	all := slices.ContainsFunc(others, func(sources map[string]bool) bool { return sources["channel:"] })
 	return func(channel string) (bool, bool) {
 		for _, sources := range others {

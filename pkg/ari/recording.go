@@ -2,6 +2,7 @@ package ari
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/ari-go/ari/gen"
@@ -68,7 +69,7 @@ func (o *LiveRecording) Wait(ctx context.Context) (*LiveRecording, error) {
 // Done returns a channel that is closed when the recording is over; [LiveRecording.Wait] tells how it went. It is closed
 // already without a connected client.
 func (o *LiveRecording) Done() <-chan struct{} {
-	return o.Controller().done(o.Controller().key(kindRecording, o.Name))
+	return o.Controller().done(o.scope().at.own)
 }
 
 // Stored returns a handle for the file that the recording leaves behind, without a request.
@@ -111,3 +112,16 @@ func (o *StoredRecording) File(ctx context.Context) (*File, error) {
 	}
 	return &File{resp.Body, resp.Header.Get("Content-Type"), resp.ContentLength}, nil
 }
+
+type recordingError struct {
+	recording *LiveRecording
+}
+
+func (e *recordingError) Error() string {
+	if e.recording == nil {
+		return ErrRecordingFailed.Error()
+	}
+	return fmt.Sprintf("%v: %s: %s", ErrRecordingFailed, e.recording.Name, e.recording.Cause)
+}
+
+func (e *recordingError) Is(target error) bool { return target == ErrRecordingFailed }

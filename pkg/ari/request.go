@@ -35,7 +35,7 @@ type chain struct {
 	log      *slog.Logger
 }
 
-func newChain(cfg *config) *chain {
+func newChain(cfg *requestConfig) *chain {
 	c := &chain{life: alone{}, conns: cfg.conns, basePath: cfg.base.EscapedPath(), log: cfg.log}
 	c.severed.renew()
 	if c.conns != nil {
@@ -47,7 +47,7 @@ func newChain(cfg *config) *chain {
 
 // links is all that is done to a request, in the order in which it comes to it: what is above sendAgain once for a
 // command, what is below for each attempt.
-func (c *chain) links(cfg *config) []chainLink {
+func (c *chain) links(cfg *requestConfig) []chainLink {
 	links := []chainLink{findOperation(c.basePath)}
 	links = append(links, cfg.interceptors...)
 	links = append(links,

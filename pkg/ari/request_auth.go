@@ -19,7 +19,7 @@ func authorize(header string) func(*http.Request) error {
 }
 
 // checkCredentials makes sure that user and password don't go over a network of strangers in clear text.
-func (cfg *config) checkCredentials() error {
+func (cfg *requestConfig) checkCredentials() error {
 	if cfg.user == nil || cfg.base.Scheme != "http" || cfg.cleartext {
 		return nil
 	}

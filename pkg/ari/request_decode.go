@@ -104,16 +104,6 @@ func pathOf(req *http.Request, op *operation) string {
 	}
 }
 
-// excerpt is the beginning of a body, on one line.
-func excerpt(body []byte) string {
-	const most = 120
-	text := strings.Join(strings.Fields(string(body[:min(len(body), 2*most)])), " ")
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
-}
-
 // A reader reads the answer to a request: the request itself, or what it is part of.
 type reader interface {
 	decode(resp *http.Response, err error, v any) error

@@ -12,7 +12,6 @@ import (
 // can be concluded from the request; seen on 22.10 and 16.28.
 const (
 	hintTLS          = "it closes the connection without a word; if the port is one for TLS, the URL must begin with https://"
-	hintNoARI        = "/ari may be missing from the base URL, or ARI be disabled"
 	hintNoAllocation = "the technology is unknown, or the endpoint doesn't exist or isn't registered"
 )
 

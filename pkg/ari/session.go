@@ -1,7 +1,6 @@
 package ari
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +37,6 @@ type session struct {
 	roster  *roster.Roster
 	calls   map[roster.Stay]*call
 	scratch scratch
-	cut     *FrameError // a frame that ended too early
 	gap     gapResult
 }
 
@@ -63,6 +61,7 @@ type scratch struct {
 	scan wire.Frame
 	ids  []byte
 	hits []listener
+	cut  *FrameError // a frame that ended too early
 }
 
 func newSession(id sessionID, hub *hub, up upper, cfg *config, src Source) *session {
@@ -126,9 +125,9 @@ func (s *session) receive(frame Frame) bool {
 
 // scan finds out what kind of event a frame is. Call it with mu held.
 func (s *session) scan(frame []byte) (*arrival, error) {
-	if s.cut != nil {
-		s.reportBad(s.cut) // The connection goes on, so it was sent like that.
-		s.cut = nil
+	if s.scratch.cut != nil {
+		s.reportBad(s.scratch.cut) // The connection goes on, so it was sent like that.
+		s.scratch.cut = nil
 	}
 	r := &s.scratch
 	if err := r.scan.Scan(frame); err != nil {
@@ -158,17 +157,10 @@ func (s *session) scan(frame []byte) (*arrival, error) {
 func (s *session) skip(frame []byte, err error) {
 	bad := newFrameError(frame, err)
 	if fault, ok := errors.AsType[*wire.SyntaxError](err); ok && fault.CutOff() {
-		s.cut = bad
+		s.scratch.cut = bad
 		return
 	}
 	s.reportBad(bad)
-}
-
-// maxFrameShown is how much of a bad frame is kept for the error handler.
-const maxFrameShown = 4096
-
-func newFrameError(frame []byte, err error) *FrameError {
-	return &FrameError{Frame: bytes.Clone(frame[:min(len(frame), maxFrameShown)]), Err: err}
 }
 
 func (s *session) reportBad(bad *FrameError) {

@@ -32,7 +32,7 @@ func newTransport(tlsConfig *tls.Config) *http.Transport {
 }
 
 // transport is what requests are sent with.
-func (cfg *config) transport() Doer {
+func (cfg *requestConfig) transport() Doer {
 	if cfg.ownTransport {
 		return direct{cfg.http.Transport}
 	}

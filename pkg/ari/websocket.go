@@ -92,6 +92,9 @@ func (s *websocketSource) dialError(ctx, dialCtx context.Context, resp *http.Res
 		if urlErr, ok := errors.AsType[*url.Error](err); ok {
 			err = urlErr.Err
 		}
+		if died(err) && s.cfg.base.Scheme == "http" {
+			return fmt.Errorf("ari: connect to %s: %w (%s)", where, err, hintTLS)
+		}
 		return fmt.Errorf("ari: connect to %s: %w", where, err)
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		return fmt.Errorf("ari: connect to %s: %w", where, err)
@@ -102,7 +105,7 @@ func (s *websocketSource) dialError(ctx, dialCtx context.Context, resp *http.Res
 		return refusal
 	}
 	if resp.StatusCode == http.StatusNotFound {
-		refusal.Message, refusal.hint = "no ARI at "+where, hintNoARI
+		refusal.Message, refusal.hint, refusal.err = where, hintNoARI, ErrNoARI
 	} else if !looksLikeAsterisk(resp) {
 		refusal.Message = "not an Asterisk at " + where
 	} else if reason := paragraph(body); reason != "" {

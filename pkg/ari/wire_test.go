@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 // optionCalls are the methods that take an option struct, each with the operation that it sends.
@@ -274,7 +276,9 @@ func fill(t *testing.T, options reflect.Value) map[string]string {
 // wireNames are the names of each operation's query parameters and of its body's members, as described.
 func wireNames(t *testing.T) map[string][]string {
 	t.Helper()
-	raw, err := os.ReadFile("../../api/openapi.yaml")
+	description, err := os.ReadFile("../../api/openapi.yaml")
+	require.NoError(t, err)
+	raw, err := arispec.Flatten(description)
 	require.NoError(t, err)
 	var api struct {
 		Paths map[string]map[string]struct {

@@ -19,6 +19,7 @@ func arguments(t *testing.T, spec string, more ...string) (args []string, out st
 	args = []string{
 		"-spec", filepath.Join(root, "spec", spec), "-history", filepath.Join(root, "spec", "history.tsv"),
 		"-overlay", filepath.Join(root, "api", "overlay.yaml"), "-out", out,
+		"-recordings", filepath.Join(root, "conformance", "testdata", "asterisk-22"),
 	}
 	return append(args, more...), out
 }
@@ -86,7 +87,7 @@ func TestLenient(t *testing.T) {
 }
 
 func TestArguments(t *testing.T) {
-	for _, more := range [][]string{{"extra"}, {"-unknown"}, {"-spec", ""}, {"-spec", "nowhere"}, {"-history", "nowhere"}, {"-overlay", "nowhere"}} {
+	for _, more := range [][]string{{"extra"}, {"-unknown"}, {"-spec", ""}, {"-spec", "nowhere"}, {"-history", "nowhere"}, {"-overlay", "nowhere"}, {"-recordings", "nowhere"}} {
 		args, _ := arguments(t, newest(t), more...)
 		if err := run(t.Context(), args, io.Discard); err == nil {
 			t.Errorf("%q: no error", more)

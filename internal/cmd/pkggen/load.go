@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 // The part of the description that is needed here.
@@ -118,8 +120,12 @@ func loadAPI(file string) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
+	flat, err := arispec.Flatten(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	a := &api{}
-	if err := yaml.Unmarshal(raw, a); err != nil {
+	if err := yaml.Unmarshal(flat, a); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for path, item := range a.Paths {

@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ari-go/ari/internal/arispec"
 )
 
 type api struct {
@@ -65,8 +67,12 @@ func run(openapi, out string) error {
 	if err != nil {
 		return err
 	}
+	flat, err := arispec.Flatten(raw)
+	if err != nil {
+		return fmt.Errorf("%s: %w", openapi, err)
+	}
 	var a api
-	if err := yaml.Unmarshal(raw, &a); err != nil {
+	if err := yaml.Unmarshal(flat, &a); err != nil {
 		return fmt.Errorf("%s: %w", openapi, err)
 	}
 	var ops []*operation

@@ -123,10 +123,9 @@ func (t *try) run(ctx context.Context, from arispec.Location) error {
 			return err
 		}
 	}
-	for _, config := range []string{"api/models.yaml", "api/client.yaml", "api/server.yaml"} {
-		if err := t.goCommand(ctx, t.dir, "tool", "oapi-codegen", "-config", config, "api/openapi.yaml"); err != nil {
-			return err
-		}
+	if err := t.goCommand(ctx, t.root, "run", "./internal/cmd/oapicodegen", "-lenient", "-dir", t.dir,
+		"-openapi", filepath.Join(t.dir, "api", "openapi.yaml"), "api/models.yaml", "api/client.yaml", "api/server.yaml"); err != nil {
+		return err
 	}
 	if err := t.goCommand(ctx, t.root, "run", "./internal/cmd/wrapcomments",
 		filepath.Join(t.dir, "gen", "models.gen.go"), filepath.Join(t.dir, "gen", "client.gen.go")); err != nil {
@@ -204,7 +203,7 @@ func (t *try) describe(ctx context.Context, imported *arispec.Imported) error {
 	if err != nil {
 		return err
 	}
-	description, unmatched, err := arispec.Describe(ctx, imported, history, overlay, false)
+	description, unmatched, err := arispec.Describe(ctx, imported, arispec.Sources{History: history, Overlay: overlay})
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (a *App) subscribeAll() {
 // Title is the application's name.
 func (a *App) Title() string { return a.name }
 
-// connected is where its events go, or nil.
+// Connection is where its events go, or nil.
 func (a *App) Connection() Conn { return a.conn }
 
 // JSON is the application as ARI shows it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -14,7 +15,10 @@ import (
 const (
 	audioSocketHangup = 0x00
 	audioSocketID     = 0x01
+	idLength          = 16
 )
+
+var errID = errors.New("media: an AudioSocket id has 16 bytes")
 
 // connectTime is how long Asterisk waits for an AudioSocket server to take a connection.
 const connectTime = 2 * time.Second
@@ -27,11 +31,14 @@ func DialAudioSocket(ctx context.Context, addr, uuid string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(id) != idLength {
+		return nil, errID
+	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(append([]byte{audioSocketID, 0, byte(len(id))}, id...)); err != nil {
+	if _, err := conn.Write(append([]byte{audioSocketID, 0, idLength}, id...)); err != nil {
 		_ = conn.Close() // The first error says more.
 		return nil, err
 	}

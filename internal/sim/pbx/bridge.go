@@ -37,6 +37,7 @@ type Role struct {
 	InhibitsConnectedID bool
 }
 
+// NewBridge makes a bridge. Without an id it gets one.
 func (p *PBX) NewBridge(id, name, kind, videoMode string, mediaNeeded bool) *Bridge {
 	if id == "" {
 		id = p.Uuid()
@@ -54,6 +55,7 @@ func (p *PBX) NewBridge(id, name, kind, videoMode string, mediaNeeded bool) *Bri
 	return b
 }
 
+// JSON is the bridge as ARI shows it.
 func (b *Bridge) JSON() wire.JSON {
 	ids := make([]string, len(b.Channels))
 	for i, ch := range b.Channels {
@@ -83,6 +85,7 @@ func (b *Bridge) JSON() wire.JSON {
 	return wire.Object(fields...)
 }
 
+// Emit sends an event of the bridge to those who are subscribed to it.
 func (b *Bridge) Emit(typ string) {
 	b.p.ToBridge(b.ID, func() wire.Event { return b.p.Event(typ, wire.F("bridge", b.JSON())) })
 }
@@ -94,6 +97,7 @@ func (b *Bridge) emitWith(typ string, ch *Channel) {
 	})
 }
 
+// SetVariable sets a variable, and whether the bridge shows it.
 func (b *Bridge) SetVariable(v Variable) {
 	b.Vars[v.Name] = v.Value
 	i := slices.Index(b.reported, v.Name)
@@ -116,7 +120,7 @@ func (b *Bridge) Enter(ch *Channel, r *Role) {
 			s.bridge = b
 		}
 	}
-	ch.Bridge, ch.role = b, r
+	ch.Bridge, ch.role, ch.bridged = b, r, true
 	b.Channels = slices.Insert(b.Channels, 0, ch)
 	b.join(member{ch: ch})
 	b.emitWith("ChannelEnteredBridge", ch)
@@ -125,7 +129,7 @@ func (b *Bridge) Enter(ch *Channel, r *Role) {
 		Hear(b.Moh, ch)
 	}
 	b.link()
-	b.tellPeers()
+	b.tellPeers(false)
 	if b.kind == "mixing" && len(b.Channels) == 2 && !r.InhibitsConnectedID {
 		old := b.Channels[1]
 		connect(ch, old)
@@ -169,8 +173,10 @@ func (ch *Channel) leaveBridge() {
 	if b == nil {
 		return
 	}
-	if ch.variable("BRIDGEPEER") != "" {
-		ch.SetVariable("BRIDGEPEER", "")
+	for _, name := range []string{"BRIDGEPEER", "BRIDGEPVTCALLID"} {
+		if ch.variable(name) != "" {
+			ch.SetVariable(name, "")
+		}
 	}
 	ch.Bridge, ch.role = nil, nil
 	b.Channels = slices.DeleteFunc(b.Channels, func(o *Channel) bool { return o == ch })
@@ -180,7 +186,7 @@ func (ch *Channel) leaveBridge() {
 	if b.video == ch.ID {
 		b.video = ""
 	}
-	b.tellPeers()
+	b.tellPeers(false)
 	if len(b.Channels) == 0 {
 		b.deserted()
 	}
@@ -231,6 +237,7 @@ func (ch *Channel) LeaveForGood() {
 	}
 }
 
+// SetVideoSource chooses the channel that everybody sees.
 func (b *Bridge) SetVideoSource(id string) {
 	old := b.video
 	b.video, b.videoMode = id, "single"

@@ -19,6 +19,7 @@ const (
 	stateBusy    = "Busy"
 )
 
+// A Caller is who calls, or is called: name and number.
 type Caller struct{ Name, Number string }
 
 func (c Caller) json() wire.JSON {
@@ -60,8 +61,9 @@ type Channel struct {
 	appData    string
 	created    time.Time
 
-	shown    place  // in the dialplan, as events and answers show it: where the channel was when it was published last
-	shownApp string // the dialplan application that was published last
+	shown                       place  // in the dialplan, as events and answers show it: where the channel was when it was published last
+	shownApp                    string // the dialplan application that was published last
+	shownCaller, shownConnected Caller // who was published last
 
 	vars      variables
 	functions map[string]string // that were set, and of which nothing comes
@@ -86,6 +88,7 @@ type Channel struct {
 	Current *Command
 
 	Hungup    bool
+	bridged   bool     // it is, or was, in a bridge
 	Stale     bool     // it is over, but still shown
 	conn      net.Conn // that its media go by, or nil
 	cause     int
@@ -110,7 +113,7 @@ func (p *PBX) NewChannel(tech, dest, name, id string) *Channel {
 
 // Announce tells of the new channel.
 func (ch *Channel) Announce() {
-	ch.shown = ch.place()
+	ch.remember()
 	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.event("ChannelCreated") })
 }
 
@@ -127,8 +130,8 @@ func (ch *Channel) json(all bool) wire.JSON {
 		fields = append(fields, wire.F("protocol_id", ch.ProtocolID))
 	}
 	fields = append(fields,
-		wire.F("caller", ch.Caller.json()),
-		wire.F("connected", ch.connected.json()),
+		wire.F("caller", ch.shownCaller.json()),
+		wire.F("connected", ch.shownConnected.json()),
 		wire.F("accountcode", ch.account),
 		wire.F("dialplan", wire.Object(wire.F("context", ch.shown.context), wire.F("exten", ch.shown.exten), wire.F("priority", ch.shown.priority),
 			wire.F("app_name", ch.appName), wire.F("app_data", ch.appData))),
@@ -177,6 +180,9 @@ func (ch *Channel) setState(state string) {
 	}
 	ch.State = state
 	ch.publish("ChannelStateChange")
+	if ch.Bridge != nil && state == StateUp {
+		ch.Bridge.tellPeers(true)
+	}
 	ch.PBX.DeviceChanged(ch)
 	ch.PBX.Signal()
 }
@@ -189,19 +195,30 @@ type place struct {
 
 func (ch *Channel) place() place { return place{ch.Context, ch.Exten, ch.Priority} }
 
-// publish tells of the channel as it is now: by the event of that type, if there is one, and by another one if it runs something else in
-// the dialplan than when it was published last. Meanwhile events and answers show the old place.
+// remember keeps what the channel is as that which is shown.
+func (ch *Channel) remember() {
+	ch.shown, ch.shownApp = ch.place(), ch.appName
+	ch.shownCaller, ch.shownConnected = ch.Caller, ch.connected
+}
+
+// publish tells of the channel as it is now: by the event of that type, if there is one, and by others if it runs something else in the
+// dialplan, has another caller or is connected with somebody else than when it was published last. Meanwhile events and answers show
+// what was.
 func (ch *Channel) publish(typ string, more ...wire.Field) {
 	moved := ch.appName != "" && (ch.shownApp == "" || ch.shown != ch.place())
-	ch.shown, ch.shownApp = ch.place(), ch.appName
+	called, connected := ch.shownCaller != ch.Caller, ch.shownConnected != ch.connected
+	ch.remember()
 	if typ != "" {
 		ch.Emit(typ, more...)
 	}
 	if moved {
-		name, data := ch.appName, ch.appData
-		ch.PBX.ToChannel(ch.ID, func() wire.Event {
-			return ch.PBX.Event("ChannelDialplan", wire.F("dialplan_app", name), wire.F("dialplan_app_data", data), wire.F("channel", ch.JSON()))
-		})
+		ch.Emit("ChannelDialplan", wire.F("dialplan_app", ch.appName), wire.F("dialplan_app_data", ch.appData))
+	}
+	if called {
+		ch.Emit("ChannelCallerId", wire.F("caller_presentation", 0), wire.F("caller_presentation_txt", "Presentation Allowed, Not Screened"))
+	}
+	if connected {
+		ch.Emit("ChannelConnectedLine")
 	}
 }
 

@@ -60,4 +60,5 @@ func (p *PBX) SetDevice(name, state string) {
 	})
 }
 
+// StasisDevice is what the names of devices begin with that applications control.
 const StasisDevice = "Stasis:"

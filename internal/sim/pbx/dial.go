@@ -131,7 +131,7 @@ func (ch *Channel) CalleeAnswers() {
 	}
 }
 
-// A request for a new channel that is called: originate, create, external media.
+// A Party is somebody who is to be called: by originate, create or as external media.
 type Party struct {
 	Tech, Dest  string
 	ID, OtherID string
@@ -197,15 +197,13 @@ func (p *PBX) NewParty(r Party) *Channel {
 		ch.setConnected(o.Caller)
 	}
 	if c := ParseCallerID(r.CallerID); c != (Caller{}) {
-		// The other half is told of both at once.
-		if o := ch.Other; o != nil {
-			o.connected = c
-			o.setCaller(c)
-			o.publish("ChannelConnectedLine")
-		}
 		ch.setCaller(c)
+		if o := ch.Other; o != nil { // It is told of both at once.
+			o.Caller, o.connected = c, c
+			o.publish("")
+		}
 		ch.connected = c
-		ch.publish("ChannelConnectedLine")
+		ch.publish("")
 	}
 	for _, v := range r.Variables {
 		ch.SetReported(v)

@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ari-go/ari/internal/sim/text"
@@ -33,8 +34,8 @@ func (ch *Channel) Digit(digit string) {
 
 // pass brings a digit from one channel to the others.
 func (b *Bridge) pass(from *Channel, digit string) {
-	for _, ch := range b.Channels {
-		if ch != from {
+	for _, ch := range slices.Clone(b.Channels) { // A digit can end a call.
+		if ch != from && ch.Bridge == b {
 			ch.write(digit)
 		}
 	}

@@ -3,6 +3,7 @@ package pbx
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ari-go/ari/internal/sim/text"
@@ -10,8 +11,8 @@ import (
 )
 
 // EndpointsOf are the endpoints of a technology, or all.
-func (p *PBX) EndpointsOf(tech string) []*endpoint {
-	var all []*endpoint
+func (p *PBX) EndpointsOf(tech string) []*Endpoint {
+	var all []*Endpoint
 	for _, name := range slices.Sorted(maps.Keys(p.Phonebook)) {
 		if e := p.Phonebook[name]; tech == "" || e.tech == tech {
 			all = append(all, e)
@@ -21,7 +22,7 @@ func (p *PBX) EndpointsOf(tech string) []*endpoint {
 }
 
 // Addressed is the endpoint of an address such as pjsip:alice.
-func (p *PBX) Addressed(to string) *endpoint {
+func (p *PBX) Addressed(to string) *Endpoint {
 	tech, resource, _ := strings.Cut(to, ":")
 	for _, e := range p.Phonebook {
 		if strings.EqualFold(e.tech, tech) && (e.resource == resource || e.resource == text.Before(resource, "/")) {
@@ -32,7 +33,7 @@ func (p *PBX) Addressed(to string) *endpoint {
 }
 
 // Endpoint finds an endpoint by what is dialled: alice, or trunk in 100@trunk and in trunk/sip:100@host.
-func (p *PBX) Endpoint(tech, dest string) *endpoint {
+func (p *PBX) Endpoint(tech, dest string) *Endpoint {
 	for _, name := range []string{dest, text.Before(dest, "/"), text.After(dest, "@")} {
 		if e := p.Phonebook[tech+"/"+name]; e != nil {
 			return e
@@ -51,7 +52,8 @@ func (p *PBX) HasTech(tech string) bool {
 	return tech == "PJSIP"
 }
 
-func (e *endpoint) JSON(p *PBX) wire.JSON {
+// JSON is the endpoint as ARI shows it.
+func (e *Endpoint) JSON(p *PBX) wire.JSON {
 	ids := []string{}
 	for _, ch := range p.ChannelOrder {
 		if ch.Tech == e.tech && strings.HasPrefix(ch.name, e.tech+"/"+e.resource+"-") {
@@ -72,7 +74,7 @@ type Message struct {
 }
 
 // An Endpoint is a telephone, or a line, that Asterisk can call.
-type endpoint struct {
+type Endpoint struct {
 	tech, resource string
 	caller         Caller
 	reachable      bool
@@ -80,11 +82,11 @@ type endpoint struct {
 }
 
 // SetEndpoint makes an endpoint or changes it, and tells if it can be reached now, or no more.
-func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *endpoint {
+func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *Endpoint {
 	tech, resource, _ := strings.Cut(name, "/")
 	e := p.Phonebook[tech+"/"+resource]
 	if e == nil {
-		e = &endpoint{tech: tech, resource: resource, caller: Caller{resource, resource}}
+		e = &Endpoint{tech: tech, resource: resource, caller: Caller{resource, resource}}
 		p.Phonebook[tech+"/"+resource] = e
 	}
 	was := e.reachable
@@ -97,11 +99,27 @@ func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *e
 	return e
 }
 
-// Receive takes a text that an endpoint has sent, and tells those who are subscribed to it.
-func (p *PBX) Receive(e *endpoint, to, body string) {
+// Receive takes a text that an endpoint has sent, and tells those who are subscribed to it. A SIP text brings its headers along.
+func (p *PBX) Receive(e *Endpoint, to, body string) {
+	from := strings.ToLower(e.tech) + ":" + e.resource
+	headers := []wire.Field{}
+	if e.tech == "PJSIP" {
+		const here = "127.0.0.1"
+		if !strings.Contains(to, ":") {
+			to = "pjsip:" + to + "@" + here
+		}
+		from = "<sip:" + e.resource + "@" + here + ">"
+		address := here + ":5060"
+		headers = []wire.Field{
+			wire.F("PJSIP_RECVADDR", address), wire.F("PJSIP_TRANSPORT", "udp"), wire.F("PJSIP_ENDPOINT", e.resource),
+			wire.F("Via", "SIP/2.0/UDP "+address), wire.F("From", from), wire.F("To", "<sip:"+strings.TrimPrefix(to, "pjsip:")+">"),
+			wire.F("Call-ID", p.Uuid()+"@"+here), wire.F("Max-Forwards", "70"), wire.F("CSeq", "1 MESSAGE"), wire.F("Content-Type", "text/plain"),
+			wire.F("Content-Length", strconv.Itoa(len(body))),
+		}
+	}
 	p.ToEndpoint(e.tech, e.resource, func() wire.Event {
-		return p.Event("TextMessageReceived", wire.F("message", wire.Object(wire.F("from", strings.ToLower(e.tech)+":"+e.resource), wire.F("to", to),
-			wire.F("body", body), wire.F("variables", wire.JSON("{}")))), wire.F("endpoint", e.JSON(p)))
+		return p.Event("TextMessageReceived", wire.F("message", wire.Object(wire.F("from", from), wire.F("to", to),
+			wire.F("body", body), wire.F("variables", wire.Members(headers)))), wire.F("endpoint", e.JSON(p)))
 	})
 }
 

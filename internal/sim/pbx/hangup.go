@@ -51,13 +51,16 @@ func (ch *Channel) Hangup(h Hangup) {
 		return
 	}
 	ch.Hungup = true
+	if h.Silent && h.Cause == 0 && ch.bridged { // Who has been in a bridge is cleared normally.
+		h.Cause = 16
+	}
 	ch.cause, ch.techCause = h.Cause, h.TechCause
 	if h.Unknown {
 		ch.cause = 0
-		if ch.Bridge != nil || ch.origApp == "" && ch.Dial != nil || ch.PBX.Config.Version.Major < 20 {
-			ch.cause = 16
-			h.Unknown = ch.PBX.Config.Version.Major >= 20 && (ch.Bridge == nil || ch.Current != nil)
-			h.Cause = 16
+		old, bridged := ch.PBX.Config.Version.Major < 20, ch.Bridge != nil && len(ch.Bridge.members) > 1
+		if ch.Bridge != nil || ch.origApp == "" && ch.Dial != nil || old {
+			ch.cause, h.Cause = 16, 16
+			h.Unknown = !old && (!bridged || ch.Current != nil)
 		}
 	}
 	if !h.Silent {
@@ -76,7 +79,10 @@ func (ch *Channel) Hangup(h Hangup) {
 	if b := ch.Broadcast; b != nil {
 		b.over()
 	}
-	if r := ch.Run; r != nil {
+	if r := ch.Run; r != nil && r.NoEnd { // Only now it is done with the application that it was in.
+		ch.setStasisStatus("SUCCESS")
+		r.end()
+	} else if r != nil {
 		ch.PBX.ToChannel(ch.ID, func() wire.Event {
 			return ch.PBX.BlobEvent("ChannelHangupRequest", []wire.Field{wire.F("cause", 16), wire.F("soft", true)}, wire.F("channel", ch.JSON()))
 		})

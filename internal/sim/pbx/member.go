@@ -31,13 +31,11 @@ func (b *Bridge) helper(kind string) (leave func()) {
 	m := member{name: kind + "-" + b.p.NextName(kind) + ";2"}
 	b.join(m)
 	b.retune()
-	b.tellPeers()
+	b.tellPeers(false)
 	return func() {
 		b.part(m)
 		b.retune()
-		if len(b.members) > 1 {
-			b.tellPeers()
-		}
+		b.tellPeers(false)
 		if len(b.Channels) == 0 && len(b.members) > 0 {
 			b.deserted()
 		}
@@ -65,16 +63,17 @@ func (b *Bridge) native() bool {
 		return false
 	}
 	for _, m := range b.members {
-		if m.ch == nil || m.ch.Tech != "PJSIP" || len(m.ch.Snoops) > 0 || m.ch.Muted || m.ch.has("TALK_DETECT(set)") {
+		if m.ch == nil || m.ch.Tech != "PJSIP" || len(m.ch.Snoops) > 0 || m.ch.Muted || m.ch.Has("TALK_DETECT(set)") {
 			return false
 		}
 	}
 	return true
 }
 
-// tellPeers sets the variables by which channels know whom they are bridged with.
-func (b *Bridge) tellPeers() {
-	if b.kind != "mixing" {
+// tellPeers sets the variables by which channels know whom they are bridged with, where they are new or everything is to be told anew. Who
+// stays alone goes on naming who was there last.
+func (b *Bridge) tellPeers(anew bool) {
+	if b.kind != "mixing" || len(b.members) < 2 {
 		return
 	}
 	for _, m := range b.members {
@@ -94,15 +93,25 @@ func (b *Bridge) tellPeers() {
 			}
 		}
 		peers := strings.Join(names, ",")
-		if ch.variable("BRIDGEPEER") == peers {
+		if ch.variable("BRIDGEPEER") == peers && !anew {
 			continue
 		}
 		ch.SetVariable("BRIDGEPEER", peers)
 		if len(names) != 1 {
 			callID = ""
 		}
-		if ch.variable("BRIDGEPVTCALLID") != callID {
+		if old := ch.variable("BRIDGEPVTCALLID"); old != callID || anew && callID != "" {
 			ch.SetVariable("BRIDGEPVTCALLID", callID)
 		}
 	}
 }
+
+// Announce lets the channel that plays to the bridge come and go without playing anything.
+func (b *Bridge) Announce() {
+	if b.playing == nil {
+		b.helper("Announcer/ARI")()
+	}
+}
+
+// Listen is Announce for the channel that records.
+func (b *Bridge) Listen() { b.helper("Recorder/ARI")() }

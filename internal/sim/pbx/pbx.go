@@ -43,7 +43,7 @@ type PBX struct {
 	Messages     []Message
 
 	// What a test has set up. It outlives a restart.
-	Phonebook map[string]*endpoint // by technology and resource
+	Phonebook map[string]*Endpoint // by technology and resource
 	Dialplan  *dialplan
 	Sounds    map[string]*media.Sound
 
@@ -82,7 +82,7 @@ func New(o Config) *PBX {
 			SyncSetVar:        v.AtLeast("20.20", "22.10", "23.4"),
 			rdnis:             v.AtLeast("20.6", "21.1", "22.0"),
 		},
-		Phonebook: map[string]*endpoint{},
+		Phonebook: map[string]*Endpoint{},
 		Dialplan:  newDialplan(),
 		Sounds:    maps.Clone(media.CoreSounds()),
 		Changed:   make(chan struct{}),

@@ -28,6 +28,7 @@ type Playback struct {
 	failed   bool
 }
 
+// JSON is the playback as ARI shows it.
 func (pb *Playback) JSON() wire.JSON {
 	fields := []wire.Field{wire.F("id", pb.ID), wire.F("media_uri", pb.Media[pb.at])}
 	if pb.at+1 < len(pb.Media) {
@@ -271,6 +272,7 @@ func (p *PBX) PlayOnChannel(ch *Channel, pb *Playback) wire.JSON {
 	return answer
 }
 
+// PlayOnBridge plays to a bridge, behind what is played to it.
 func (p *PBX) PlayOnBridge(b *Bridge, pb *Playback) wire.JSON {
 	pb.p, pb.bridge, pb.State = p, b, "queued"
 	p.Playbacks[pb.ID] = pb

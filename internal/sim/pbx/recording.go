@@ -28,6 +28,7 @@ type Recording struct {
 	recorded time.Duration // before it was paused
 	silence  *time.Timer
 	limit    *time.Timer
+	beep     *time.Timer
 	AppendTo bool
 	idle     bool   // nothing comes that could be recorded
 	recorder func() // takes away who records the bridge
@@ -39,6 +40,7 @@ type StoredRecording struct {
 	duration     time.Duration
 }
 
+// JSON is the recording as ARI shows it.
 func (r *StoredRecording) JSON() wire.JSON {
 	return wire.Object(wire.F("name", r.Name), wire.F("format", r.Format))
 }
@@ -70,6 +72,7 @@ func (r *Recording) target() string {
 	return "bridge:" + r.Bridge.ID
 }
 
+// JSON is the recording as ARI shows it.
 func (r *Recording) JSON() wire.JSON {
 	fields := []wire.Field{wire.F("name", r.Name), wire.F("format", r.Format), wire.F("state", r.State), wire.F("target_uri", r.target())}
 	switch r.State {
@@ -151,10 +154,12 @@ func (r *Recording) begin() {
 	r.State = "recording"
 	r.began = r.p.Now()
 	r.idle = !r.hears()
-	if !r.AppendTo || r.p.Stored[r.Name] == nil { // The file is there from the beginning.
-		r.p.Stored[r.Name] = &StoredRecording{Name: r.Name, Format: r.Format}
-	}
 	r.emit("RecordingStarted")
+	if r.Beep {
+		r.beep = r.p.After(r.p.total([]string{"beep"}), r.open)
+	} else {
+		r.open()
+	}
 	if r.Beep {
 		Hear("beep", r.listeners()...)
 	}
@@ -221,7 +226,7 @@ func (r *Recording) arm() {
 }
 
 func (r *Recording) disarm() {
-	for _, t := range []*time.Timer{r.limit, r.silence} {
+	for _, t := range []*time.Timer{r.limit, r.silence, r.beep} {
 		if t != nil {
 			t.Stop()
 		}
@@ -233,6 +238,13 @@ func (r *Recording) heard(d time.Duration) {
 	if r.State == "recording" && r.silence != nil {
 		r.silence.Stop()
 		r.silence = r.p.After(d+r.MaxSilence, r.Finish)
+	}
+}
+
+// open makes the file, which is there from the beginning, behind the beep.
+func (r *Recording) open() {
+	if !r.AppendTo || r.p.Stored[r.Name] == nil {
+		r.p.Stored[r.Name] = &StoredRecording{Name: r.Name, Format: r.Format}
 	}
 }
 

@@ -78,6 +78,11 @@ func (r *Run) digit(digit string) {
 	}
 	if r.echoes {
 		r.Ch.write(digit)
+		if digit == "#" { // It ends the echo.
+			r.echoes = false
+			r.advance()
+			return
+		}
 	}
 	w := r.read
 	if w == nil {

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"strings"
+	"time"
 
 	"github.com/ari-go/ari/internal/sim/applications"
 	"github.com/ari-go/ari/internal/sim/wire"
@@ -105,6 +106,7 @@ func (ch *Channel) leaveStasis() {
 	ch.Run.next()
 }
 
+// Move gives the channel to another application.
 func (ch *Channel) Move(name string, args []string) {
 	p, old := ch.PBX, ch.Stasis.app
 	next := p.Active(name)
@@ -151,4 +153,17 @@ func SplitArgs(args string) []string {
 		return nil
 	}
 	return strings.Split(args, ",")
+}
+
+// entryGap lies between the answer of a channel that was originated and its entry into the application. Asterisk mostly takes less than a
+// millisecond, and sometimes more than a program that has heard of the answer takes to send a command: that is refused.
+const entryGap = 2 * time.Millisecond
+
+// EnterSoon lets a channel that was originated enter an application, a little later.
+func (ch *Channel) EnterSoon(name, args string) {
+	ch.PBX.After(entryGap, func() {
+		if !ch.Hungup {
+			ch.RunStasis(name, args)
+		}
+	})
 }

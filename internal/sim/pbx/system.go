@@ -35,11 +35,13 @@ func defaultModules() map[string]*Module {
 	return modules
 }
 
+// JSON is the module as ARI shows it.
 func (m *Module) JSON() wire.JSON {
 	return wire.Object(wire.F("name", m.name), wire.F("description", m.description), wire.F("use_count", m.Users), wire.F("status", "Running"),
 		wire.F("support_level", "core"))
 }
 
+// Loaded is a module that is loaded, or nil.
 func (p *PBX) Loaded(name string) *Module {
 	if m := p.Modules[name]; m != nil && m.Loaded {
 		return m
@@ -47,6 +49,7 @@ func (p *PBX) Loaded(name string) *Module {
 	return nil
 }
 
+// LogDir is where logs are.
 const LogDir = "/var/log/asterisk/"
 
 // DefaultLogs are the log channels of the configuration.

@@ -42,6 +42,9 @@ func (vs *variables) unset(name string) {
 
 // varset tells that a variable was set.
 func (ch *Channel) varset(name, value string) {
+	if len(ch.reported) > 0 { // The channel shows variables, and is told of anew.
+		ch.publish("")
+	}
 	ch.PBX.ToChannel(ch.ID, func() wire.Event {
 		return ch.PBX.BlobEvent("ChannelVarset", []wire.Field{wire.F("variable", name), wire.F("value", value)}, wire.F("channel", ch.JSON()))
 	})
@@ -62,13 +65,13 @@ func (ch *Channel) SetVariable(name, value string) {
 		ch.setCaller(ParseCallerID(value))
 		return
 	case "CONNECTEDLINE(num)", "CONNECTEDLINE(number)", "CONNECTEDLINE(num,i)":
-		ch.showConnected(Caller{ch.connected.Name, value})
+		ch.setConnected(Caller{ch.connected.Name, value})
 		return
 	case "CONNECTEDLINE(name)", "CONNECTEDLINE(name,i)":
-		ch.showConnected(Caller{value, ch.connected.Number})
+		ch.setConnected(Caller{value, ch.connected.Number})
 		return
 	case "CONNECTEDLINE(all)", "CONNECTEDLINE(all,i)":
-		ch.showConnected(ParseCallerID(value))
+		ch.setConnected(ParseCallerID(value))
 		return
 	case "CHANNEL(language)":
 		ch.Language = value
@@ -95,19 +98,16 @@ func (ch *Channel) function(name string) (string, bool) {
 	return v, ok
 }
 
-// has reports whether a function was set.
-func (ch *Channel) has(name string) bool {
+// Has reports whether a function was set.
+func (ch *Channel) Has(name string) bool {
 	_, ok := ch.functions[name]
 	return ok
 }
 
 // setCaller says who calls, and tells of it if that is new.
 func (ch *Channel) setCaller(c Caller) {
-	if ch.Caller == c {
-		return
-	}
 	ch.Caller = c
-	ch.publish("ChannelCallerId", wire.F("caller_presentation", 0), wire.F("caller_presentation_txt", "Presentation Allowed, Not Screened"))
+	ch.publish("")
 }
 
 // SetReported sets a variable, and whether events carry it.
@@ -151,19 +151,12 @@ func (ch *Channel) inherit() {
 	}
 }
 
-// showConnected says who the channel's party talks with, and tells of it if that is new.
-func (ch *Channel) showConnected(c Caller) bool {
-	if ch.connected == c {
-		return false
-	}
-	ch.connected = c
-	ch.publish("ChannelConnectedLine")
-	return true
-}
-
-// setConnected is showConnected that reaches the party: it is the caller of a Local channel's other half.
+// setConnected says who the channel's party talks with, and tells of it if that is new. It is the caller of a Local channel's other half,
+// which shows that when it is told of next.
 func (ch *Channel) setConnected(c Caller) {
-	if ch.showConnected(c) && ch.Other != nil && !ch.Other.Hungup {
-		ch.Other.setCaller(c)
+	ch.connected = c
+	ch.publish("")
+	if ch.Other != nil && !ch.Other.Hungup {
+		ch.Other.Caller = c
 	}
 }

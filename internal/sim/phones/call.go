@@ -160,11 +160,11 @@ func (c *Call) Wait(ctx context.Context, condition func() bool) error {
 	}
 }
 
-// SendDTMF presses keys.
+// SendDTMF presses keys. Nobody hears them before the call is answered, or has early media.
 func (c *Call) SendDTMF(digits string) {
 	defer c.lock()()
 	for _, digit := range digits {
-		if c.over {
+		if c.over || !c.up && !c.progress {
 			return
 		}
 		c.ch.Digit(string(digit))
@@ -182,7 +182,7 @@ func (c *Call) Speak(d time.Duration) {
 // Hold puts Asterisk's side on hold, unhold takes it back.
 func (c *Call) Hold() {
 	defer c.lock()()
-	if !c.over && !c.onHold {
+	if c.up && !c.over && !c.onHold {
 		c.onHold = true
 		c.ch.Emit("ChannelHold", wire.F("musicclass", "default"))
 	}

@@ -26,6 +26,7 @@ func Parse(text string) Version {
 // String is the version as Asterisk writes it.
 func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
 
+// Compare returns -1, 0 or 1 as v is older than, the same as, or newer than w.
 func (v Version) Compare(w Version) int {
 	return slices.Compare([]int{v.Major, v.Minor, v.Patch}, []int{w.Major, w.Minor, w.Patch})
 }

@@ -167,6 +167,7 @@ func (o *operations) BridgesRecord(w http.ResponseWriter, _ *http.Request, id st
 		}
 		rec, err := o.checkRecording(q.Name, q.Format, q.MaxDurationSeconds, q.MaxSilenceSeconds, string(deref(q.IfExists)), string(deref(q.TerminateOn)))
 		if err != nil {
+			b.Listen() // Asterisk has made who would record.
 			return nil, err
 		}
 		rec.Bridge, rec.Beep = b, deref(q.Beep)
@@ -359,6 +360,7 @@ func (o *operations) playBridge(w http.ResponseWriter, r *http.Request, id strin
 		}
 		pb, err := q.check(uris)
 		if err != nil {
+			b.Announce()              // Asterisk has made who would play.
 			return nil, errAllocation // The other operations that play say what is wrong.
 		}
 		if pb.ID == "" {

@@ -58,14 +58,23 @@ func (o *operations) ChannelsSendDTMF(w http.ResponseWriter, _ *http.Request, id
 	})
 }
 
-// ChannelsHold puts the party on hold.
+// ChannelsHold puts the party on hold. Only a channel that intercepts that tells of it.
 func (o *operations) ChannelsHold(w http.ResponseWriter, _ *http.Request, id string) {
-	o.command(w, id, func(ch *pbx.Channel) { pbx.Hear(pbx.Music(""), ch) })
+	o.command(w, id, func(ch *pbx.Channel) {
+		pbx.Hear(pbx.Music(""), ch)
+		if ch.Has("HOLD_INTERCEPT(set)") {
+			ch.Emit("ChannelHold", wire.F("musicclass", "N/A"))
+		}
+	})
 }
 
 // ChannelsUnhold ends that.
 func (o *operations) ChannelsUnhold(w http.ResponseWriter, _ *http.Request, id string) {
-	o.command(w, id, func(*pbx.Channel) {})
+	o.command(w, id, func(ch *pbx.Channel) {
+		if ch.Has("HOLD_INTERCEPT(set)") {
+			ch.Emit("ChannelUnhold")
+		}
+	})
 }
 
 // ChannelsStartMoh plays music to the party.

@@ -176,7 +176,7 @@ func (o *operations) ChannelsMove(w http.ResponseWriter, _ *http.Request, id str
 // ChannelsRedirect sends the caller somewhere else.
 func (o *operations) ChannelsRedirect(w http.ResponseWriter, _ *http.Request, id string, q gen.ChannelsRedirectParams) {
 	o.locked(w, http.StatusNoContent, func() (wire.JSON, *apiError) {
-		ch, err := o.controlled(id)
+		ch, err := o.ready(id)
 		if err != nil {
 			return nil, err
 		}
@@ -191,11 +191,10 @@ func (o *operations) ChannelsRedirect(w http.ResponseWriter, _ *http.Request, id
 		case tech != ch.Tech:
 			return nil, failed(http.StatusUnprocessableEntity, "Endpoint technology '"+tech+"' does not match channel technology '"+ch.Tech+"'")
 		}
-		if ch.Far != nil {
+		// Who is answered is asked to call somebody else, of which these telephones take no notice.
+		if ch.Far != nil && ch.State != pbx.StateUp {
 			ch.Do(func() {
-				if ch.State != pbx.StateUp {
-					ch.Far.Redirected()
-				}
+				ch.Far.Redirected()
 				ch.Hangup(pbx.Hangup{Cause: 16})
 			})
 		}

@@ -91,15 +91,6 @@ func (m externalMedia) check(old bool) *apiError {
 	switch {
 	case m.app == "":
 		return bad("app cannot be empty")
-	case m.host == "" && !server:
-		return bad("external_host is required for all but websocket server connections")
-	case m.transport != "websocket" && hostErr != nil:
-		return bad("external_host must be <host>:<port> for all transports other than websocket")
-	case m.format == "":
-		return bad("format cannot be empty")
-	case m.encapsulation != "rtp" && m.encapsulation != "audiosocket" && m.encapsulation != "none",
-		m.encapsulation == "none" && m.transport != "websocket":
-		return failed(http.StatusNotImplemented, "The encapsulation and/or transport is not supported")
 	case old && (m.encapsulation != "rtp" || m.transport != "udp" || m.connection != "client"):
 		return failed(http.StatusNotImplemented, "The encapsulation and/or transport is not supported")
 	case m.transport == "websocket" && m.encapsulation != "none":
@@ -110,12 +101,21 @@ func (m externalMedia) check(old bool) *apiError {
 		return bad("transport must be 'tcp' for audiosocket encapsulation")
 	case m.connection == "server" && m.transport != "websocket":
 		return bad("'server' connection_type can only be used with the websocket transport")
+	case m.host == "" && !server:
+		return bad("external_host is required for all but websocket server connections")
+	case m.transport != "websocket" && hostErr != nil:
+		return bad("external_host must be <host>:<port> for all transports other than websocket")
+	case m.format == "":
+		return bad("format cannot be empty")
+	case !old && m.direction != "both" && m.direction != "in" && m.direction != "out":
+		return bad("Invalid direction specified")
+	case m.encapsulation != "rtp" && m.encapsulation != "audiosocket" && m.encapsulation != "none",
+		m.encapsulation == "none" && m.transport != "websocket":
+		return failed(http.StatusNotImplemented, "The encapsulation and/or transport is not supported")
 	case m.transport == "websocket" && !server: // No websocket clients are configured.
 		return bad("external_host must be a valid websocket_client connection id.")
 	case m.encapsulation == "audiosocket" && m.data == "":
 		return bad("data can not be empty")
-	case !old && m.direction != "both" && m.direction != "in" && m.direction != "out":
-		return bad("Invalid direction specified")
 	}
 	return nil
 }

@@ -90,10 +90,9 @@ func (o *operations) AsteriskUpdateObject(w http.ResponseWriter, r *http.Request
 			return nil, failed(http.StatusBadRequest, "Fields must be provided to update object '"+id+"'")
 		}
 		for _, f := range fields {
-			if _, ok := defaults[f.Attribute]; !ok {
+			if !setAttribute(attributes, typ, f.Attribute, f.Value) {
 				return nil, failed(http.StatusBadRequest, doing+" of object '"+id+"' failed field value validation")
 			}
-			attributes[f.Attribute] = f.Value
 		}
 		p.Objects[key] = attributes
 		return tuples(attributes), nil

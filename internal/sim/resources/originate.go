@@ -131,7 +131,7 @@ func (o *operations) originate(w http.ResponseWriter, r *http.Request, q origina
 		}
 		ch.CallParty(originateTimeout(q.timeout), func() {
 			if q.app != "" {
-				ch.RunStasis(q.app, q.appArgs)
+				ch.EnterSoon(q.app, q.appArgs)
 				return
 			}
 			ch.StartDialplan(context, q.extension, priority)
@@ -209,7 +209,7 @@ func (o *operations) ChannelsDial(w http.ResponseWriter, _ *http.Request, id str
 				return
 			}
 			if half := ch.Other; half != nil && !o.p.Dialplan.Has(half.Context, half.Exten) {
-				ch.Hangup(pbx.Hangup{Cause: 3})
+				ch.Hangup(pbx.Hangup{Cause: 16, Silent: true})
 				return
 			}
 			ch.CallParty(time.Duration(deref(q.Timeout))*time.Second, nil)

@@ -65,7 +65,7 @@ func write(w http.ResponseWriter, status int, body wire.JSON) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // The client may have gone.
+	_, _ = w.Write(body) //nolint:gosec // It is JSON, and the client may have gone.
 }
 
 // failHTML is an error of the web server itself.
@@ -75,5 +75,5 @@ func failHTML(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/html")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body)
+	_, _ = io.WriteString(w, body) //nolint:gosec // The texts are our own.
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// IsTrue reports whether a text says yes.
 func IsTrue(text string) bool {
 	return slices.Contains([]string{"yes", "true", "y", "t", "1", "on"}, strings.ToLower(text))
 }
@@ -25,8 +26,10 @@ func LeadingInt(text string) int {
 	return n
 }
 
+// Before is what stands before a separator.
 func Before(s, sep string) string { b, _, _ := strings.Cut(s, sep); return b }
 
+// After is what stands behind a separator.
 func After(s, sep string) string { _, a, _ := strings.Cut(s, sep); return a }
 
 // Seconds reads a number of seconds, which may have a fraction.

@@ -2,10 +2,11 @@ package wire
 
 import (
 	"encoding/json"
-	"github.com/ari-go/ari/gen"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ari-go/ari/gen"
 )
 
 // A Field is a member of a JSON object. Its value is a string, an int, a float64, a bool, a []string, a jsonText or
@@ -29,6 +30,7 @@ func Object(fields ...Field) JSON {
 	return append(b, '}')
 }
 
+// AppendFields appends members of an object.
 func AppendFields(b []byte, fields []Field) []byte {
 	for _, f := range fields {
 		if b[len(b)-1] != '{' {
@@ -42,6 +44,7 @@ func AppendFields(b []byte, fields []Field) []byte {
 	return b
 }
 
+// AppendValue appends a value as JSON.
 func AppendValue(b []byte, value any) []byte {
 	switch v := value.(type) {
 	case string:

@@ -70,7 +70,7 @@ func (c *Call) ClearHeard() {
 	c.far.ClearHeard()
 }
 
-// SendDTMF presses keys.
+// SendDTMF presses keys. As with a real telephone, nobody hears them before the call is answered, or has early media.
 func (c *Call) SendDTMF(digits string) {
 	c.far.SendDTMF(digits)
 }
@@ -80,7 +80,7 @@ func (c *Call) Speak(d time.Duration) {
 	c.far.Speak(d)
 }
 
-// Hold puts Asterisk's side on hold, Unhold takes it back.
+// Hold puts Asterisk's side on hold, Unhold takes it back. A call that isn't answered yet can't be put on hold.
 func (c *Call) Hold() {
 	c.far.Hold()
 }

@@ -138,3 +138,21 @@ func TestAnswerTooLate(t *testing.T) {
 	require.EqualError(t, call.Answer(), "aritest: the call is over: it can't be answered any more")
 	require.EqualError(t, srv.Call("1000").Answer(), "aritest: the call is one that Asterisk has to answer")
 }
+
+// A channel that was originated enters the application a little after it has been answered.
+func TestGapBeforeEntry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory())
+		l := listen(t, srv, "app=hello")
+		srv.Endpoint("PJSIP/alice")
+		ok(t, srv, "POST", "/bridges/b")
+		ok(t, srv, "POST", "/channels/a?endpoint=PJSIP/alice&app=hello")
+		l.await("Dial a ANSWER")
+		status, _, _ := do(t, srv, "POST", "/bridges/b/addChannel?channel=a")
+		require.Equal(t, 422, status)
+		status, _, _ = do(t, srv, "POST", "/channels/a/play?media=sound:hello-world")
+		require.Equal(t, 409, status)
+		l.await("StasisStart a")
+		ok(t, srv, "POST", "/bridges/b/addChannel?channel=a")
+	})
+}

@@ -22,21 +22,29 @@
 //
 // All operations of the interface, with the checks, statuses and messages of Asterisk 22; what they do to channels
 // (also Local pairs, snooping, external media), bridges, playbacks, recordings, device states, mailboxes, and the events
-// that follow, in Asterisk's order; a small dialplan; REST over the websocket. There is no media: sounds last as long as
-// Asterisk's do, or as [Server.Sound] says, and [Call.Heard] names what would be heard.
+// that follow, in Asterisk's order; a small dialplan; REST over the websocket. Sounds last as long as Asterisk's do, or as
+// [Server.Sound] says, and [Call.Heard] names what would be heard. Two telephones in a bridge of the type "mixing" are
+// connected past it, so that no digit is reported: see the type "mixing,dtmf_events".
 //
 // # What is different
 //
-// The differences from an Asterisk that are known, and why:
+// What passes here passes on an Asterisk: a suite of scenarios runs on both, and random sequences of commands are compared. These are the
+// differences that are known, and why they are there:
 //
 //   - Things happen at once where Asterisk takes some milliseconds: an application is told of a call before the request that made the
-//     call is answered. Asterisk promises no order between the two, and mostly answers first.
-//   - Answering costs no time; Asterisk's dialplan application Answer waits up to 500 ms for media.
-//   - Bridges are simple_bridge, softmix or holding_bridge, never native_rtp, since there is no media.
-//   - The variables BRIDGEPEER and BRIDGEPVTCALLID are set once when a bridge changes; Asterisk sets them up to three times. Channels that
-//     Asterisk makes for itself, to play to bridges say, aren't named in them.
+//     call is answered. Asterisk promises no order between the two, and mostly answers first. Where its threads leave the order of two events to
+//     chance, it is always the same here. Only an originated channel enters the application a little after its answer, as it may with Asterisk.
+//   - There is no sound. Telephones send media from the answer on, Local channels pass on what they are given, and recordings are silence. How
+//     long a recording lasts that nobody speaks in counts from what would come.
+//   - The dialplan's Answer waits half a second for media on Local channels only.
+//   - The variables BRIDGEPEER and BRIDGEPVTCALLID are set once when a bridge changes; Asterisk sets them up to three times.
 //   - Device states of endpoints are told for PJSIP only, and at once.
-//   - SIP transfers, registrations, video and RTP statistics are not simulated, nor are websocket servers that Asterisk connects to. External
-//     media over a websocket never connects, and ends after 30 seconds.
-//   - A request that lacks a parameter which the description requires is refused with 400.
+//   - SIP registrations, transfers by a telephone and video are not simulated, RTP statistics count nothing, and no websocket is opened to an
+//     application.
+//   - External media by RTP are sent to nobody; only hosts of the domain "invalid" are unknown. AudioSocket servers are connected to, unless
+//     the server is [InMemory]. External media over a websocket never connect, and end after 30 seconds.
+//   - A telephone that is redirected after it has answered takes no notice, and one that is redirected before is refused with 302.
+//   - Dialplan functions that aren't known can be set, and nothing comes of it, as with those that Asterisk doesn't know.
+//   - Of modules, log channels and configuration objects, few are there, with their most important attributes.
+//   - The requests that crash some versions are answered.
 package aritest

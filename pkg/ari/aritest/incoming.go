@@ -50,7 +50,7 @@ func WithChannelID(id string) CallOption {
 // Call makes someone call an extension, as a telephone does by SIP. An extension that the dialplan doesn't have leads into the
 // application [Server.App]. Call returns when the call has come in; the application may not have noticed yet.
 func (s *Server) Call(exten string, opts ...CallOption) *Call {
-	o := phones.Invitation{Endpoint: "PJSIP/caller", Context: "default", Exten: exten, CallerID: "caller", Fallback: s.App}
+	o := phones.Invitation{Endpoint: "PJSIP/caller", Context: "default", Exten: exten, CallerID: "<caller>", Fallback: s.App}
 	for _, opt := range opts {
 		opt(&o)
 	}

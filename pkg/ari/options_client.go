@@ -1,23 +1,35 @@
 package ari
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
-// WithSource makes the client get its connections from a source of its own instead of dialling Asterisk's websocket. The
-// base URL is still where commands go, unless [WithTransport] says otherwise.
-func WithSource(src Source) SessionOption {
-	return sessionOption(func(cfg *config) error {
-		cfg.source = src
+// Options about a client as a whole.
+
+// WithErrorHandler sets a function that gets what goes wrong apart from any call
+// that could return it: a [*HandlerError], [*OverflowError] or [*FrameError], or a
+// failure to restore subscriptions after a gap. It is all logged too. The function
+// may be called by several goroutines at once.
+func WithErrorHandler(h func(context.Context, error)) Option {
+	return clientOption(func(cfg *config) error {
+		cfg.errorHandler = h
 		return nil
 	})
 }
 
-// WithSweep ends, when the client connects for the first time, what an earlier run of the program has made on Asterisk and
-// left there, having been killed: its bridges, the channels that it originated or created, its external media and snoops.
-// Their ids tell whose they are, by the name of the application and the run; ids of your own are never touched, nor is
-// anything of another application. Callers from outside are not swept: see [WithAdoption].
-func WithSweep() SessionOption {
-	return sessionOption(func(cfg *config) error {
-		cfg.sweep = true
+// WithEventBuffer sets how many events may wait in each queue: for one handler
+// and one entity, or for one subscription. The default is 512. All queues
+// together hold 128 times as many; when they do, each still takes a few, so that
+// nobody suffers from others that have fallen behind. Beyond these limits events are
+// thrown away, as [OverflowError] says.
+func WithEventBuffer(n int) Option {
+	return clientOption(func(cfg *config) error {
+		if n < 1 {
+			return fmt.Errorf("an event buffer of %d makes no sense", n)
+		}
+		cfg.eventBuffer = n
 		return nil
 	})
 }
@@ -54,11 +66,4 @@ func WithHandlerInterceptor(intercept HandlerInterceptor) Option {
 		cfg.handlerInterceptors = append(cfg.handlerInterceptors, intercept)
 		return nil
 	})
-}
-
-// closeIdle closes the connections that are not in use, if they are ours.
-func (cfg *config) closeIdle() {
-	if cfg.ownTransport {
-		cfg.http.CloseIdleConnections()
-	}
 }

@@ -1,0 +1,6 @@
+export { Ari } from './ari.js'
+export * from './api.gen.js'
+export { Client, type ClientOptions, type Connected, type Handler, type HandlerContext, type UnknownEvent, type WaitOptions } from './client.js'
+export { AriError, EndedError, type End, type Reason } from './errors.js'
+export { newId, type ConnectionOptions, type Init, type Options } from './request.js'
+export type { components, operations, paths } from './openapi.gen.js'

@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto'
+import createClient from 'openapi-fetch'
+import { AriError, reasonOf, type Reason } from './errors.js'
+import type { operations, paths } from './openapi.gen.js'
+
+type Empty = Record<never, never>
+type Given<T> = [T] extends [never] ? Empty : NonNullable<T> extends never ? Empty : NonNullable<T>
+type Part<Op extends keyof operations, In extends 'path' | 'query'> = In extends keyof operations[Op]['parameters'] ? Given<operations[Op]['parameters'][In]> : Empty
+type BodyOf<Op extends keyof operations> = operations[Op] extends { requestBody?: infer B }
+  ? NonNullable<B> extends { content: { 'application/json': infer T } }
+    ? T
+    : Empty
+  : Empty
+
+/** What an operation takes, whether it goes into the path, the query or the body; without what an object gives itself. */
+export type Options<Op extends keyof operations, Own extends PropertyKey = never> = Omit<Part<Op, 'path'>, Own> &
+  Part<Op, 'query'> &
+  Omit<BodyOf<Op>, keyof Part<Op, 'query'>>
+
+/** What can be said of a single request. */
+export interface Init {
+  /** Ends the request. Commands that block by nature, such as answer and addChannel, have no time limit of their own. */
+  signal?: AbortSignal
+}
+
+/** What is known of an operation. */
+export interface OperationInfo {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly path: string
+  readonly query?: readonly string[]
+  readonly required?: readonly string[]
+  readonly body?: readonly string[]
+  readonly result?: string
+  readonly binary?: boolean
+  /** The option with the id of what is made. */
+  readonly id?: string
+}
+
+/** Where an Asterisk is, and who asks. */
+export interface ConnectionOptions {
+  /** The base URL, such as `http://127.0.0.1:8088/ari`. */
+  url: string
+  username: string
+  password: string
+  /** Used in place of the global fetch. */
+  fetch?: (request: Request) => Promise<Response>
+}
+
+/** Makes an object of a snapshot. */
+export type Bind = (requester: Requester, type: string, snapshot: object) => object
+
+// Asterisk takes a request line of 4096 bytes.
+const longestQuery = 3000
+
+// What the list of a query gives a meaning to. In a JSON body it has none.
+const special = /[,"\\[\]()]/
+
+/** Returns an id for something that is to be made. All have one length: Asterisk refuses an id that begins with that of a live channel. */
+export function newId(): string {
+  return `ari-${randomBytes(12).toString('hex')}`
+}
+
+/** A Requester sends commands. */
+export class Requester {
+  /** Called with the id of each channel that is about to be made. */
+  onMake: (id: string) => void = () => {}
+  private readonly client
+
+  constructor(
+    options: ConnectionOptions,
+    private readonly table: Record<string, OperationInfo>,
+    readonly bind: Bind,
+  ) {
+    this.client = createClient<paths>({
+      baseUrl: options.url.replace(/\/+$/, ''),
+      headers: { Authorization: authorization(options.username, options.password) },
+      querySerializer: { array: { style: 'form', explode: false } },
+      ...(options.fetch ? { fetch: options.fetch } : {}),
+    })
+  }
+
+  async send(operation: string, own: Record<string, string>, options: object | undefined, init: Init = {}): Promise<unknown> {
+    let info = this.table[operation]
+    if (!info) throw new TypeError(`there is no operation ${operation}`)
+    const all: Record<string, unknown> = { ...options, ...own }
+    if (info.id !== undefined) {
+      all[info.id] ??= newId()
+      if (info.result === 'Channel') this.onMake(String(all[info.id]))
+    } else if (operation === 'channelsOriginateWithId') this.onMake(String(all['channelId']))
+    if (operation === 'bridgesCreate' && all['variables'] !== undefined) {
+      // There Asterisk takes all members of the body for variables.
+      operation = 'bridgesCreateWithId'
+      info = this.table[operation]!
+    }
+    const request = sort(operation, info, all)
+    const method = info.method.toLowerCase()
+    const fetchOptions = {
+      params: { path: request.path, query: request.query },
+      ...(request.body ? { body: request.body } : {}),
+      ...(init.signal ? { signal: init.signal } : {}),
+      parseAs: info.binary ? 'stream' : 'json',
+    }
+    const failed = (reason: Reason, message: string, more: object = {}) =>
+      new AriError({ operation, method: info.method, path: filled(info.path, request.path), reason, message, ...more })
+    // The types of one operation are checked where it is called.
+    const raw = this.client.request as unknown as (
+      method: string,
+      path: string,
+      init: object,
+    ) => Promise<{ data?: unknown; error?: unknown; response: Response }>
+    for (let again = info.method === 'GET' || info.method === 'DELETE'; ; again = false) {
+      try {
+        const { data, error, response } = await raw(method, info.path, fetchOptions)
+        if (!response.ok) {
+          const body = typeof error === 'object' && error !== null ? error : undefined
+          const text = (body as { message?: string } | undefined)?.message ?? (body as { error?: string } | undefined)?.error ?? response.statusText
+          throw failed(reasonOf(response.status), text, { status: response.status, body })
+        }
+        if (info.binary) return response
+        return this.result(info, data)
+      } catch (error) {
+        if (error instanceof AriError) throw error
+        init.signal?.throwIfAborted()
+        if (error instanceof SyntaxError) throw failed('protocol', 'the answer is no JSON', { cause: error })
+        // An idle connection may have been closed at the very moment it was used again.
+        if (again && closedOnUse(error)) continue
+        throw failed('connection', `no answer: ${textOf(error)}`, { cause: error })
+      }
+    }
+  }
+
+  private result(info: OperationInfo, data: unknown): unknown {
+    const type = info.result
+    if (type === undefined || typeof data !== 'object' || data === null) return data
+    return Array.isArray(data) ? data.map((item: object) => this.bind(this, type, item)) : this.bind(this, type, data)
+  }
+}
+
+/** Returns the Authorization header of a user. */
+export function authorization(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
+interface Sorted {
+  path: Record<string, string>
+  query: Record<string, unknown>
+  body: Record<string, unknown> | undefined
+}
+
+/** Puts options where they belong, and refuses what Asterisk would take for something else. */
+function sort(operation: string, info: OperationInfo, all: Record<string, unknown>): Sorted {
+  const refuse = (message: string) => new AriError({ operation, method: info.method, path: info.path, reason: 'invalid', message })
+  const out: Sorted = { path: {}, query: {}, body: undefined }
+  const names = [...info.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!)
+  for (const name of names) {
+    const value = all[name]
+    // An empty segment, or one of dots, makes another path.
+    if (typeof value !== 'string' || value === '' || value === '.' || value === '..') throw refuse(`${name} is ${JSON.stringify(value) ?? 'missing'}`)
+    out.path[name] = value
+  }
+  for (const name of info.required ?? []) if (all[name] === undefined || all[name] === '') throw refuse(`${name} is missing`)
+  for (const [name, value] of Object.entries(all)) {
+    if (value === undefined || names.includes(name)) continue
+    if (info.body?.includes(name)) (out.body ??= {})[name] = value
+    else if (!info.query?.includes(name)) throw refuse(`there is no option ${name}`)
+    else if (Array.isArray(value) && value.some((item) => special.test(String(item)))) {
+      if (info.method !== 'GET') (out.body ??= {})[name] = value
+      else if (value.some((item) => String(item).replace(/\([^()]*\)/g, '').includes(','))) throw refuse(`an item of ${name} holds a comma`)
+      else out.query[name] = value
+    } else out.query[name] = value
+  }
+  if (info.method !== 'GET' && lengthOf(out.query) > longestQuery) {
+    out.body = { ...out.query, ...out.body }
+    out.query = {}
+  }
+  return out
+}
+
+function lengthOf(query: Record<string, unknown>): number {
+  return Object.entries(query).reduce((sum, [name, value]) => sum + name.length + encodeURIComponent(String(value)).length + 2, 0)
+}
+
+function filled(template: string, path: Record<string, string>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? ''))
+}
+
+function closedOnUse(error: unknown): boolean {
+  const code = ((error as { cause?: { code?: unknown } }).cause?.code ?? '') as string
+  return ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code)
+}
+
+function textOf(error: unknown): string {
+  const cause = (error as { cause?: unknown }).cause
+  return cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error)
+}
+
+/** A Resource sends commands that are about no object yet. */
+export class Resource {
+  constructor(protected readonly requester: Requester) {}
+}
+
+/** A Handle sends commands on one object. */
+export class Handle {
+  protected declare readonly requester: Requester
+
+  constructor(requester: Requester, keys: object) {
+    // Hidden, so that a snapshot printed or encoded shows what Asterisk sent.
+    Object.defineProperty(this, 'requester', { value: requester })
+    Object.assign(this, keys)
+  }
+}
