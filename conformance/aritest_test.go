@@ -282,12 +282,12 @@ func (s *ownSimulator) Restart(context.Context) error {
 }
 
 func (s *ownSimulator) Freeze() error {
-	s.srv.Faults().FreezeEvents()
+	s.srv.Faults().Freeze()
 	return nil
 }
 
 func (s *ownSimulator) Thaw() error {
-	s.srv.Faults().ThawEvents()
+	s.srv.Faults().Thaw()
 	return nil
 }
 
