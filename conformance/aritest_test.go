@@ -152,6 +152,8 @@ func (*simulator) Lacks(f conformance.Feature) string {
 		return "the simulator's endpoints don't register"
 	case conformance.Outgoing:
 		return "the simulator opens no websockets"
+	case conformance.Pieces:
+		return "the simulator reads a message in however many pieces"
 	default:
 		return ""
 	}
@@ -285,12 +287,12 @@ func (s *ownSimulator) Restart(context.Context) error {
 }
 
 func (s *ownSimulator) Freeze() error {
-	s.srv.Faults().FreezeEvents()
+	s.srv.Faults().Freeze()
 	return nil
 }
 
 func (s *ownSimulator) Thaw() error {
-	s.srv.Faults().ThawEvents()
+	s.srv.Faults().Thaw()
 	return nil
 }
 

@@ -58,6 +58,8 @@ const (
 	Reader Feature = "read-only user"
 	// TLS.
 	TLS Feature = "TLS"
+	// A websocket that is particular about how many pieces a message comes in.
+	Pieces Feature = "messages in pieces"
 )
 
 // Server is where an endpoint is, and who may use it.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	"github.com/stretchr/testify/require"
 )
@@ -15,10 +16,11 @@ type proxy struct {
 	listener net.Listener
 	target   string
 
-	mu    sync.Mutex
-	cut   bool
-	conns map[net.Conn]struct{}
-	wg    sync.WaitGroup
+	mu     sync.Mutex
+	cut    bool
+	conns  map[net.Conn]struct{}
+	stalls []*atomic.Bool // of the connections that there have been: nothing is passed on any more
+	wg     sync.WaitGroup
 }
 
 // proxied returns a proxy to the scenario's server, and the base URL by which it is reached.
@@ -63,10 +65,11 @@ func (p *proxy) serve(conn net.Conn) {
 		return
 	}
 	defer p.remove(conn, target)
+	stalled := p.stallable()
 	done := make(chan struct{}, 2)
 	for _, pair := range [][2]net.Conn{{conn, target}, {target, conn}} {
 		go func() {
-			_, _ = io.Copy(pair[0], pair[1])
+			_, _ = io.Copy(valve{pair[0], stalled}, pair[1])
 			done <- struct{}{}
 		}()
 	}
@@ -93,6 +96,38 @@ func (p *proxy) remove(conns ...net.Conn) {
 	for _, c := range conns {
 		delete(p.conns, c)
 	}
+}
+
+// A valve passes on what is written to it until it is closed, and swallows it from then on.
+type valve struct {
+	to     io.Writer
+	closed *atomic.Bool
+}
+
+func (v valve) Write(b []byte) (int, error) {
+	if v.closed.Load() {
+		return len(b), nil
+	}
+	return v.to.Write(b)
+}
+
+func (p *proxy) stallable() *atomic.Bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stalled := new(atomic.Bool)
+	p.stalls = append(p.stalls, stalled)
+	return stalled
+}
+
+// stall makes the connections that are there half open: both sides hold them for alive, and nothing comes through. Those
+// that come later are as they should be.
+func (p *proxy) stall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, stalled := range p.stalls {
+		stalled.Store(true)
+	}
+	p.stalls = nil
 }
 
 // sever cuts all connections, and those that come, or lets them pass again.

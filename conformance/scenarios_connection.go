@@ -337,7 +337,7 @@ func bridging(s *S, calls, atOnce int) {
 			}
 		},
 	}
-	app.Register(p.Client)
+	p.Client.OnCall(app.Serve)
 	line := s.Place(s, Call{To: "app-" + p.AppName, Count: calls, AtOnce: atOnce, Stay: 2 * time.Second, Sound: calls == 1})
 	if calls == 1 {
 		s.ok(media.HearSound(s.Ctx))

@@ -29,6 +29,7 @@ var _ = register(
 	scenario{name: "rest-not-asterisk", run: restNotAsterisk, unrecorded: true},
 	scenario{name: "rest-tls", run: restTLS, unrecorded: true, needs: []Feature{TLS}},
 	scenario{name: "rest-over-websocket", run: restOverWebsocket, since: "20.14"},
+	scenario{name: "rest-over-websocket-unreadable", run: restOverWebsocketUnreadable, since: "20.14", unrecorded: true},
 	scenario{name: "outbound-websocket", run: outboundWebsocket, since: "20.15", needs: []Feature{Own, Outgoing}},
 )
 
@@ -340,4 +341,34 @@ func outboundWebsocket(s *S) {
 	_, err := s.ARI.Application("home-two").Refresh(s.Ctx)
 	require.True(s, errors.Is(err, ari.ErrNotFound), "%v", err)
 	s.ok(env.Stop())
+}
+
+// What can't be read is answered with an error that doesn't say to which request.
+func restOverWebsocketUnreadable(s *S) {
+	server := s.Server()
+	header := make(http.Header)
+	req := http.Request{Header: header}
+	req.SetBasicAuth(server.Username, server.Password)
+	conn, resp, err := websocket.Dial(s.Ctx, server.URL+"/events?app="+s.AppName+"-raw", &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: s.recorder}, HTTPHeader: header,
+	})
+	if resp != nil && resp.Body != nil {
+		defer resp.Body.Close()
+	}
+	s.ok(err)
+	defer conn.CloseNow()
+	for _, message := range []string{
+		`{`,
+		`{"type":"RESTRequest","request_id":"1","method":"GET","uri":"asterisk/ping"} and more`,
+		`{"type":"RESTRequest","request_id":7,"method":"GET","uri":"asterisk/ping"}`,
+	} {
+		s.ok(conn.Write(s.Ctx, websocket.MessageText, []byte(message)))
+		_, frame, err := conn.Read(s.Ctx)
+		s.ok(err)
+		var response restResponse
+		s.ok(json.Unmarshal(frame, &response))
+		require.Equal(s, "RESTResponse", response.Type)
+		require.Empty(s, response.RequestID)
+	}
+	s.ok(conn.Close(websocket.StatusNormalClosure, ""))
 }

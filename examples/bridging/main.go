@@ -10,7 +10,9 @@
 //	go run ./examples/bridging -media 127.0.0.1:10000
 //
 // Then dial 1000. The call's audio goes to the UDP address given by -media, as RTP with payload type 0 (ulaw), and
-// what comes back from there is what the caller hears.
+// what comes back from there is what the caller hears. Nobody has to listen there.
+//
+// Without an Asterisk at hand, start a simulated one with "go run ./cmd/arisim" and type "call 1000" there.
 package main
 
 import (
@@ -44,6 +46,6 @@ func run(ctx context.Context, media string) error {
 		Media:  ari.ExternalMediaOptions{ExternalHost: media, Format: "ulaw"},
 		Report: func(caller *ari.Channel, what string) { fmt.Printf("%-30s %s\n", caller.Name, what) },
 	}
-	app.Register(client)
+	client.OnCall(app.Serve)
 	return client.Run(ctx)
 }

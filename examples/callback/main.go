@@ -5,6 +5,10 @@
 //
 //	export ARI_URL=http://127.0.0.1:8088/ari ARI_APPLICATION=callback ARI_USERNAME=asterisk ARI_PASSWORD=asterisk
 //	go run ./examples/callback PJSIP/alice PJSIP/bob
+//
+// and answer both telephones. Without an Asterisk at hand, start a simulated one before, with telephones that answer by themselves:
+//
+//	go run ./cmd/arisim -app callback -phone PJSIP/alice=answer:1s -phone PJSIP/bob=answer:2s
 package main
 
 import (
@@ -45,17 +49,17 @@ func run(ctx context.Context, first, second string) error {
 	if err != nil {
 		return err
 	}
-	defer hangUp(ctx, a)
+	defer a.Stop(ari.Cleanup(ctx))
 	// From here on ctx ends when the first party hangs up, also while the second one's telephone rings.
-	ctx, stop := whileUp(ctx, a)
-	defer stop()
+	ctx, release := a.Context(ctx)
+	defer release()
 	b, err := call(ctx, ctrl, second)
 	if err != nil {
 		return err
 	}
-	defer hangUp(ctx, b)
-	ctx, stop = whileUp(ctx, b)
-	defer stop()
+	defer b.Stop(ari.Cleanup(ctx))
+	ctx, release = b.Context(ctx)
+	defer release()
 	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
 	if err != nil {
 		return err
@@ -66,43 +70,22 @@ func run(ctx context.Context, first, second string) error {
 	}
 	fmt.Println("connected")
 	<-ctx.Done()
-	fmt.Println(context.Cause(ctx))
+	fmt.Println(context.Cause(ctx)) // who hung up
 	return nil
 }
 
-// call calls one party and returns when it is in the application.
+// call calls one party, and returns when it has answered.
 func call(ctx context.Context, ctrl *ari.Controller, endpoint string) (*ari.Channel, error) {
-	// A request that is cut off may have been carried out all the same, and the channel has to be known to be hung up.
-	ch, err := ctrl.Originate(context.WithoutCancel(ctx), ari.OriginateOptions{Endpoint: endpoint, Timeout: 30 * time.Second})
-	if err != nil {
-		return nil, err
-	}
-	if err := ch.WaitStasis(ctx); err != nil {
-		hangUp(ctx, ch)
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
+	ch, err := ctrl.Call(ctx, ari.CallOptions{Endpoint: endpoint, Timeout: 30 * time.Second})
+	switch {
+	case err == nil:
+		fmt.Println(endpoint, "answered")
+		return ch, nil
+	case ctx.Err() != nil: // The other party hung up meanwhile.
+		return nil, context.Cause(ctx)
+	case errors.Is(err, ari.ErrBusy):
+		return nil, fmt.Errorf("%s is busy: %w", endpoint, err)
+	default:
 		return nil, fmt.Errorf("%s didn't answer: %w", endpoint, err)
-	}
-	fmt.Println(endpoint, "answered")
-	return ch, nil
-}
-
-// whileUp is a context that ends when a party hangs up, with that as its cause.
-func whileUp(ctx context.Context, party *ari.Channel) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		end, err := party.WaitEnd(ctx)
-		if err == nil {
-			err = fmt.Errorf("%s hung up: %w", party.Name, end)
-		}
-		cancel(err)
-	}()
-	return ctx, func() { cancel(nil) }
-}
-
-func hangUp(ctx context.Context, ch *ari.Channel) {
-	if err := ch.Stop(ari.Cleanup(ctx)); err != nil && !errors.Is(err, ari.ErrNotFound) {
-		log.Print(err)
 	}
 }

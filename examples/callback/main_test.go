@@ -42,13 +42,15 @@ func TestFirstGivesUp(t *testing.T) {
 	srv, a, b, result := start(t, aritest.Rings())
 	a.Hangup()
 	require.NoError(t, b.WaitEnded(t.Context()))
-	require.ErrorIs(t, <-result, ari.ErrChannelDestroyed)
+	require.ErrorIs(t, <-result, ari.ErrEnded)
 	require.NoError(t, srv.WaitIdle(t.Context()))
 }
 
 func TestSecondRefuses(t *testing.T) {
 	srv, a, _, result := start(t, aritest.Busy())
-	require.ErrorContains(t, <-result, "PJSIP/bob didn't answer")
+	err := <-result
+	require.ErrorIs(t, err, ari.ErrBusy)
+	require.ErrorContains(t, err, "PJSIP/bob is busy")
 	require.NoError(t, a.WaitEnded(t.Context()))
 	require.NoError(t, srv.WaitIdle(t.Context()))
 }

@@ -95,7 +95,7 @@ func run(ctx context.Context, out io.Writer, extension string) (err error) {
 		Media:  ari.ExternalMediaOptions{ExternalHost: sink.LocalAddr().String(), Format: "ulaw"},
 		Report: func(ch *ari.Channel, what string) { show.call(ch.ID, what) },
 	}
-	app.Register(client)
+	client.OnCall(app.Serve)
 	ari.On(client, func(_ context.Context, ev *ari.ChannelDtmfReceived) error {
 		show.call(ev.Channel.ID, "pressed "+ev.Digit)
 		return nil

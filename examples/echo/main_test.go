@@ -20,8 +20,12 @@ func TestEcho(t *testing.T) {
 		version   string
 		transport media.Transport
 	}{
-		{"22", media.WebSocket}, {"22", media.AudioSocket}, {"22", media.RTP}, {"22", media.Auto},
-		{"16", media.RTP}, {"16", media.Auto},
+		{"22", media.WebSocket},
+		{"22", media.AudioSocket},
+		{"22", media.RTP},
+		{"22", media.Auto},
+		{"16", media.RTP},
+		{"16", media.Auto},
 	} {
 		t.Run(fmt.Sprintf("%s by %q", c.version, c.transport), func(t *testing.T) {
 			t.Parallel()

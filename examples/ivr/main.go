@@ -39,7 +39,7 @@ func run(ctx context.Context, operator string) error {
 	if err != nil {
 		return err
 	}
-	app := &menu.App{Client: client, Operator: operator}
+	app := &menu.App{Operator: operator}
 	client.OnCall(app.Serve)
 	return client.Run(ctx)
 }

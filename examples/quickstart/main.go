@@ -5,12 +5,12 @@
 //	export ARI_URL=http://127.0.0.1:8088/ari ARI_APPLICATION=hello ARI_USERNAME=asterisk ARI_PASSWORD=asterisk
 //	go run ./examples/quickstart PJSIP/1001
 //
-// It ends when the phone hangs up. Calls that reach Stasis(hello) through the dialplan are served too.
+// It ends when the phone hangs up. Calls that reach Stasis(hello) through the dialplan are served too. Digits are among the
+// events since the bridge has "dtmf_events": otherwise Asterisk may connect two phones past itself, and not see any.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -52,24 +52,21 @@ func run(ctx context.Context, endpoint string) error {
 	}
 	defer client.Close(ari.Cleanup(ctx))
 
-	phone, err := client.ARI().Originate(ctx, ari.OriginateOptions{Endpoint: endpoint, Timeout: 30 * time.Second})
+	phone, err := client.ARI().Call(ctx, ari.CallOptions{Endpoint: endpoint})
 	if err != nil {
-		return err
-	}
-	if err := phone.WaitAnswered(ctx); err != nil {
-		return errors.Join(err, phone.Stop(ari.Cleanup(ctx)))
+		return err // It says why: busy, not answered, refused, unknown.
 	}
 	return serve(ctx, phone)
 }
 
 // serve handles one call, until it ends.
 func serve(ctx context.Context, ch *ari.Channel) error {
-	defer ch.Stop(ari.Cleanup(ctx)) // Nobody else hangs up if something fails, or at Ctrl-C.
+	defer ch.Stop(ari.Cleanup(ctx)) // nobody else hangs up if something fails, or at Ctrl-C
 	if err := ch.Answer(ctx); err != nil {
 		return err
 	}
 	ctrl := ch.Controller()
-	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
+	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing,dtmf_events"})
 	if err != nil {
 		return err
 	}

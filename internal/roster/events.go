@@ -5,6 +5,7 @@ import "slices"
 // An Entry is what a StasisStart means.
 type Entry int
 
+// The entries.
 const (
 	Started   Entry = iota // a stay begins
 	Duplicate              // it has been told of already, or made up for: nothing follows
@@ -79,6 +80,7 @@ func (r *Roster) Superseded(channel string) []Stay {
 // An Exit is what a StasisEnd means.
 type Exit int
 
+// The exits.
 const (
 	Ended     Exit = iota // the stay ends
 	Elsewhere             // the stay ends, and the channel is in another of our applications

@@ -32,7 +32,7 @@ func FuzzWorld(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		source := &diceSource{data, rand.NewPCG(0, 0)}
-		w := newWorld(t, rand.New(source)) //nolint:gosec // It must be the same one each time.
+		w := newWorld(t, rand.New(source))
 		w.connection()
 		for i := 1; len(source.data) > 0; i++ {
 			w.step()

@@ -16,7 +16,7 @@ func TestRandomWorlds(t *testing.T) {
 	const each = 400
 	for i := range max(1, *stepsFlag/each) {
 		seed := *seedFlag + uint64(i)
-		w := newWorld(t, rand.New(rand.NewPCG(seed, 0))) //nolint:gosec // It must be the same one each time.
+		w := newWorld(t, rand.New(rand.NewPCG(seed, 0)))
 		w.note("seed %d, oracle %v, all %v", seed, w.oracle, w.all)
 		w.run(each)
 	}

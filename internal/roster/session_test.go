@@ -69,7 +69,7 @@ func (w *world) deliverStart(e event, again bool) {
 	case in:
 		want = Again // Its end was dropped.
 	}
-	if entry != want && !(want == Duplicate && entry == Missed && seen.conn < w.r.conn) {
+	if entry != want && (want != Duplicate || entry != Missed || seen.conn >= w.r.conn) {
 		w.failf("%v: %v, want %v", s, entry, want)
 	}
 	if entry == Missed || entry == Again {

@@ -39,6 +39,7 @@ type Subscription struct {
 // A Kind is what has happened in a gap.
 type Kind int
 
+// The kinds of changes.
 const (
 	GoneInGap Kind = iota // the stay has ended
 	Entered               // a stay has begun

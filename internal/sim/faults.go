@@ -40,6 +40,9 @@ func (s *Server) FreezeEvents(on bool) {
 	}
 }
 
+// Freeze makes all connections stand still, those to come too, or thaws them.
+func (s *Server) Freeze(on bool) { s.listener.freeze(on) }
+
 // SlowEvents delays each read and write of all event websockets.
 func (s *Server) SlowEvents(delay time.Duration) {
 	for _, c := range s.eventConns() {

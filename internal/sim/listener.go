@@ -11,10 +11,11 @@ type faultListener struct {
 	net.Listener
 	limit int
 
-	mu    sync.Mutex
-	conns map[*faultConn]struct{}
-	down  bool // new connections are closed at once
-	ended bool
+	mu     sync.Mutex
+	conns  map[*faultConn]struct{}
+	down   bool // new connections are closed at once
+	frozen bool // new connections are frozen
+	ended  bool
 }
 
 func newFaultListener(l net.Listener, limit int) *faultListener {
@@ -36,6 +37,7 @@ func (l *faultListener) Accept() (net.Conn, error) {
 			continue
 		}
 		f := &faultConn{Conn: c, listener: l, closed: make(chan struct{}), thawed: closedChannel()}
+		f.freeze(l.frozen)
 		l.conns[f] = struct{}{}
 		l.mu.Unlock()
 		return f, nil
@@ -171,6 +173,16 @@ func (l *faultListener) refuse(on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.down = on
+}
+
+// freeze makes all connections stand still, those to come too, or thaws them.
+func (l *faultListener) freeze(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.frozen = on
+	for c := range l.conns {
+		c.freeze(on)
+	}
 }
 
 // cutIn closes the connection when n more bytes have been written.

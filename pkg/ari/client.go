@@ -22,7 +22,6 @@ type Client struct {
 	handlers handlerTable
 	born     time.Time
 
-	cancel   context.CancelCauseFunc
 	starting chan struct{} // holds a token while one Connect is at work
 	done     chan struct{}
 	draining atomic.Bool
@@ -66,12 +65,10 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 }
 
 func newClient(cfg *config) *Client {
-	ctx, cancel := context.WithCancelCause(context.Background())
 	c := &Client{
 		cfg:      cfg,
-		hub:      newHub(ctx, cfg),
+		hub:      newHub(cfg),
 		born:     time.Now(),
-		cancel:   cancel,
 		starting: make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
@@ -199,7 +196,7 @@ func (c *Client) Connect(ctx context.Context) error {
 // whileAlive returns a context that ends with the client, too.
 func (c *Client) whileAlive(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(c.hub.ctx, func() { cancel(c.Err()) }) //nolint:contextcheck // Close must interrupt it, too.
+	stop := context.AfterFunc(c.hub.ctx, func() { cancel(c.Err()) })
 	return ctx, func() {
 		stop()
 		cancel(nil)
@@ -234,24 +231,26 @@ func (c *Client) attemptError(err error) error {
 // ctx's error when ctx ends, and with what Err says when the client ends.
 func (c *Client) WaitConnected(ctx context.Context) error {
 	for _, s := range c.all() {
-		if err := c.waitConnected(ctx, s); err != nil {
+		if _, err := c.waitConnected(ctx, s); err != nil {
 			return err
 		}
 	}
 	return c.Err()
 }
 
-func (c *Client) waitConnected(ctx context.Context, s *session) error {
+// waitConnected returns when the session is in step, or has ended.
+func (c *Client) waitConnected(ctx context.Context, s *session) (phase, error) {
 	ctx, stop := c.whileAlive(ctx)
 	defer stop()
-	if _, err := s.state.await(ctx, func(p phase) bool { return p == phaseInStep || p == phaseEnded }); err != nil {
-		return c.attemptError(err)
+	p, err := s.state.await(ctx, func(p phase) bool { return p == phaseInStep || p == phaseEnded })
+	if err != nil {
+		return p, c.attemptError(err)
 	}
-	return nil
+	return p, nil
 }
 
 // WaitConnected is [Client.WaitConnected] for this controller's Asterisk alone. Without a client it fails with
-// [ErrNoEvents].
+// [ErrNoEvents], and with [ErrClosed] once no other connection follows: see [Client.Remove] and [ErrSourceEnded].
 func (c *Controller) WaitConnected(ctx context.Context) error {
 	if c == nil || c.api == nil {
 		return errNoController
@@ -264,7 +263,11 @@ func (c *Controller) WaitConnected(ctx context.Context) error {
 	if !ok {
 		return ErrNoEvents
 	}
-	return client.waitConnected(ctx, s)
+	p, err := client.waitConnected(ctx, s)
+	if err == nil && p == phaseEnded {
+		return client.attemptError(ErrClosed)
+	}
+	return err
 }
 
 // Run connects, unless Connect has done so, and hands out events until ctx ends or the client is closed. Then it drains the
@@ -353,7 +356,7 @@ func (c *Client) end(reason error) {
 		return
 	}
 	c.err = reason
-	c.cancel(reason)
+	c.hub.cancel(reason)
 	c.hub.index.close(reason)
 	close(c.done)
 }

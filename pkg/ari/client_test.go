@@ -516,7 +516,7 @@ func TestNewClientFromEnv(t *testing.T) {
 func TestConnectToATLSPort(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	go func() {
 		for {
 			conn, err := listener.Accept()

@@ -74,8 +74,9 @@ func (s *session) run(ctx context.Context, conn Connection) {
 		if steady {
 			delays = s.cfg.reconnect.delays()
 		}
-		s.disconnected(err)
-		if conn = s.reconnect(ctx, delays); conn == nil {
+		wait := delays()
+		s.disconnected(err, wait)
+		if conn = s.reconnect(ctx, wait, delays); conn == nil {
 			return
 		}
 		gap = time.Since(lost)
@@ -83,16 +84,17 @@ func (s *session) run(ctx context.Context, conn Connection) {
 	}
 }
 
-func (s *session) disconnected(err error) {
+// disconnected tells that the connection is lost. The next one is tried after next.
+func (s *session) disconnected(err error, next time.Duration) {
 	s.state.set(phaseDown)
-	s.hub.reports.log(slog.LevelWarn, "connection to Asterisk lost", "source", s.src.String(), "error", err)
+	s.hub.reports.log(slog.LevelWarn, "connection to Asterisk lost", "source", s.src.String(), "error", err, "next_try", next)
 	s.local(s.hub.registry.disconnected, &Disconnected{EventHeader: s.newLocalHeader("Disconnected"), Err: err})
 }
 
-// reconnect tries until it has a connection. It returns nil when ctx ends, or when no other connection follows.
-func (s *session) reconnect(ctx context.Context, delays func() time.Duration) Connection {
+// reconnect tries until it has a connection, for the first time after wait. It returns nil when ctx ends, or when no other
+// connection follows.
+func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func() time.Duration) Connection {
 	for {
-		wait := delays()
 		if !sleep(ctx, wait) {
 			s.state.set(phaseEnded)
 			return nil
@@ -112,8 +114,9 @@ func (s *session) reconnect(ctx context.Context, delays func() time.Duration) Co
 			s.died(err)
 		}
 		// Whatever it is: an Asterisk that starts up refuses, answers 503, or knows no users yet.
+		wait = delays()
 		s.hub.reports.log(slog.LevelInfo, "cannot connect to Asterisk yet", "source", s.src.String(), "error", err,
-			"waited", wait)
+			"next_try", wait)
 	}
 }
 

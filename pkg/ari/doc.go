@@ -6,29 +6,31 @@
 // A call's leg is a [Channel]. The dialplan hands a channel over to a program with Stasis(NAME); NAME is the program's
 // application, and from then on the program owns the channel. Channels that shall hear each other go into a [Bridge].
 //
-// A [Client] connects as one application and hands out its events. Its [Controller], from [Client.ARI], sends commands:
-// what makes, lists or finds something is a method of the controller, what acts on something is a method of that
-// thing. The objects in events can be commanded at once:
+// A [Client] connects as one application and hands out its events. A [Controller] sends commands: what makes, lists or
+// finds something is a method of the controller, what acts on something is a method of that thing. The objects in events
+// can be commanded at once, and know their controller:
 //
-//	client, err := ari.NewClient("http://127.0.0.1:8088/ari", "hello", ari.WithBasicAuth("asterisk", "secret"))
+//	client, err := ari.NewClientFromEnv() // ARI_URL, ARI_APPLICATION, ARI_USERNAME, ARI_PASSWORD
 //	...
-//	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-//		ch := ev.Channel
+//	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+//		ch := call.Channel
 //		defer ch.Stop(ari.Cleanup(ctx)) // also after an error
 //		if err := ch.Answer(ctx); err != nil {
 //			return err
 //		}
-//		greeting, err := ch.Play(ctx, "sound:hello-world")
+//		bridge, err := ch.Controller().CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
 //		if err != nil {
 //			return err
 //		}
-//		return greeting.Wait(ctx)
+//		defer bridge.Stop(ari.Cleanup(ctx))
+//		...
 //	})
 //	err = client.Run(ctx)
 //
 // An object is a snapshot of the moment when it was read or sent, with its controller. It never changes under its reader;
 // Refresh reads a new one. [Controller.Channel], [Controller.Bridge] and their like make an object from an id without a
-// request.
+// request. [Client.ARI] is the controller where there is no object at hand. A client can hold several Asterisks:
+// [Client.Add].
 //
 // # Handlers
 //
@@ -38,9 +40,12 @@
 // handler may take as long as it needs: a StasisStart handler can live as long as its call, while other handlers of that
 // call run.
 //
+// [Client.OnCall] is for calls from outside: it leaves out the channels that the client makes itself.
+//
 // The context of a StasisStart handler ends when its channel leaves the application; [context.Cause] says why, as an
-// [*EndError]. Contexts of other handlers end with the client. A handler's error or panic is logged, and given to
-// [WithErrorHandler], unless it only comes of the call's end; it harms nobody else. Clean up with [Cleanup].
+// [*EndError]. [Channel.Context] does the same for any other channel. Contexts of other handlers end with the client. A
+// handler's error or panic is logged, and given to [WithErrorHandler], unless it only comes of the call's end; it harms
+// nobody else, and it doesn't end the call. Clean up with [Cleanup].
 //
 // # Waiting
 //
@@ -48,6 +53,8 @@
 // Next or a range over All. What a command makes gets its id here, and is followed from before its request leaves; so
 // [Playback.Wait], [LiveRecording.Wait], [Channel.WaitAnswered] and the like can't miss anything, however late they are
 // called, and return an error when the call or the connection ends first.
+//
+// [Controller.Call] calls somebody, and returns when that party has answered, or says why not.
 //
 // [Channel.Keypad] asks a caller: its Prompt plays media and returns the digits that are typed, those included that were
 // typed ahead.
@@ -65,8 +72,12 @@
 //
 // The first attempt's failure is returned by [Client.Run] or [Client.Connect]. After that the client keeps the connection:
 // it notices a dead one by ping, connects again with backoff, restores subscriptions and the event filter, and ends here
-// what has ended meanwhile, so that nobody waits for ever. [Connected] and [Disconnected] are events like others. When
-// another program takes the application over, Run returns [ErrReplaced].
+// what has ended meanwhile, so that nobody waits for ever. [Connected] and [Disconnected] are events like others. A command
+// that gets no answer fails with [ErrConnection]; [Client.WaitConnected] returns when all is well again. When another
+// program takes the application over, Run returns [ErrReplaced].
+//
+// [WithAdoption] and [WithSweep] say what a program does with what an earlier run of it has left, [WithDrain] what becomes of
+// calls at its end.
 //
 // Queues are bounded. When a handler falls so far behind that events are lost, an [*OverflowError] says so; events that
 // start or end something are never lost.

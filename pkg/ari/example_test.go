@@ -18,8 +18,8 @@ func ExampleNewClient() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		return ev.Channel.Answer(ctx)
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		return call.Channel.Answer(ctx)
 	})
 	if err := client.Run(context.Background()); err != nil {
 		log.Fatal(err)
@@ -32,44 +32,65 @@ func ExampleClient_OnCall() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		caller := ev.Channel
-		defer caller.Stop(ari.Cleanup(ctx)) // Nobody else hangs up if something fails.
-		if err := caller.Answer(ctx); err != nil {
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		ch := call.Channel
+		defer ch.Stop(ari.Cleanup(ctx)) // whatever happens, nobody is left in silence
+		if err := ch.Answer(ctx); err != nil {
 			return err
 		}
-		bridge, err := client.ARI().CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
+		bridge, err := ch.Controller().CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
 		if err != nil {
 			return err
 		}
 		defer bridge.Stop(ari.Cleanup(ctx))
-		if err := bridge.AddChannel(ctx, caller.ID); err != nil {
+		agent, err := ch.Controller().Call(ctx, ari.CallOptions{Endpoint: "PJSIP/agent", Timeout: 20 * time.Second})
+		if err != nil {
+			return err // busy, not answered, refused: errors.Is tells
+		}
+		defer agent.Stop(ari.Cleanup(ctx))
+		if err := bridge.AddChannel(ctx, ch.ID, agent.ID); err != nil {
 			return err
 		}
-		<-ctx.Done() // the caller has left
-		fmt.Println(context.Cause(ctx))
-		return nil
+		_, err = agent.WaitEnd(ctx) // ctx ends when the caller leaves
+		return err
 	})
 }
 
-// A map that one handler fills and another empties works as well, for programs that think in events.
+// A map that one handler fills and another empties works as well, for programs that think in events. Whatever was made for
+// the call must be in it: with the bridge alone, the channel of the external media would be left.
 func ExampleClient_OnStasisEnd() {
 	client, err := ari.NewClientFromEnv()
 	if err != nil {
 		log.Fatal(err)
 	}
-	var bridges sync.Map // by channel id
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		bridge, err := client.ARI().CreateBridge(ctx, ari.CreateBridgeOptions{})
+	type things struct {
+		bridge *ari.Bridge
+		media  *ari.Channel
+	}
+	var made sync.Map // by channel id
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		ctrl := call.Controller()
+		bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{})
 		if err != nil {
 			return err
 		}
-		bridges.Store(ev.Channel.ID, bridge)
-		return bridge.AddChannel(ctx, ev.Channel.ID)
+		media, err := ctrl.CreateExternalMedia(ctx, ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"})
+		if err != nil {
+			return errors.Join(err, bridge.Stop(ari.Cleanup(ctx)))
+		}
+		made.Store(call.Channel.ID, things{bridge, media})
+		if ctx.Err() != nil { // The caller has left meanwhile, and the handler of the end may have found nothing.
+			if _, ok := made.LoadAndDelete(call.Channel.ID); ok {
+				return errors.Join(media.Stop(ari.Cleanup(ctx)), bridge.Stop(ari.Cleanup(ctx)))
+			}
+			return nil
+		}
+		return bridge.AddChannel(ctx, call.Channel.ID, media.ID)
 	})
 	client.OnStasisEnd(func(ctx context.Context, ev *ari.StasisEnd) error {
-		if bridge, ok := bridges.LoadAndDelete(ev.Channel.ID); ok {
-			return bridge.(*ari.Bridge).Stop(ctx)
+		if v, ok := made.LoadAndDelete(ev.Channel.ID); ok {
+			call := v.(things)
+			return errors.Join(call.media.Stop(ctx), call.bridge.Stop(ctx))
 		}
 		return nil
 	})
@@ -93,10 +114,10 @@ func ExampleSubscribe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		digits := ari.Subscribe[*ari.ChannelDtmfReceived](ev.Channel)
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		digits := ari.Subscribe[*ari.ChannelDtmfReceived](call.Channel)
 		defer digits.Close()
-		if _, err := ev.Channel.Play(ctx, "sound:press-1"); err != nil {
+		if _, err := call.Channel.Play(ctx, "sound:press-1"); err != nil {
 			return err
 		}
 		wait, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -106,8 +127,58 @@ func ExampleSubscribe() {
 			return err
 		}
 		fmt.Println("pressed", digit.Digit)
-		return ev.Channel.Stop(ctx)
+		return call.Channel.Stop(ctx)
 	})
+}
+
+// Keys command a call that goes on. The bridge is made so that Asterisk reports them.
+func ExampleKeypad_Match() {
+	client, err := ari.NewClientFromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		caller := call.Channel
+		defer caller.Stop(ari.Cleanup(ctx))
+		keypad := caller.Keypad()
+		defer keypad.Close()
+		if err := caller.Answer(ctx); err != nil {
+			return err
+		}
+		bridge, err := caller.Controller().CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing,dtmf_events"})
+		if err != nil {
+			return err
+		}
+		defer bridge.Stop(ari.Cleanup(ctx))
+		if err := bridge.AddChannel(ctx, caller.ID); err != nil {
+			return err
+		}
+		for {
+			keys, err := keypad.Match(ctx, "*1", "*2")
+			if err != nil {
+				return err // the caller has hung up, most likely
+			}
+			fmt.Println("pressed", keys)
+		}
+	})
+}
+
+// One program for the calls of two Asterisks.
+func ExampleClient_Add() {
+	client, err := ari.NewClient("https://one.example.com:8089/ari", "hello", ari.WithBasicAuth("asterisk", "secret"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Add("https://two.example.com:8089/ari", "hello", ari.WithBasicAuth("asterisk", "secret")); err != nil {
+		log.Fatal(err)
+	}
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		defer call.Channel.Stop(ari.Cleanup(ctx))
+		return call.Channel.Answer(ctx) // at the Asterisk that the call came from
+	})
+	if err := client.Run(context.Background()); err != nil {
+		log.Fatal(err)
+	}
 }
 
 // Who knows the menu types on: what is typed before a question counts for it.
@@ -116,8 +187,8 @@ func ExampleKeypad() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		caller := ev.Channel
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		caller := call.Channel
 		defer caller.Stop(ari.Cleanup(ctx))
 		keypad := caller.Keypad()
 		defer keypad.Close()
@@ -146,11 +217,11 @@ func ExampleChannel_Prompt() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		if err := ev.Channel.Answer(ctx); err != nil {
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		if err := call.Channel.Answer(ctx); err != nil {
 			return err
 		}
-		switch digit, err := ev.Channel.Prompt(ctx, ari.PromptOptions{MaxDigits: 1}, "sound:press-1"); {
+		switch digit, err := call.Channel.Prompt(ctx, ari.PromptOptions{MaxDigits: 1}, "sound:press-1"); {
 		case err != nil:
 			return err
 		case digit == "":
@@ -158,7 +229,7 @@ func ExampleChannel_Prompt() {
 		default:
 			fmt.Println("pressed", digit)
 		}
-		return ev.Channel.Stop(ctx)
+		return call.Channel.Stop(ctx)
 	})
 }
 
@@ -177,7 +248,7 @@ func ExampleSubscription_All() {
 	}
 }
 
-func ExampleController_Originate() {
+func ExampleController_Call() {
 	ctx := context.Background()
 	client, err := ari.NewClientFromEnv()
 	if err != nil {
@@ -187,15 +258,12 @@ func ExampleController_Originate() {
 		log.Fatal(err)
 	}
 	defer client.Close(ctx)
-	ch, err := client.ARI().Originate(ctx, ari.OriginateOptions{Endpoint: "PJSIP/1001", Timeout: 30 * time.Second})
-	if err != nil {
-		log.Fatal(err)
-	}
+	ch, err := client.ARI().Call(ctx, ari.CallOptions{Endpoint: "PJSIP/1001", Timeout: 30 * time.Second})
 	var end *ari.EndError
-	switch err := ch.WaitAnswered(ctx); {
+	switch {
 	case err == nil:
-		fmt.Println("answered")
-	case errors.As(err, &end) && end.Cause == ari.CauseBusy:
+		fmt.Println("answered:", ch.Name)
+	case errors.Is(err, ari.ErrBusy):
 		fmt.Println("busy")
 	case errors.As(err, &end):
 		fmt.Println("not answered:", end.Cause, end.CauseText)
@@ -239,8 +307,8 @@ func ExamplePlayback_Wait() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		playback, err := ev.Channel.Play(ctx, "sound:hello-world", "sound:goodbye")
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		playback, err := call.Channel.Play(ctx, "sound:hello-world", "sound:goodbye")
 		if err != nil {
 			return err
 		}
@@ -259,8 +327,8 @@ func ExampleChannel_Record() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		recording, err := ev.Channel.RecordWith(ctx, "message", "wav", ari.RecordOptions{
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		recording, err := call.Channel.RecordWith(ctx, "message", "wav", ari.RecordOptions{
 			MaxDuration: time.Minute,
 			TerminateOn: "#",
 			IfExists:    ari.IfExistsOverwrite,

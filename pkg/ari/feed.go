@@ -30,7 +30,7 @@ func (s *session) expect(e expectation) life {
 		f.entersOwn = ours
 	}
 	if ours && e.subscribed {
-		s.wanted.addChannel(e.id)
+		s.wanted.addChannel(e.app, e.id)
 	}
 	s.hub.index.add(f)
 	return f
@@ -124,7 +124,7 @@ func (s *session) ask(ctx context.Context, f *follower) error {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return annotate(fmt.Sprintf("%s", key), err)
+		return annotate(key.String(), err)
 	}
 	if ch != nil {
 		s.catchUp(f, ch)
@@ -135,6 +135,11 @@ func (s *session) ask(ctx context.Context, f *follower) error {
 // recheck implements keeper: it makes sure of an entity whose request came back only after a gap had been dealt with, which
 // could not judge it therefore.
 func (s *session) recheck(f *follower) {
+	if s.state.now() == phaseEnded {
+		s.hub.index.remove(f)
+		f.end(ErrClosed)
+		return
+	}
 	s.hub.background(func(ctx context.Context) {
 		delays := s.cfg.reconnect.delays()
 		for {
@@ -192,10 +197,32 @@ func (s *session) subscribing(app string, sources []string) (settle func(error))
 	return func(err error) {
 		if err != nil {
 			s.wanted.remove(app, added)
-		} else if s.generation() != gen {
+			return
+		}
+		s.wanted.confirm(app, sources)
+		if s.generation() != gen {
 			s.restoreLater(app)
 		}
+		if !slices.Contains(s.apps, app) && s.wanted.crowded(app) {
+			s.pruneLater(app)
+		}
 	}
+}
+
+// pruneLater forgets, behind, what somebody else's application was subscribed to and that is no more. No event tells of
+// that: they go to the other application.
+func (s *session) pruneLater(app string) {
+	s.hub.background(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		list, gen := s.wanted.confirmed(app), s.generation()
+		inStep := s.state.now() == phaseInStep // Otherwise, Asterisk may have lost more than what is no more.
+		has, err := s.api.eventSources(ctx, app)
+		if err != nil || !inStep || s.generation() != gen {
+			has = nil
+		}
+		s.wanted.prune(app, list, has)
+	})
 }
 
 // unsubscribing implements subscriber.

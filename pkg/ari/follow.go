@@ -252,7 +252,7 @@ func (f *follower) end(err error) {
 	if f.out.End != nil {
 		return
 	}
-	if destroyed, ok := errors.AsType[*EndError](err); ok && destroyed.Reason == ErrChannelDestroyed && f.at.own.kind == kindChannel {
+	if destroyed, ok := errors.AsType[*EndError](err); ok && errors.Is(destroyed.Reason, ErrChannelDestroyed) && f.at.own.kind == kindChannel {
 		err = f.tellsMore(destroyed)
 	}
 	f.out.End = err

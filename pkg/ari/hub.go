@@ -11,6 +11,7 @@ import (
 // A hub is what the sessions of a client share: who listens, how much may wait for whom, and to whom it is reported.
 type hub struct {
 	ctx      context.Context // ends with the client; parent of all handlers' contexts
+	cancel   context.CancelCauseFunc
 	registry *eventRegistry
 	index    index
 	budget   *lanes.Budget
@@ -25,8 +26,9 @@ type counters struct {
 	connections, frames, bytes, bad, decoded, failed atomic.Uint64
 }
 
-func newHub(ctx context.Context, cfg *config) *hub {
-	h := &hub{ctx: ctx, registry: registry(), index: newIndex(), budget: lanes.NewBudget(cfg.eventBuffer)}
+func newHub(cfg *config) *hub {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	h := &hub{ctx: ctx, cancel: cancel, registry: registry(), index: newIndex(), budget: lanes.NewBudget(cfg.eventBuffer)}
 	h.reports = reporter{ctx: ctx, logger: cfg.log, handler: cfg.errorHandler, workers: &h.workers}
 	h.reports.w = worker{of: &h.workers, logger: cfg.log}
 	return h

@@ -32,10 +32,6 @@ type entity struct {
 	repeated bool // it is in the list already
 }
 
-func (in *inbound) laneKey() entityKey {
-	return entityKey{in.session, in.lane.kind, string(in.lane.id)}
-}
-
 // id returns the id of the first entity of a kind, or nil.
 func (in *inbound) id(kind entityKind) []byte {
 	for i := range in.entities {

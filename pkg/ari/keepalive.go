@@ -71,7 +71,7 @@ func (s *session) examine(ctx context.Context, conn Connection, frames *atomic.U
 			return false, nil
 		}
 		if ctx.Err() != nil {
-			return true, nil
+			return true, nil //nolint:nilerr // The connection has ended, which others know better.
 		}
 		if !told {
 			told = true

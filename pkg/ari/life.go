@@ -196,7 +196,7 @@ func (c *Controller) ending(parent context.Context, key entityKey) (context.Cont
 
 // done returns a channel that is closed when an entity ends.
 func (c *Controller) done(key entityKey) <-chan struct{} {
-	ctx, _ := c.ending(context.Background(), key) //nolint:govet // It ends with the entity, or with the client.
+	ctx, _ := c.ending(context.Background(), key) // What it takes ends with the entity, or with the client.
 	return ctx.Done()
 }
 

@@ -286,7 +286,7 @@ func (s *session) applyAll(snapshot roster.Snapshot, channels map[string]*Channe
 
 // apply does what follows from one change. Call it with mu held.
 func (s *session) apply(change roster.Change, channels map[string]*Channel) {
-	id := change.Stay.Channel
+	id := change.Channel
 	if change.Kind == roster.Entered {
 		args := []string{}
 		if !change.Moved {
@@ -383,16 +383,20 @@ func (s *session) endMissing(x listener) {
 	x.end(&EndError{Entity: x.places().own.entity(), Reason: ErrGap})
 }
 
-// endAll ends whatever still waits for something of this session.
+// endAll ends whatever still waits for something of this session, for this reason, and its calls. The client may go on, so
+// its handlers of StasisEnd are told.
 func (s *session) endAll(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for stay := range maps.Clone(s.calls) {
-		s.roster.Destroy(stay.Channel)
-		s.endInGap(stay)
-	}
 	for _, x := range s.hub.index.olderThan(s.id, ^uint64(0)) {
 		s.hub.index.remove(x)
 		x.end(reason)
+	}
+	for stay, k := range maps.Clone(s.calls) {
+		if k.cancel != nil {
+			k.cancel(reason) // It isn't known that the call has ended.
+		}
+		s.roster.Destroy(stay.Channel)
+		s.endInGap(stay)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -121,7 +122,7 @@ type wholeBody struct {
 
 func (b *wholeBody) Read(p []byte) (int, error) {
 	n, err := b.unread.Read(p)
-	if err == io.EOF && b.err != nil {
+	if errors.Is(err, io.EOF) && b.err != nil {
 		err = b.err
 	}
 	return n, err

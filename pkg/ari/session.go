@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,7 +47,7 @@ type upper interface {
 	handles(k *eventKind) bool
 
 	// handle hands an event to the handlers of its kind. ctx is that of a call that begins with it, else nil.
-	handle(in *inbound, ctx context.Context) //nolint:revive // ctx belongs to the event.
+	handle(in *inbound, ctx context.Context)
 
 	// replaced ends the client because another one has taken an application over.
 	replaced(app string)
@@ -294,12 +295,7 @@ func (s *session) endScopes(in *arrival) {
 
 // ours reports whether app is one of the session's applications.
 func (s *session) ours(app []byte) bool {
-	for _, own := range s.apps {
-		if own == string(app) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.apps, string(app))
 }
 
 // session is the session whose events the controller's objects have, if there is one.

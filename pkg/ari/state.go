@@ -65,7 +65,7 @@ func (s *state) begun() bool {
 }
 
 // set changes the phase. Nothing comes after phaseEnded.
-func (s *state) set(p phase) { s.change(p, func(old phase) bool { return true }) }
+func (s *state) set(p phase) { s.change(p, func(phase) bool { return true }) }
 
 // change changes the phase if the present one allows it, and reports whether it did.
 func (s *state) change(p phase, allows func(phase) bool) bool {

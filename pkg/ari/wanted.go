@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -25,26 +26,27 @@ type wanted struct {
 	apps map[string]*wantedApp
 
 	// subscribed has the channels that Asterisk subscribes one of the applications to by itself, since they were made for
-	// it; as long as they live.
-	subscribed map[string]struct{}
+	// it; as long as they live. A channel may be in another application than that by now.
+	subscribed map[string]string // application by channel
 }
 
 // A wantedApp is what is wanted of one application, which may be somebody else's.
 type wantedApp struct {
-	sources map[string]struct{} // each as "channel:ID"
-	filter  json.RawMessage     // nil: none
-	hidden  map[string]bool     // types that the filter lets pass only because the client itself lives by them
+	sources map[string]bool // each as "channel:ID"; true once Asterisk has agreed
+	pruneAt int             // how many sources there are when the ones that are no more are next looked for
+	filter  json.RawMessage // nil: none
+	hidden  map[string]bool // types that the filter lets pass only because the client itself lives by them
 }
 
 func newWanted(ours []string, all bool) *wanted {
-	return &wanted{ours: ours, all: all, apps: make(map[string]*wantedApp), subscribed: make(map[string]struct{})}
+	return &wanted{ours: ours, all: all, apps: make(map[string]*wantedApp), subscribed: make(map[string]string)}
 }
 
 // app returns what is wanted of an application. Call it with mu held.
 func (w *wanted) app(name string) *wantedApp {
 	a := w.apps[name]
 	if a == nil {
-		a = &wantedApp{sources: make(map[string]struct{})}
+		a = &wantedApp{sources: make(map[string]bool), pruneAt: leastPrune}
 		w.apps[name] = a
 	}
 	return a
@@ -52,7 +54,7 @@ func (w *wanted) app(name string) *wantedApp {
 
 // tidy forgets an application of which nothing is wanted. Call it with mu held.
 func (w *wanted) tidy(name string) {
-	if a := w.apps[name]; a != nil && len(a.sources) == 0 && a.filter == nil {
+	if a := w.apps[name]; a != nil && len(a.sources) == 0 && a.filter == nil && len(a.hidden) == 0 {
 		delete(w.apps, name)
 	}
 }
@@ -64,12 +66,80 @@ func (w *wanted) add(app string, sources []string) (added []string) {
 	a := w.app(app)
 	for _, s := range sources {
 		if _, ok := a.sources[s]; !ok {
-			a.sources[s] = struct{}{}
+			a.sources[s] = false
 			added = append(added, s)
 		}
 	}
 	w.tidy(app)
 	return added
+}
+
+// confirm notes that Asterisk has agreed to sources.
+func (w *wanted) confirm(app string, sources []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.apps[app]
+	if a == nil {
+		return
+	}
+	for _, s := range sources {
+		if _, ok := a.sources[s]; ok {
+			a.sources[s] = true
+		}
+	}
+}
+
+// leastPrune is how many sources of somebody else's application there are at least before it is worth asking which of them
+// are no more.
+const leastPrune = 64
+
+// crowded reports whether an application has so many sources that it is time for that. It does so once, until prune.
+func (w *wanted) crowded(app string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.apps[app]
+	if a == nil || len(a.sources) < a.pruneAt {
+		return false
+	}
+	a.pruneAt = math.MaxInt
+	return true
+}
+
+// confirmed returns the sources that Asterisk has agreed to.
+func (w *wanted) confirmed(app string) (list []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a := w.apps[app]; a != nil {
+		for source, ok := range a.sources {
+			if ok {
+				list = append(list, source)
+			}
+		}
+	}
+	return list
+}
+
+// prune forgets the channels and bridges of a list that the application doesn't have any more; nil is to forget none.
+func (w *wanted) prune(app string, list []string, has map[string]bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.apps[app]
+	if a == nil {
+		return
+	}
+	for _, source := range list {
+		if has != nil && !has[source] && ends(source) {
+			delete(a.sources, source)
+		}
+	}
+	a.pruneAt = max(leastPrune, 2*len(a.sources))
+	w.tidy(app)
+}
+
+// ends reports whether a source is a channel or bridge, which Asterisk forgets when it has ended.
+func ends(source string) bool {
+	kind, id, _ := strings.Cut(source, ":")
+	return id != "" && (kind == "channel" || kind == "bridge")
 }
 
 // remove forgets sources, and returns those that were there.
@@ -158,10 +228,10 @@ func (w *wanted) names() []string {
 }
 
 // addChannel notes that Asterisk subscribes one of the applications to a channel by itself.
-func (w *wanted) addChannel(id string) {
+func (w *wanted) addChannel(app, id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.subscribed[id] = struct{}{}
+	w.subscribed[id] = app
 }
 
 // removeChannel forgets a channel that has ended, or never came to be.
@@ -175,16 +245,19 @@ func (w *wanted) removeChannel(id string) {
 func (w *wanted) keepChannels(exists func(id string) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	maps.DeleteFunc(w.subscribed, func(id string, _ struct{}) bool { return !exists(id) })
+	maps.DeleteFunc(w.subscribed, func(id, _ string) bool { return !exists(id) })
 }
 
-// keeps returns the channels to which an application of ours is subscribed whether they are in it or not.
+// keeps returns the channels to which an application of ours is subscribed whether they are in it or not. To all others it
+// is only while they are in it, which proves where they are.
 func (w *wanted) keeps(app string) map[string]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	kept := make(map[string]bool, len(w.subscribed))
-	for id := range w.subscribed {
-		kept[id] = true
+	kept := make(map[string]bool)
+	for id, of := range w.subscribed {
+		if of == app {
+			kept[id] = true
+		}
 	}
 	if a := w.apps[app]; a != nil {
 		for source := range a.sources {

@@ -28,7 +28,7 @@ func TestZeroValues(t *testing.T) {
 						return
 					}
 					if n := len(out); n > 0 && out[n-1].Type() == errorType {
-						err, _ := out[n-1].Interface().(error)
+						err, _ := reflect.TypeAssert[error](out[n-1])
 						assert.ErrorIs(t, err, ErrInvalid)
 					}
 				})
@@ -62,11 +62,11 @@ func name(v reflect.Value) {
 	case reflect.String:
 		v.SetString("channelsAnswer")
 	case reflect.Struct:
-		for i := range v.NumField() {
-			field := v.Field(i)
+		for _, field := range v.Fields() {
 			if field.CanSet() {
 				name(field)
 			}
 		}
+	default:
 	}
 }

@@ -207,7 +207,7 @@ func (w *wiring) connectAudioSocket(ctx context.Context) (*Stream, error) {
 			if err != nil {
 				_ = c.conn.Close()
 				cancel()
-				<-created
+				<-created //nolint:errcheck // The first error says more.
 				return nil, err
 			}
 			coming = nil
@@ -227,7 +227,7 @@ func (w *wiring) connectAudioSocket(ctx context.Context) (*Stream, error) {
 			return nil, fmt.Errorf("media: %w", err)
 		case <-waiting.Done():
 			if created != nil {
-				<-created
+				<-created //nolint:errcheck // The end of the context says more.
 			}
 			if s != nil {
 				s.cancel(context.Cause(waiting))

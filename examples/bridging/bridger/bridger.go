@@ -4,10 +4,7 @@ package bridger
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"github.com/ari-go/ari/pkg/ari"
 )
@@ -21,71 +18,33 @@ type App struct {
 	Report func(caller *ari.Channel, what string)
 }
 
-// Register makes the client's incoming calls the application's. The returned function takes that back.
-func (a *App) Register(client *ari.Client) (stop func()) {
-	return client.OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
-		err := a.serve(ctx, ev.Controller(), ev.Channel)
-		if err != nil {
-			// A command fails if the caller hangs up under it, and its answer may be here before the event that ends ctx.
-			// A handler that returns because its context has ended has done nothing wrong.
-			select {
-			case <-ctx.Done():
-				err = context.Cause(ctx)
-			case <-time.After(time.Second):
-				// The event may be late for longer: while the connection that brings it is down.
-				if _, gone := ev.Channel.Refresh(ctx); errors.Is(gone, ari.ErrNotFound) {
-					return nil
-				}
-			}
-		}
-		if !errors.Is(context.Cause(ctx), ari.ErrEnded) {
-			// The call isn't over: something has failed, or the program ends. Nobody else would hang up.
-			a.cleanUp(ctx, "caller "+ev.Channel.ID, ev.Channel.Stop)
-		}
-		return err
-	})
-}
-
-// serve handles one call. The context ends when the caller has left.
-func (a *App) serve(ctx context.Context, ctrl *ari.Controller, caller *ari.Channel) error {
+// Serve handles one call. It is a handler for OnCall: the context ends when the caller has left.
+//
+// A command that fails because the caller has hung up under it is no failure of the handler: it can return each error.
+func (a *App) Serve(ctx context.Context, call *ari.StasisStart) error {
+	caller, ctrl := call.Channel, call.Controller()
+	defer caller.Stop(ari.Cleanup(ctx)) // whatever happens, nobody is left in silence
 	if err := caller.Answer(ctx); err != nil {
 		return err
 	}
 	a.report(caller, "answered")
-
-	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing,proxy_media"})
+	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing,dtmf_events"})
 	if err != nil {
 		return err
 	}
-	defer a.cleanUp(ctx, "bridge "+bridge.ID, bridge.Stop)
-	if err := bridge.AddChannel(ctx, caller.ID); err != nil {
-		return err
-	}
-
+	defer bridge.Stop(ari.Cleanup(ctx))
 	media, err := ctrl.CreateExternalMedia(ctx, a.Media)
-	if errors.Is(err, ari.ErrGap) {
-		// Asterisk turns channels away while our connection is down. It is up again.
-		media, err = ctrl.CreateExternalMedia(ctx, a.Media)
-	}
 	if err != nil {
 		return err
 	}
-	defer a.cleanUp(ctx, "external media "+media.ID, media.Stop)
-	if err := bridge.AddChannel(ctx, media.ID); err != nil {
+	defer media.Stop(ari.Cleanup(ctx)) // its channel would outlive the bridge
+	if err := bridge.AddChannel(ctx, caller.ID, media.ID); err != nil {
 		return err
 	}
 	a.report(caller, "bridged with "+media.Name)
-
 	<-ctx.Done()
 	a.report(caller, fmt.Sprintf("ended: %v", context.Cause(ctx)))
 	return nil
-}
-
-// cleanUp runs one step of the clean-up. What is gone already needs none.
-func (a *App) cleanUp(ctx context.Context, what string, stop func(context.Context) error) {
-	if err := stop(ari.Cleanup(ctx)); err != nil && !errors.Is(err, ari.ErrNotFound) {
-		slog.ErrorContext(ctx, "clean-up failed", "of", what, "error", err)
-	}
 }
 
 func (a *App) report(caller *ari.Channel, what string) {

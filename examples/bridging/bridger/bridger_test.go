@@ -15,7 +15,7 @@ func TestEndOfProgram(t *testing.T) {
 	srv := aritest.NewServer(t)
 	client := srv.Client()
 	app := &bridger.App{Media: ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"}}
-	app.Register(client)
+	client.OnCall(app.Serve)
 	require.NoError(t, client.Connect(t.Context()))
 	caller := srv.Call("1000")
 	require.NoError(t, caller.WaitBridged(t.Context(), 2))
@@ -28,7 +28,7 @@ func TestFailure(t *testing.T) {
 	srv := aritest.NewServer(t)
 	client := srv.Client()
 	app := &bridger.App{Media: ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "nonsense"}}
-	app.Register(client)
+	client.OnCall(app.Serve)
 	require.NoError(t, client.Connect(t.Context()))
 	require.NoError(t, srv.Call("1000").WaitEnded(t.Context()))
 	require.NoError(t, srv.WaitIdle(t.Context()))

@@ -10,16 +10,12 @@ import (
 
 // App greets callers, asks them for a digit up to three times, and connects those who press 1 with the operator.
 type App struct {
-	Client   *ari.Client
 	Operator string // the operator's endpoint, such as PJSIP/alice
 }
 
 // Serve handles one call. It is a handler for OnCall: the context ends when the caller has left.
-func (a *App) Serve(ctx context.Context, ev *ari.StasisStart) error {
-	if len(ev.Args) > 0 && ev.Args[0] == "operator" {
-		return nil // The operator's own channel enters the application too.
-	}
-	caller := ev.Channel
+func (a *App) Serve(ctx context.Context, call *ari.StasisStart) error {
+	caller := call.Channel
 	defer caller.Stop(ari.Cleanup(ctx))
 	keypad := caller.Keypad() // made before the greeting begins, so that a digit that comes early counts
 	defer keypad.Close()
@@ -40,15 +36,13 @@ func (a *App) Serve(ctx context.Context, ev *ari.StasisStart) error {
 
 // transfer connects the caller with the operator until one of them hangs up.
 func (a *App) transfer(ctx context.Context, caller *ari.Channel) error {
-	operator, err := a.Client.ARI().Originate(ctx, ari.OriginateOptions{Endpoint: a.Operator, AppArgs: "operator"})
+	ctrl := caller.Controller()
+	operator, err := ctrl.Call(ctx, ari.CallOptions{Endpoint: a.Operator})
 	if err != nil {
 		return err
 	}
 	defer operator.Stop(ari.Cleanup(ctx))
-	if err := operator.WaitStasis(ctx); err != nil {
-		return err
-	}
-	bridge, err := a.Client.ARI().CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
+	bridge, err := ctrl.CreateBridge(ctx, ari.CreateBridgeOptions{Type: "mixing"})
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func start(t *testing.T) (*aritest.Server, *aritest.Endpoint) {
 	srv := aritest.NewServer(t)
 	operator := srv.Endpoint("PJSIP/operator", aritest.Answers(0))
 	client := srv.Client()
-	client.OnCall((&menu.App{Client: client, Operator: "PJSIP/operator"}).Serve)
+	client.OnCall((&menu.App{Operator: "PJSIP/operator"}).Serve)
 	require.NoError(t, client.Connect(t.Context()))
 	return srv, operator
 }
@@ -48,5 +48,19 @@ func TestWrongDigitsThenTheRightOne(t *testing.T) {
 	_, err := operator.Next(t.Context())
 	require.NoError(t, err)
 	caller.Hangup()
+	require.NoError(t, srv.WaitIdle(t.Context()))
+}
+
+// A caller whose operator doesn't answer is not left in silence.
+func TestOperatorIsBusy(t *testing.T) {
+	srv := aritest.NewServer(t)
+	srv.Endpoint("PJSIP/operator", aritest.Busy())
+	client := srv.Client()
+	client.OnCall((&menu.App{Operator: "PJSIP/operator"}).Serve)
+	require.NoError(t, client.Connect(t.Context()))
+	caller := srv.Call("1000")
+	require.NoError(t, caller.WaitHeard(t.Context(), greeting))
+	caller.SendDTMF("1")
+	require.NoError(t, caller.WaitEnded(t.Context()))
 	require.NoError(t, srv.WaitIdle(t.Context()))
 }

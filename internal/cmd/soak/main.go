@@ -105,6 +105,9 @@ func soak(ctx context.Context, length time.Duration, rate int) error {
 		ari.WithReconnect(ari.ReconnectOptions{Min: 10 * time.Millisecond, Max: 200 * time.Millisecond}),
 		ari.WithKeepalive(300*time.Millisecond, 300*time.Millisecond),
 		ari.WithErrorHandler(func(_ context.Context, err error) {
+			if errors.Is(err, ari.ErrGap) {
+				return // External media that Asterisk has turned away while the application had no connection.
+			}
 			failures.Add(1)
 			fmt.Println("  error:", err)
 		}),
@@ -121,7 +124,7 @@ func soak(ctx context.Context, length time.Duration, rate int) error {
 		return nil
 	})
 	app := &bridger.App{Media: ari.ExternalMediaOptions{ExternalHost: "127.0.0.1:10000", Format: "ulaw"}}
-	app.Register(client)
+	client.OnCall(app.Serve)
 	if err := client.Connect(ctx); err != nil {
 		return err
 	}

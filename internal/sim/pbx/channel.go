@@ -244,11 +244,9 @@ func (p *PBX) Taken(id string) bool {
 	if p.Channels[id] != nil {
 		return true
 	}
-	if p.Config.Version.Major < 20 {
-		return false
-	}
+	begins := p.Config.Version.Major >= 20
 	for _, ch := range p.ChannelOrder {
-		if len(ch.ID) > len(id) && strings.EqualFold(ch.ID[:len(id)], id) {
+		if strings.EqualFold(ch.ID, id) || begins && len(ch.ID) > len(id) && strings.EqualFold(ch.ID[:len(id)], id) {
 			return true
 		}
 	}

@@ -36,6 +36,17 @@ func (f Faults) ThawEvents() {
 	f.s.sim.FreezeEvents(false)
 }
 
+// Freeze makes the server stop answering, as an Asterisk that stands still: all connections stay open, new ones are taken,
+// and nothing is read or written on any of them until Thaw. Then what was sent meanwhile is carried out.
+func (f Faults) Freeze() {
+	f.s.sim.Freeze(true)
+}
+
+// Thaw ends what Freeze began.
+func (f Faults) Thaw() {
+	f.s.sim.Freeze(false)
+}
+
 // SlowEvents delays each read and write of all event websockets. 0 ends that.
 func (f Faults) SlowEvents(delay time.Duration) {
 	f.s.sim.SlowEvents(delay)

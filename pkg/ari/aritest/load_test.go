@@ -38,7 +38,7 @@ func TestManyCalls(t *testing.T) {
 			}
 		},
 	}
-	app.Register(client)
+	client.OnCall(app.Serve)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	require.NoError(t, client.Connect(ctx))

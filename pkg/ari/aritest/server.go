@@ -109,6 +109,16 @@ func (s *Server) ClientFor(app string, opts ...ari.Option) *ari.Client {
 	return c
 }
 
+// AddTo adds the server to a client of another one, for the application app: see [ari.Client.Add]. Options come after those
+// that reach the server.
+func (s *Server) AddTo(client *ari.Client, app string, opts ...ari.SessionOption) (*ari.Controller, error) {
+	var all []ari.SessionOption
+	for _, own := range s.options() {
+		all = append(all, own)
+	}
+	return client.Add(s.URL, app, append(all, opts...)...)
+}
+
 // Controller makes a controller, which needs no application.
 func (s *Server) Controller(opts ...ari.ControllerOption) *ari.Controller {
 	c, err := ari.NewController(s.URL, append(s.options(), opts...)...)

@@ -1,0 +1,121 @@
+package ari
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A subscription that was made in an Asterisk which has forgotten it by the time the answer is read is made again.
+func TestSubscribingAcrossAReconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		var done atomic.Bool
+		// The connection of the events is lost, and Asterisk restarted, between the answer and its being read.
+		lose := func(next Doer) Doer {
+			return DoerFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := next.Do(req)
+				if strings.HasSuffix(req.URL.Path, "/subscription") && !done.Swap(true) {
+					a.mu.Lock()
+					a.sources = map[string][]string{}
+					_ = a.wires[0].Close()
+					a.mu.Unlock()
+					time.Sleep(time.Minute)
+				}
+				return resp, err
+			})
+		}
+		c := a.connected(WithTransport(lose))
+		_, err := c.ARI().Application("").Subscribe(t.Context(), "bridge:b1")
+		require.NoError(t, err)
+		require.Equal(t, 2, a.connections())
+		time.Sleep(time.Minute)
+		a.set(func() { assert.Equal(t, []string{"bridge:b1"}, a.sources["hello"]) })
+	})
+}
+
+// One that fails is not made again, and one that was there before is.
+func TestFailedSubscriptionIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		app := c.ARI().Application("")
+		_, err := app.Subscribe(t.Context(), "bridge:b1")
+		require.NoError(t, err)
+		a.set(func() { a.unknown = "bridge:b2" })
+		_, err = app.Subscribe(t.Context(), "bridge:b1", "bridge:b2")
+		require.ErrorIs(t, err, ErrUnprocessable)
+		a.set(func() { a.unknown, a.sources["hello"] = "", nil })
+		a.reconnect()
+		a.set(func() { assert.Equal(t, []string{"bridge:b1"}, a.sources["hello"]) })
+	})
+}
+
+// What another application was subscribed to and that is no more is forgotten, without a request for each at every
+// reconnect.
+func TestSubscriptionsOfAnotherApplicationAreForgotten(t *testing.T) {
+	const calls = 500
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		other := c.ARI().Application("other")
+		_, err := other.Subscribe(t.Context(), "bridge:lives")
+		require.NoError(t, err)
+		for i := range calls {
+			source := fmt.Sprint("channel:c", i)
+			_, err := other.Subscribe(t.Context(), source)
+			require.NoError(t, err)
+			a.set(func() { a.sources["other"] = []string{"bridge:lives"} }) // The channel ends, and no event tells of that.
+		}
+		synctest.Wait()
+		kept, _ := c.first().wanted.of("other")
+		assert.Less(t, len(kept), 2*leastPrune+2)
+		assert.Contains(t, kept, "bridge:lives")
+
+		before := a.requested("POST /ari/applications/other/subscription")
+		a.reconnect()
+		time.Sleep(time.Minute)
+		assert.Less(t, a.requested("POST /ari/applications/other/subscription")-before, 2*leastPrune+10)
+	})
+}
+
+// What has just been asked for is kept, though Asterisk's answer is older.
+func TestPruningSparesWhatIsBeingSubscribedTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		w := c.first().wanted
+		w.add("other", []string{"bridge:b1", "bridge:b2"})
+		w.confirm("other", []string{"bridge:b1"})
+		w.prune("other", w.confirmed("other"), map[string]bool{})
+		kept, _ := w.of("other")
+		assert.Equal(t, []string{"bridge:b2"}, kept)
+	})
+}
+
+// An application of somebody else's that is no more takes its subscriptions with it.
+func TestSubscriptionsOfAnApplicationThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		_, err := c.ARI().Application("other").Subscribe(t.Context(), "bridge:b1", "endpoint:PJSIP/alice")
+		require.NoError(t, err)
+		a.set(func() {
+			a.fail = func(_, path string) int {
+				if path == "/applications/other" {
+					return http.StatusNotFound
+				}
+				return 0
+			}
+		})
+		a.reconnect()
+		assert.Empty(t, c.first().wanted.names())
+	})
+}
