@@ -102,7 +102,7 @@ func BenchmarkRecorded(b *testing.B) {
 		decoder("reflection", byReflection),
 		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeEvent(t, data, nil) }),
 		each("dispatch", recorded, func(data []byte) {
-			restamp(data)
+			Restamp(data)
 			all.first().receive(Frame{Data: data})
 			if _, ok := sub.TryNext(); !ok {
 				b.Fatalf("not dispatched: %s", data)
@@ -111,9 +111,9 @@ func BenchmarkRecorded(b *testing.B) {
 	)
 }
 
-// restamp gives the beginning or end of a stay another time stamp than it had: one that comes again with the same is the same
+// Restamp gives the beginning or end of a stay another time stamp than it had: one that comes again with the same is the same
 // event.
-func restamp(data []byte) {
+func Restamp(data []byte) {
 	if !bytes.HasPrefix(data, []byte(`{"type":"Stasis`)) {
 		return
 	}

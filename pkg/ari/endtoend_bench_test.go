@@ -69,7 +69,9 @@ func serveFrames() error {
 		defer conn.CloseNow()
 		ctx := conn.CloseRead(context.Background())
 		for i := range n {
-			if conn.Write(ctx, websocket.MessageText, frames[i%len(frames)]) != nil {
+			frame := frames[i%len(frames)]
+			ari.Restamp(frame) // The connections come one after the other.
+			if conn.Write(ctx, websocket.MessageText, frame) != nil {
 				return
 			}
 		}

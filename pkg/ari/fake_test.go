@@ -103,7 +103,11 @@ func (b *bag[T]) all() []T {
 var quiet = slog.New(slog.DiscardHandler)
 
 // first is the client's first session.
-func (c *Client) first() *session { return c.all()[0] }
+func (c *Client) first() *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sessions[0]
+}
 
 // expects is the life of something that a request of the client's first session is about to make; a channel is in the
 // application "hello" by then.

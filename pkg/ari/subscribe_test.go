@@ -123,6 +123,9 @@ func TestSubscriptionEndsWithItsScope(t *testing.T) {
 	onChannel := func(c *Client) Scope {
 		return &Playback{Playback: gen.Playback{ID: "p1", TargetURI: "channel:c1"}, ctrl: c.ARI()}
 	}
+	ofChannel := func(c *Client) Scope {
+		return &LiveRecording{LiveRecording: gen.LiveRecording{Name: "r1", TargetURI: "channel:c1"}, ctrl: c.ARI()}
+	}
 	for name, tt := range map[string]struct {
 		scope  func(*Client) Scope
 		opts   []Option
@@ -139,15 +142,17 @@ func TestSubscriptionEndsWithItsScope(t *testing.T) {
 			[]string{startFrame("c1"), inApp("other", startFrame("c1")), endFrame("c1")},
 			3, nil,
 		},
-		"other channel":         {channel, nil, []string{endFrame("c2"), destroyedFrame("c2")}, 0, nil},
-		"bridge destroyed":      {bridge, nil, []string{bridgeFrame("BridgeDestroyed", "b1")}, 1, ErrEnded},
-		"bridge, channel left":  {bridge, nil, []string{enteredBridgeFrame("b1", "c1"), destroyedFrame("c1")}, 1, nil},
-		"playback finished":     {playback, nil, []string{playbackFrame("PlaybackFinished", "p1", "channel:c1", "done")}, 1, ErrEnded},
-		"playback goes on":      {playback, nil, []string{playbackFrame("PlaybackStarted", "p1", "channel:c1", "playing")}, 1, nil},
-		"playback's channel":    {onChannel, nil, []string{dtmfFrame("c1", "1"), destroyedFrame("c1")}, 0, ErrChannelDestroyed},
-		"recording finished":    {recording, nil, []string{recordingFrame("RecordingFinished", "r1", "channel:c1", "done")}, 1, ErrEnded},
-		"recording failed":      {recording, nil, []string{recordingFrame("RecordingFailed", "r1", "bridge:b1", "failed")}, 1, ErrEnded},
-		"everything never ends": {everything, nil, []string{startFrame("c1"), endFrame("c1"), destroyedFrame("c1")}, 3, nil},
+		"other channel":            {channel, nil, []string{endFrame("c2"), destroyedFrame("c2")}, 0, nil},
+		"bridge destroyed":         {bridge, nil, []string{bridgeFrame("BridgeDestroyed", "b1")}, 1, ErrEnded},
+		"bridge, channel left":     {bridge, nil, []string{enteredBridgeFrame("b1", "c1"), destroyedFrame("c1")}, 1, nil},
+		"playback finished":        {playback, nil, []string{playbackFrame("PlaybackFinished", "p1", "channel:c1", "done")}, 1, ErrEnded},
+		"playback goes on":         {playback, nil, []string{playbackFrame("PlaybackStarted", "p1", "channel:c1", "playing")}, 1, nil},
+		"playback's channel":       {onChannel, nil, []string{dtmfFrame("c1", "1"), destroyedFrame("c1")}, 0, ErrChannelDestroyed},
+		"recording finished":       {recording, nil, []string{recordingFrame("RecordingFinished", "r1", "channel:c1", "done")}, 1, ErrEnded},
+		"recording failed":         {recording, nil, []string{recordingFrame("RecordingFailed", "r1", "bridge:b1", "failed")}, 1, ErrEnded},
+		"recording's channel":      {ofChannel, nil, []string{dtmfFrame("c1", "1"), destroyedFrame("c1")}, 0, ErrChannelDestroyed},
+		"recording's channel left": {ofChannel, nil, []string{endFrame("c1")}, 0, ErrLeftStasis},
+		"everything never ends":    {everything, nil, []string{startFrame("c1"), endFrame("c1"), destroyedFrame("c1")}, 3, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -20,6 +20,7 @@ type fakeAsterisk struct {
 	queues  bool
 	canMark bool
 	silent  bool // it doesn't answer questions
+	forget  bool // it doesn't tell of marks
 
 	mu       sync.Mutex
 	queue    []any // []int16, or markID
@@ -85,6 +86,9 @@ func (f *fakeAsterisk) beat() {
 		first := f.queue[0]
 		f.queue = f.queue[1:]
 		if id, ok := first.(markID); ok {
+			if f.forget {
+				continue
+			}
 			f.tell(legEvent{kind: legMark, frames: id.frames, generation: id.generation})
 			continue
 		}
@@ -193,6 +197,19 @@ func (f *fakeAsterisk) samples() []int16 {
 		last--
 	}
 	return all[first:last]
+}
+
+func (f *fakeAsterisk) frames() []heardFrame {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.heard)
+}
+
+// numbers are the greatest length of the queue, and what it had no room for.
+func (f *fakeAsterisk) numbers() (most, dropped int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.most, f.dropped
 }
 
 // plainLeg hides the methods of a queue.

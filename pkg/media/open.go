@@ -66,6 +66,14 @@ type Options struct {
 	// Asterisk has connected.
 	Listener *AudioSocketListener
 
+	// Handler makes Asterisk connect to this program by WebSocket, rather than the other way around: to the server where
+	// the handler is, which is Section of Asterisk's websocket_client.conf.
+	Handler *WebSocketHandler
+
+	// Section is the section's name. Its connection_type must be per_call_config: with persistent, Asterisk brings all
+	// calls to a standstill while the server can't be reached.
+	Section string
+
 	// LookAhead is how far ahead of the caller's ear audio may be in Asterisk's queue by WebSocket: 500 ms by default,
 	// at most 16 s. More of it bridges longer gaps of this program's; what is in the queue can still be stopped at once.
 	LookAhead time.Duration

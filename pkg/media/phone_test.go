@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -49,36 +50,64 @@ func newLine(t *testing.T, version, app string) *line {
 	return &line{client, client.ARI(), inst}
 }
 
-// phone makes a phone: by RTP, or by websocket where format isn't empty.
+// phone makes a phone whose leg has a format.
 func (l *line) phone(t *testing.T, format string) *phone {
 	t.Helper()
-	w := &wiring{ctrl: l.ctrl, id: mediaChannelID(), json: true}
-	w.opts, _ = Options{}.withDefaults()
 	p := &phone{done: make(chan struct{}), wake: make(chan struct{})}
-	if format != "" {
-		ch, err := l.ctrl.CreateExternalMedia(t.Context(), ari.ExternalMediaOptions{
-			ChannelID: w.id, Format: format, TransportData: "f(json)",
-			Transport: ari.TransportWebsocket, Encapsulation: ari.EncapsulationNone, ConnectionType: ari.ConnectionTypeServer,
-		})
+	p.leg, p.ch = l.rawLeg(t, WebSocket, format)
+	go p.listen()
+	t.Cleanup(p.hangup)
+	return p
+}
+
+// rawLeg makes an external media channel, and a leg without a stream.
+func (l *line) rawLeg(t *testing.T, transport Transport, format string) (leg, *ari.Channel) {
+	t.Helper()
+	opts := ari.ExternalMediaOptions{ChannelID: mediaChannelID(), Format: format}
+	switch transport {
+	case WebSocket:
+		opts.TransportData, opts.Transport = "f(json)", ari.TransportWebsocket
+		opts.Encapsulation, opts.ConnectionType = ari.EncapsulationNone, ari.ConnectionTypeServer
+		ch, err := l.ctrl.CreateExternalMedia(t.Context(), opts)
 		require.NoError(t, err)
 		base, err := url.Parse(l.inst.URL)
 		require.NoError(t, err)
 		conn, _, err := websocket.Dial(t.Context(), "ws://"+base.Host+"/media/"+ch.ChannelVars["MEDIA_WEBSOCKET_CONNECTION_ID"], nil)
 		require.NoError(t, err)
-		p.leg, _, err = startWebsocketLeg(t.Context(), conn)
+		leg, _, err := startWebsocketLeg(t.Context(), conn)
 		require.NoError(t, err)
 		require.NoError(t, ch.WaitStasis(t.Context()))
-		p.ch = ch
-	} else {
-		w.opts.Format = "ulaw"
-		s, err := w.connectRTP(context.Background())
+		return leg, ch
+	case AudioSocket:
+		listener, err := ListenAudioSocket("127.0.0.1:0", "")
 		require.NoError(t, err)
-		t.Cleanup(func() { _ = s.Close() })
-		t.Fatal("not yet")
+		defer listener.Close()
+		expected, id, err := listener.expect()
+		require.NoError(t, err)
+		opts.ExternalHost, opts.Data = listener.advertised, formatUUID(id)
+		opts.Transport, opts.Encapsulation = ari.TransportTCP, ari.EncapsulationAudiosocket
+		legs := make(chan *audioSocketLeg, 1)
+		go func() {
+			c := <-expected
+			leg, _ := newAudioSocketLeg(c.conn, c.in, linearRates[format])
+			_ = leg.write(make([]int16, leg.frame))
+			legs <- leg
+		}()
+		ch, err := l.ctrl.CreateExternalMedia(t.Context(), opts)
+		require.NoError(t, err)
+		return <-legs, ch
+	default:
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		require.NoError(t, err)
+		opts.ExternalHost = conn.LocalAddr().String()
+		ch, err := l.ctrl.CreateExternalMedia(t.Context(), opts)
+		require.NoError(t, err)
+		peer, err := rtpPeer(t.Context(), ch)
+		require.NoError(t, err)
+		leg, err := newRTPLeg(conn, peer, format)
+		require.NoError(t, err)
+		return leg, ch
 	}
-	go p.listen()
-	t.Cleanup(p.hangup)
-	return p
 }
 
 func (p *phone) hangup() {

@@ -9,8 +9,9 @@ const (
 	// frameTime is how long a frame is: Asterisk's own, on all transports.
 	frameTime = 20 * time.Millisecond
 
-	// frameRecords is how many frames can be on their way to the caller, a power of two: beyond Asterisk's queue of 1,000.
-	frameRecords = 1024
+	// unconfirmed is how many frames may have been played without having been confirmed: two seconds, since marks can be
+	// late.
+	unconfirmed = 100
 
 	// framePieces is how many utterances can share one frame.
 	framePieces = 2
@@ -30,7 +31,7 @@ type player struct {
 	queue   []*Utterance // those not yet heard to their end
 	sent    int64
 	heard   int64
-	records [frameRecords]frameRecord
+	records []frameRecord // a ring of what isn't known to be heard
 	live    liveTrack
 	ambient ambientTrack
 	after   []func()     // to be called without the lock
@@ -57,10 +58,11 @@ type piece struct {
 	end int64
 }
 
-func newPlayer(rate int) *player {
+// newPlayer makes a player of which up to ahead frames can be on their way.
+func newPlayer(rate, ahead int) *player {
 	frame := rate / 50
 	return &player{
-		rate: rate, frame: frame, by: ByClock, notify: func(f func()) { f() },
+		rate: rate, frame: frame, records: make([]frameRecord, ahead+unconfirmed), by: ByClock, notify: func(f func()) { f() },
 		mixing: make([]float32, frame), live: newLiveTrack(frame),
 	}
 }
@@ -131,13 +133,18 @@ func (p *player) next(out []int16, always bool) filling {
 	for i, x := range p.mixing {
 		out[i] = toSample(x)
 	}
-	p.records[p.sent%frameRecords] = rec
+	*p.record(p.sent) = rec
 	if p.kept != nil {
 		copy(p.keptFrame(p.sent), out)
 	}
 	p.sent++
 	return f
 }
+
+func (p *player) record(n int64) *frameRecord { return &p.records[n%int64(len(p.records))] }
+
+// full reports whether so much is unconfirmed that nothing more can be sent.
+func (p *player) full() bool { return p.sent-p.heard >= int64(len(p.records)) }
 
 // speechReady reports whether the next frame will be one of speech, so that it may be sent far ahead.
 func (p *player) speechReady() bool {
@@ -158,7 +165,7 @@ func (p *player) current() *Utterance {
 // confirm takes note that the first n frames have been heard.
 func (p *player) confirm(n int64) {
 	for n = min(n, p.sent); p.heard < n; p.heard++ {
-		rec := &p.records[p.heard%frameRecords]
+		rec := p.record(p.heard)
 		for _, piece := range rec.pieces[:rec.n] {
 			p.reached(piece.u, piece.end)
 		}
@@ -169,10 +176,10 @@ func (p *player) confirm(n int64) {
 	}
 }
 
-// keepFrames begins to keep that many frames for onHeard, which is called with each, and how many frames ago it began.
-func (p *player) keepFrames(n int) {
+// keepFrames begins to keep frames for onHeard, which is called with each, and how many frames ago it began.
+func (p *player) keepFrames() {
 	if p.kept == nil {
-		p.kept = make([]int16, n*p.frame)
+		p.kept = make([]int16, len(p.records)*p.frame)
 	}
 }
 
@@ -197,7 +204,7 @@ func (p *player) rewind(n int64) {
 	n = max(min(n, p.sent), p.heard)
 	p.confirm(n)
 	for at := n; at < p.sent; at++ {
-		rec := &p.records[at%frameRecords]
+		rec := p.record(at)
 		for _, piece := range rec.pieces[:rec.n] {
 			piece.u.rewind()
 		}

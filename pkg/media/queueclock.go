@@ -27,6 +27,11 @@ func (c *queueClock) lastBeat(now time.Time) time.Time {
 // depth is how many frames are in the queue.
 func (c *queueClock) depth(now time.Time) int { return int(c.sent - c.dequeued(now)) }
 
+// emptyFor is for how long the queue has been empty.
+func (c *queueClock) emptyFor(now time.Time) time.Duration {
+	return now.Sub(c.at) - time.Duration(c.sent-c.taken)*frameTime
+}
+
 // send takes note of frames that have been sent.
 func (c *queueClock) send(n int, now time.Time) {
 	switch {

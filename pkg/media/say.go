@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ari-go/ari/pkg/media/internal/resample"
@@ -53,16 +54,17 @@ func (s *Stream) SayWith(ctx context.Context, src Source, opts SayOptions) (*Utt
 	p.queue = append(p.queue, u)
 	p.mu.Unlock()
 	s.stats.asked(time.Now())
+	closeSource := sync.OnceFunc(func() { _ = closeReader(src) }) // It has been read as far as anybody wanted.
 	stop := context.AfterFunc(ctx, func() {
 		u.Stop()
-		_ = closeReader(src) // Nobody reads it any more.
+		closeSource()
 	})
 	go func() {
 		err := u.read(ctx, src, r)
 		u.sourceEnded(err)
 		<-u.done
 		stop()
-		_ = closeReader(src) // It has been read as far as anybody wanted.
+		closeSource()
 	}()
 	return u, nil
 }
@@ -79,7 +81,7 @@ func (s *Stream) newUtterance(opts SayOptions) *Utterance {
 	}
 	return &Utterance{
 		s: s, fade: s.fade, done: make(chan struct{}), space: make(chan struct{}, 1),
-		ring: make([]int16, room), volume: float32(max(gain, 0)), by: s.player.by,
+		ring: newSampleRing(room), volume: float32(max(gain, 0)), by: s.player.by,
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *Stream) Tap(w io.Writer) (*Tap, error) {
 		return nil, ErrTapped
 	}
 	s.player.mu.Lock()
-	s.player.keepFrames(s.ahead + 4*markEvery)
+	s.player.keepFrames()
 	s.player.mu.Unlock()
 	go t.run()
 	return t, nil

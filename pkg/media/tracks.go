@@ -4,7 +4,8 @@ const (
 	// liveFrames is how much live audio can wait; beyond that the oldest goes.
 	liveFrames = 8
 
-	// liveWindow is for how many frames there must have been more than enough before some of it goes.
+	// liveWindow is for how many frames there must have been a frame more than enough before one goes. What is two frames
+	// more than enough goes after half of that, and so on: a short standstill's backlog is gone after a second.
 	liveWindow = 50
 )
 
@@ -13,7 +14,7 @@ const (
 // blending one frame into the next: so the delay stays what it was.
 type liveTrack struct {
 	frame   int
-	ring    []int16
+	ring    sampleRing
 	from    int64
 	to      int64
 	least   int // the least that waited lately
@@ -23,20 +24,23 @@ type liveTrack struct {
 }
 
 func newLiveTrack(frame int) liveTrack {
-	return liveTrack{frame: frame, ring: make([]int16, liveFrames*frame), blended: make([]float32, frame), least: liveFrames * frame}
+	return liveTrack{frame: frame, ring: newSampleRing(liveFrames * frame), blended: make([]float32, frame), least: liveFrames * frame}
 }
 
 func (t *liveTrack) waiting() int { return int(t.to - t.from) }
 
+// push adds samples, not more than the track can hold.
 func (t *liveTrack) push(pcm []int16) {
-	size := int64(len(t.ring))
-	for _, x := range pcm {
-		t.ring[t.to%size] = x
-		t.to++
+	size := len(t.ring.buf)
+	if over := len(pcm) - size; over > 0 {
+		t.dropped += int64(over)
+		pcm = pcm[over:]
 	}
-	if over := t.to - t.from - size; over > 0 {
-		t.from += over
-		t.dropped += over
+	t.ring.put(t.to, pcm)
+	t.to += int64(len(pcm))
+	if over := t.waiting() - size; over > 0 {
+		t.from += int64(over)
+		t.dropped += int64(over)
 	}
 }
 
@@ -46,35 +50,53 @@ func (t *liveTrack) mix(out []float32) bool {
 		t.least = 0
 		return false
 	}
-	size := int64(len(t.ring))
-	for i := range out {
-		t.blended[i] = float32(t.ring[(t.from+int64(i))%size])
-	}
-	t.from += int64(t.frame)
 	if t.tooMuch() {
-		for i := range out {
-			part := float32(i) / float32(t.frame)
-			next := float32(t.ring[(t.from+int64(i))%size])
-			t.blended[i] += part * (next - t.blended[i])
-		}
-		t.from += int64(t.frame)
-		t.dropped += int64(t.frame)
+		t.blend(out)
+		return true
 	}
-	for i, x := range t.blended {
-		out[i] += x
-	}
+	first, second := t.take()
+	mixInto(out, first, 1)
+	mixInto(out[len(first):], second, 1)
 	return true
+}
+
+// take takes a frame out.
+func (t *liveTrack) take() (first, second []int16) {
+	first, second = t.ring.at(t.from, t.frame)
+	t.from += int64(t.frame)
+	return first, second
+}
+
+// blend adds two frames as one: the first fades away while the second comes up.
+func (t *liveTrack) blend(out []float32) {
+	first, second := t.take()
+	clear(t.blended)
+	mixInto(t.blended, first, 1)
+	mixInto(t.blended[len(first):], second, 1)
+	first, second = t.take()
+	for i := range out[:t.frame] {
+		var next int16
+		if i < len(first) {
+			next = first[i]
+		} else {
+			next = second[i-len(first)]
+		}
+		part := float32(i) / float32(t.frame)
+		out[i] += t.blended[i] + part*(float32(next)-t.blended[i])
+	}
+	t.dropped += int64(t.frame)
 }
 
 // tooMuch reports, once in a while, that a frame has been waiting all the time.
 func (t *liveTrack) tooMuch() bool {
-	t.least = min(t.least, t.waiting())
-	if t.window++; t.window < liveWindow {
+	t.least = min(t.least, t.waiting()-t.frame)
+	t.window++
+	excess := t.least / t.frame
+	if excess*t.window < liveWindow && t.window < liveWindow {
 		return false
 	}
-	too := t.least >= t.frame
 	t.window, t.least = 0, t.waiting()
-	return too
+	return excess > 0
 }
 
 // An ambientTrack sounds in the background, over and over.

@@ -42,12 +42,12 @@ type Utterance struct {
 	space  chan struct{}           // the source may go on; of size 1
 
 	// Below: with the player's lock. Positions count the samples at the rate of the frames.
-	ring    []int16 // samples from base to end
-	base    int64   // up to here it has been heard
-	next    int64   // up to here it has been put into frames
-	end     int64   // up to here the source has given samples
-	ended   bool    // the source has no more
-	said    bool    // nothing of it will come into further frames, unless they are taken back
+	ring    sampleRing // samples from base to end
+	base    int64      // up to here it has been heard
+	next    int64      // up to here it has been put into frames
+	end     int64      // up to here the source has given samples
+	ended   bool       // the source has no more
+	said    bool       // nothing of it will come into further frames, unless they are taken back
 	paused  bool
 	stopped bool
 	starved bool
@@ -111,20 +111,17 @@ func (u *Utterance) mix(out []float32) (int, mixState) {
 		return 0, mixStarved
 	}
 	u.starved = false
-	n := 0
-	for ; n < len(out) && u.next < u.end; n++ {
-		gain := u.volume
-		if u.ramp.left > 0 || u.ramp.then != thenGoOn {
-			if u.ramp.left == 0 {
-				break
-			}
-			u.ramp.left--
-			u.ramp.gain += u.ramp.step
-			gain *= max(u.ramp.gain, 0)
-		}
-		out[n] += gain * float32(u.ring[u.next%int64(len(u.ring))])
-		u.next++
+	n := int(min(int64(len(out)), u.end-u.next))
+	if u.ramp.then != thenGoOn {
+		n = min(n, u.ramp.left)
 	}
+	first, second := u.ring.at(u.next, n)
+	for _, pcm := range [2][]int16{first, second} {
+		k := u.mixRamp(out, pcm)
+		mixInto(out[k:], pcm[k:], u.volume)
+		out = out[len(pcm):]
+	}
+	u.next += int64(n)
 	switch {
 	case u.ramp.then != thenGoOn && (u.ramp.left == 0 || u.next == u.end):
 		pause := u.ramp.then == thenPause
@@ -138,11 +135,22 @@ func (u *Utterance) mix(out []float32) (int, mixState) {
 	case u.next == u.end && u.ended:
 		u.said = true
 		return n, mixEnded
-	case n < len(out):
+	case len(out) > 0: // Less than was wanted.
 		return n, mixStarved
 	default:
 		return n, mixFull
 	}
+}
+
+// mixRamp mixes what the ramp goes over, and returns how many samples these were.
+func (u *Utterance) mixRamp(out []float32, pcm []int16) int {
+	n := min(u.ramp.left, len(pcm))
+	for i, x := range pcm[:n] {
+		u.ramp.gain += u.ramp.step
+		out[i] += u.volume * max(u.ramp.gain, 0) * float32(x)
+	}
+	u.ramp.left -= n
+	return n
 }
 
 // fadeOut lets the utterance end, or rest, after a ramp; it returns the position where it will. Without anything to
@@ -227,11 +235,9 @@ func (u *Utterance) feed(ctx context.Context, pcm []int16) error {
 	p := u.s.player
 	for len(pcm) > 0 {
 		p.mu.Lock()
-		room := int64(len(u.ring)) - (u.end - u.base)
+		room := int64(len(u.ring.buf)) - (u.end - u.base)
 		n := min(int64(len(pcm)), room)
-		for i, x := range pcm[:n] {
-			u.ring[(u.end+int64(i))%int64(len(u.ring))] = x
-		}
+		u.ring.put(u.end, pcm[:n])
 		over := u.stopped || u.said && n > 0
 		if !over {
 			u.end += n

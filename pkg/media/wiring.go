@@ -65,6 +65,9 @@ func (w *wiring) open(ctx context.Context) (*Stream, error) {
 func (w *wiring) connect(ctx context.Context) (*Stream, error) {
 	switch w.opts.Transport {
 	case WebSocket:
+		if w.opts.Handler != nil {
+			return w.awaitWebSocket(ctx)
+		}
 		return w.connectWebSocket(ctx)
 	case AudioSocket:
 		return w.connectAudioSocket(ctx)
@@ -76,7 +79,7 @@ func (w *wiring) connect(ctx context.Context) (*Stream, error) {
 func (w *wiring) stream(ctx context.Context, l leg) (*Stream, error) {
 	o := w.opts
 	s, err := newStream(ctx, l, streamConfig{
-		rate: o.Rate, history: o.History, ahead: o.LookAhead, fade: o.Fade, log: o.Logger, pacer: w.ctrl, clean: w.clean,
+		rate: o.Rate, history: o.History, ahead: o.LookAhead, fade: o.Fade, log: o.Logger, name: w.id, pacer: w.ctrl, clean: w.clean,
 	})
 	if err != nil {
 		_ = l.close() // The first error says more.
@@ -121,7 +124,12 @@ func (w *wiring) connectWebSocket(ctx context.Context) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It enters the application only now; and can't be bridged before.
+	return w.entered(ctx, s, ch)
+}
+
+// entered waits until a channel by websocket is in the application: it enters only when it has connected, and can't be
+// bridged before.
+func (w *wiring) entered(ctx context.Context, s *Stream, ch *ari.Channel) (*Stream, error) {
 	if err := ch.WaitStasis(ctx); err != nil && !errors.Is(err, ari.ErrNoEvents) {
 		s.cancel(err)
 		<-s.done
@@ -185,60 +193,65 @@ func (w *wiring) connectAudioSocket(ctx context.Context) (*Stream, error) {
 	}
 	defer listener.forget(id, expected)
 
-	// The answer comes only when Asterisk has connected, and it must be spoken to from then on.
+	return connectBack(ctx, w, ari.ExternalMediaOptions{
+		ChannelID: w.id, Format: w.opts.Format, ExternalHost: listener.advertised, Data: formatUUID(id),
+		Transport: ari.TransportTCP, Encapsulation: ari.EncapsulationAudiosocket,
+	}, expected, func(c audioSocketConn) (leg, error) {
+		l, err := newAudioSocketLeg(c.conn, c.in, linearRates[w.opts.Format])
+		if err != nil {
+			_ = c.conn.Close()
+			return nil, err
+		}
+		return l, nil
+	})
+}
+
+// connectBack makes a media channel for which Asterisk connects to this program: coming gets the connection. Asterisk
+// answers only when it has connected, and must be spoken to from then on, so the stream begins before that.
+func connectBack[C any](
+	ctx context.Context, w *wiring, create ari.ExternalMediaOptions, coming <-chan C, newLeg func(C) (leg, error),
+) (*Stream, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, connectTimeout, errors.New("media: Asterisk hasn't connected"))
 	defer cancel()
-	created := make(chan error, 1)
+	type result struct{ err error }
+	created := make(chan result, 1)
 	go func() {
-		_, err := w.ctrl.CreateExternalMedia(waiting, ari.ExternalMediaOptions{
-			ChannelID: w.id, Format: w.opts.Format, ExternalHost: listener.advertised, Data: formatUUID(id),
-			Transport: ari.TransportTCP, Encapsulation: ari.EncapsulationAudiosocket,
-		})
-		created <- err
+		_, err := w.ctrl.CreateExternalMedia(waiting, create)
+		created <- result{err}
 	}()
 	var s *Stream
-	for coming := expected; ; {
+	fail := func(err error) (*Stream, error) {
+		cancel()
+		if created != nil {
+			<-created // It has failed, or is undone.
+		}
+		if s != nil {
+			s.cancel(err)
+			<-s.done
+		}
+		return nil, err
+	}
+	for s == nil || created != nil {
 		select {
 		case c := <-coming:
-			l, err := newAudioSocketLeg(c.conn, c.in, linearRates[w.opts.Format])
+			coming = nil
+			l, err := newLeg(c)
 			if err == nil {
 				s, err = w.stream(ctx, l)
 			}
 			if err != nil {
-				_ = c.conn.Close()
-				cancel()
-				<-created //nolint:errcheck // The first error says more.
-				return nil, err
+				return fail(err)
 			}
-			coming = nil
-		case err := <-created:
-			if err == nil && s != nil {
-				return s, nil
+		case r := <-created:
+			created = nil
+			if r.err != nil {
+				return fail(fmt.Errorf("media: %w", r.err))
 			}
-			if err == nil {
-				// It has been answered, so it has connected; the connection is only on its way to us.
-				created = nil
-				continue
-			}
-			if s != nil {
-				s.cancel(err)
-				<-s.done
-			}
-			return nil, fmt.Errorf("media: %w", err)
 		case <-waiting.Done():
-			if created != nil {
-				<-created //nolint:errcheck // The end of the context says more.
-			}
-			if s != nil {
-				s.cancel(context.Cause(waiting))
-				<-s.done
-			}
-			return nil, context.Cause(waiting)
-		}
-		if s != nil && created == nil {
-			return s, nil
+			return fail(context.Cause(waiting))
 		}
 	}
+	return s, nil
 }
 
 func (w *wiring) connectRTP(ctx context.Context) (*Stream, error) {

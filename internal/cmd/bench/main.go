@@ -51,12 +51,13 @@ func main() {
 const attempts = 3
 
 // groups are the benchmarks and how often, or how long, each of their contenders runs.
-var groups = []struct{ pattern, time string }{
-	{"^BenchmarkRecorded$", "100000x"},
-	{"^BenchmarkDispatch$", "100000x"},
-	{"^BenchmarkEndToEnd$", "400000x"},
-	{"^BenchmarkCommand$", "40000x"},
-	{"^BenchmarkMemory$", "1x"},
+var groups = []struct{ pkg, pattern, time string }{
+	{"./pkg/ari", "^BenchmarkRecorded$", "100000x"},
+	{"./pkg/ari", "^BenchmarkDispatch$", "100000x"},
+	{"./pkg/ari", "^BenchmarkEndToEnd$", "400000x"},
+	{"./pkg/ari", "^BenchmarkCommand$", "40000x"},
+	{"./pkg/ari", "^BenchmarkMemory$", "1x"},
+	{"./pkg/media", "^BenchmarkFrame$", "50000x"},
 }
 
 // results are the values of each benchmark by its unit, one of each run.
@@ -66,7 +67,7 @@ type results map[string]map[string][]float64
 func measure(ctx context.Context, count int, all results) (cpu string, err error) {
 	for _, g := range groups {
 		fmt.Fprintf(os.Stderr, "running %s\n", g.pattern)
-		cmd := exec.CommandContext(ctx, "go", "test", "./pkg/ari", "-run", "^$", "-bench", g.pattern, "-benchtime", g.time,
+		cmd := exec.CommandContext(ctx, "go", "test", g.pkg, "-run", "^$", "-bench", g.pattern, "-benchtime", g.time,
 			"-count", strconv.Itoa(count))
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
@@ -165,26 +166,32 @@ var table = []row{
 	{what: "  allocations", bench: "Recorded", contender: "reflection", unit: "allocs/op"},
 	{what: "decode it here", bench: "Recorded", contender: "decode", unit: "ns/op", compare: ratio, to: "reflection"},
 	{what: "  allocations", bench: "Recorded", contender: "decode", unit: "allocs/op"},
-	{what: "decode and dispatch it", bench: "Recorded", contender: "dispatch", unit: "ns/op", compare: ratio, to: "reflection", limit: 1.5},
-	{what: "  allocations", bench: "Recorded", contender: "dispatch", unit: "allocs/op", limit: 8},
+	{what: "decode and dispatch it", bench: "Recorded", contender: "dispatch", unit: "ns/op", compare: ratio, to: "reflection", limit: 0.5},
+	{what: "  allocations", bench: "Recorded", contender: "dispatch", unit: "allocs/op", limit: 5},
 	{what: "encoding/json decodes a DTMF event", bench: "Dispatch", contender: "reflection", unit: "ns/op"},
-	{what: "decode and dispatch it, 1 subscription", bench: "Dispatch", contender: "subscriptions=1", unit: "ns/op", compare: ratio, to: "reflection", limit: 1.5},
-	{what: "  1,000 subscriptions", bench: "Dispatch", contender: "subscriptions=1000", unit: "ns/op", compare: ratio, to: "subscriptions=1", limit: 1.2},
-	{what: "  10,000 subscriptions", bench: "Dispatch", contender: "subscriptions=10000", unit: "ns/op", compare: ratio, to: "subscriptions=1", limit: 1.2},
+	{what: "decode and dispatch it, 1 subscription", bench: "Dispatch", contender: "subscriptions=1", unit: "ns/op", compare: ratio, to: "reflection", limit: 0.5},
+	{what: "  1,000 subscriptions", bench: "Dispatch", contender: "subscriptions=1000", unit: "ns/op", compare: ratio, to: "subscriptions=1", limit: 1.1},
+	{what: "  10,000 subscriptions", bench: "Dispatch", contender: "subscriptions=10000", unit: "ns/op", compare: ratio, to: "subscriptions=1", limit: 1.1},
 	{what: "  to a handler, each event on a goroutine of its own", bench: "Dispatch", contender: "handler", unit: "ns/op", compare: ratio, to: "reflection", limit: 1.5},
 	{what: "  to one handler of all events", bench: "Dispatch", contender: "catch-all", unit: "ns/op", compare: ratio, to: "reflection", limit: 1.5},
 	{what: "  that nobody wants", bench: "Dispatch", contender: "unwanted", unit: "ns/op"},
 	{what: "read frames from a socket, do nothing", bench: "EndToEnd", contender: "read-only", unit: "ns/op"},
-	{what: "read, decode and hand to a handler", bench: "EndToEnd", contender: "handler", unit: "ns/op", compare: ratio, to: "read-only", limit: 1 / 0.6},
+	{what: "read, decode and hand to a handler", bench: "EndToEnd", contender: "handler", unit: "ns/op", compare: ratio, to: "read-only", limit: 1.6},
 	{what: "bare net/http request, 1 at once", bench: "Command/1", contender: "bare", unit: "ns/op"},
-	{what: "Channel.Answer, 1 at once", bench: "Command/1", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.1},
-	{what: "  allocations more", bench: "Command/1", contender: "answer", unit: "allocs/op", compare: extra, to: "bare", limit: 20},
+	{what: "Channel.Answer, 1 at once", bench: "Command/1", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.08},
+	{what: "  allocations more", bench: "Command/1", contender: "answer", unit: "allocs/op", compare: extra, to: "bare", limit: 3},
 	{what: "bare net/http request, 32 at once", bench: "Command/32", contender: "bare", unit: "ns/op"},
-	{what: "Channel.Answer, 32 at once", bench: "Command/32", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.1},
+	{what: "Channel.Answer, 32 at once", bench: "Command/32", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.08},
 	{what: "bare net/http request, 256 at once", bench: "Command/256", contender: "bare", unit: "ns/op"},
-	{what: "Channel.Answer, 256 at once", bench: "Command/256", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.1},
-	{what: "memory of an idle subscription", bench: "Memory/subscription", unit: "B/subscription", limit: 1024},
-	{what: "memory of a live call with a waiting handler", bench: "Memory/call", unit: "B/call", limit: 12 * 1024},
+	{what: "Channel.Answer, 256 at once", bench: "Command/256", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.08},
+	{what: "memory of an idle subscription", bench: "Memory/subscription", unit: "B/subscription", limit: 320},
+	{what: "memory of a live call with a waiting handler", bench: "Memory/call", unit: "B/call", limit: 5 * 1024},
+	{what: "bare read of 20 ms of audio from a websocket", bench: "Frame", contender: "bare-read", unit: "ns/op"},
+	{what: "Stream.ReadFrame, with all before it: more", bench: "Frame", contender: "read", unit: "ns/op", compare: extra, to: "bare-read"},
+	{what: "  allocations", bench: "Frame", contender: "read", unit: "allocs/op", limit: 0.1},
+	{what: "bare write of 20 ms of audio to a websocket", bench: "Frame", contender: "bare-write", unit: "ns/op"},
+	{what: "Stream.WriteFrame, with all behind it", bench: "Frame", contender: "write", unit: "ns/op", compare: ratio, to: "bare-write", limit: 1.6},
+	{what: "  allocations", bench: "Frame", contender: "write", unit: "allocs/op", limit: 0.1},
 }
 
 // report prints the table as Markdown and returns how many limits are exceeded by more than the noise.

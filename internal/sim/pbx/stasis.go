@@ -44,9 +44,13 @@ func (ch *Channel) setStasisStatus(status string) {
 	ch.varset("STASISSTATUS", status)
 }
 
-// stasisEnd tells the application that the channel has gone, and takes back the subscription that came with it.
+// stasisEnd tells the application that the channel has gone, and takes back the subscription that came with it. It is told
+// whoever has the application's name by now: one that loses its connection and has no subscription is no more, and the next
+// connection begins another one, while the channels stay.
 func (ch *Channel) stasisEnd(a *applications.App) {
-	a.Send(ch.event("StasisEnd"))
+	if now := ch.PBX.App(a.Title()); now != nil {
+		now.Send(ch.event("StasisEnd"))
+	}
 	a.UnsubscribeChannel(ch.ID)
 	ch.PBX.Reap(a)
 	ch.PBX.Signal()

@@ -54,13 +54,14 @@ func TestDrain(t *testing.T) {
 					mu.Lock()
 					calls = append(calls, ev.Channel.ID)
 					mu.Unlock()
+					assert.NoError(t, ev.Channel.Answer(ctx))
 					<-ctx.Done()
 					<-linger
 					return nil
 				})
 				digits := ari.Subscribe[*ari.ChannelDtmfReceived](client)
 				require.NoError(t, client.Connect(soon(t)))
-				first := srv.Call("1000", aritest.WithChannelID("first"), aritest.Answered())
+				first := srv.Call("1000", aritest.WithChannelID("first"))
 				synctest.Wait()
 				drained := make(chan error, 1)
 				go func() { drained <- client.Drain(soon(t)) }()
