@@ -14,10 +14,15 @@ import (
 	"github.com/ari-go/ari/pkg/ari/aritest"
 )
 
-// TestSimulator runs the suite on the simulator, as each of the versions that real Asterisks are tested with. What passes there must pass here.
+// TestSimulator runs the suite on the simulator, as each of the versions that real Asterisks are tested with, what passes there must pass here, and as one of
+// each other branch.
 func TestSimulator(t *testing.T) {
 	t.Parallel()
-	for _, version := range []string{"22.10.1", "16.28.0"} {
+	versions := []string{"22.10.1", "16.28.0"}
+	if !testing.Short() {
+		versions = append(versions, "18.26.4", "20.20.1", "23.4.1")
+	}
+	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			conformance.Run(t, newSimulator(t, version), conformance.Config{})
@@ -142,7 +147,7 @@ func (*simulator) Lacks(f conformance.Feature) string {
 	case conformance.RTP:
 		return "the simulator has no sound"
 	case conformance.Transfers:
-		return "the simulator has no SIP transfers"
+		return "the simulator has no attended SIP transfers"
 	case conformance.Registration:
 		return "the simulator's endpoints don't register"
 	case conformance.Outgoing:
@@ -435,6 +440,9 @@ func (p *simulatedParty) HearDigits(ctx context.Context, digits string) error {
 func (*simulatedParty) HearSound(context.Context) error { return errors.ErrUnsupported }
 func (*simulatedParty) Hush(context.Context) error      { return errors.ErrUnsupported }
 
-func (*simulatedParty) Refer(context.Context, string, conformance.Party) error {
-	return errors.ErrUnsupported
+func (p *simulatedParty) Refer(_ context.Context, extension string, other conformance.Party) error {
+	if other != nil {
+		return errors.ErrUnsupported
+	}
+	return p.call.Transfer(extension)
 }

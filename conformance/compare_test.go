@@ -21,6 +21,7 @@ var (
 	compareCount = flag.Int("compare.count", 40, "how many random sequences to compare")
 	compareSteps = flag.Int("compare.steps", 15, "how many steps a sequence has")
 	compareSeed  = flag.Uint64("compare.seed", 1, "seed of the first sequence; the next ones have the next numbers")
+	callers      = flag.Bool("compare.callers", false, "let SIP telephones call in sequences")
 	compareAlso  = flag.Int("compare.workers", 4, "how many sequences are played at the same time")
 	shrink       = flag.Bool("compare.shrink", true, "take away the steps that a difference doesn't need")
 )
@@ -39,7 +40,7 @@ func TestCompare(t *testing.T) {
 	for range *compareAlso {
 		wg.Go(func() {
 			for seed := range seeds {
-				c.one(conformance.NewSequence(seed, *compareSteps, false))
+				c.one(conformance.NewSequence(seed, *compareSteps, *callers))
 			}
 		})
 	}

@@ -37,8 +37,9 @@ type Feature string
 const (
 	// Calls from outside, and telephones.
 	SIP Feature = "SIP"
-	// SIP transfers.
-	Transfers Feature = "transfers"
+	// SIP transfers: those without a question, and all.
+	BlindTransfers Feature = "blind transfers"
+	Transfers      Feature = "transfers"
 	// Endpoints that register.
 	Registration Feature = "registration"
 	// Text messages.

@@ -212,8 +212,16 @@ func (s *S) newRecorder(server Server, tlsConfig *tls.Config) *recorder {
 // version is the endpoint's.
 func (s *S) version() string { return s.Server().Version }
 
-// from reports whether the endpoint's version is at least this one.
-func (s *S) from(version string) bool { return compareVersions(s.version(), version) >= 0 }
+// from reports whether the endpoint's version is at least this one. Of several, each is that of one branch, and the last one stands for newer branches too.
+func (s *S) from(since ...string) bool {
+	branch, _, _ := strings.Cut(s.version(), ".")
+	for _, first := range since {
+		if strings.HasPrefix(first+".", branch+".") {
+			return compareVersions(s.version(), first) >= 0
+		}
+	}
+	return compareVersions(s.version(), since[len(since)-1]) >= 0
+}
 
 // supports reports whether the endpoint has an operation.
 func (s *S) supports(operation string) bool {

@@ -23,11 +23,11 @@ var _ = register(
 	scenario{name: "bridge-hangup", run: bridgeHangup},
 	scenario{name: "bridge-video-source", run: bridgeVideoSource, needs: []Feature{Video}},
 	scenario{name: "bridge-errors", run: bridgeErrors},
-	scenario{name: "bridge-blind-transfer", run: bridgeBlindTransfer, needs: []Feature{SIP, Transfers}},
+	scenario{name: "bridge-blind-transfer", run: bridgeBlindTransfer, needs: []Feature{SIP, BlindTransfers}},
 	scenario{name: "bridge-attended-transfer", run: bridgeAttendedTransfer, needs: []Feature{SIP, Transfers}},
 	scenario{name: "bridge-attended-transfer-to-application", run: bridgeAttendedTransferToApplication, needs: []Feature{SIP, Transfers}},
 	scenario{name: "transfer-in-dialplan", run: transferInDialplan, needs: []Feature{SIP, Transfers}, options: everything, alone: true},
-	scenario{name: "transfer-by-application", run: transferByApplication, needs: []Feature{SIP, Transfers}, since: "22.3"},
+	scenario{name: "transfer-by-application", run: transferByApplication, needs: []Feature{SIP, BlindTransfers}, since: "22.3"},
 )
 
 // bridge makes a bridge.

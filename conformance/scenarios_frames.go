@@ -67,7 +67,7 @@ const pieceSize = 1000
 // sendInPieces sends a text message in so many pieces, each of which Asterisk has read before the next one is sent, most likely. It is masked with zeros.
 func (c rawWebsocket) sendInPieces(s *S, pieces int) error {
 	size := pieces * pieceSize
-	frame := append([]byte{0x81, 0x80 | 126, byte(size >> 8), byte(size), 0, 0, 0, 0}, make([]byte, size)...)
+	frame := append([]byte{0x81, 0x80 | 126, byte(size >> 8), byte(size), 0, 0, 0, 0}, make([]byte, size)...) //nolint:gosec // It fits.
 	for i := 8; i < len(frame); i++ {
 		frame[i] = ' '
 	}

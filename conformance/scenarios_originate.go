@@ -285,7 +285,7 @@ func originatePhoneRefuses(s *S) {
 		s.ok(line.Wait(s.Ctx))
 		s.sequence(ch, "Dial", "Dial RINGING", c.dial, "ChannelDestroyed")
 		destroyed := await[*ari.ChannelDestroyed](s, ch)
-		if s.from("22.7") {
+		if s.from("20.17", "22.7") {
 			require.Equal(s, c.status, destroyed.TechCause)
 		} else {
 			require.Zero(s, destroyed.TechCause)

@@ -147,7 +147,7 @@ func frozenCommandsEnd(s *S) {
 	again := got(p.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: local(extSilent), ChannelID: s.id("again")}))(s)
 	s.ok(again.WaitAnswered(s.Ctx))
 	s.ok(again.Stop(s.Ctx))
-	got(again.WaitEnd(s.Ctx))(s)
+	_ = got(again.WaitEnd(s.Ctx))(s)
 }
 
 // A connection that is lost again and again, each time after some seconds of health, is made again as soon as the first

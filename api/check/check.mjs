@@ -205,14 +205,13 @@ function* mediaRecordings() {
   }
 }
 
-const camel = (word) => word.toLowerCase().replace(/(^|_)(.)/g, (_, __, c) => c.toUpperCase())
-
 // messageOf is the message of AsyncAPI that a recorded line is.
-function messageOf(line) {
+function messageOf(line, messages) {
+  const named = (word, kind) => Object.keys(messages).find((id) => messages[id].name === word && messages[id].contentType === kind) ?? word
   if (line.media === undefined) return line.dir === 'event' || line.dir === 'sent' ? { id: line.body.type, value: line.body } : {}
-  if (line.body) return { id: camel(line.body.event ?? line.body.command), value: line.body }
+  if (line.body) return { id: named(line.body.event ?? line.body.command, 'application/json'), value: line.body }
   if (line.media === 'json') return {} // sent to be refused
-  return { id: `${camel(line.text.split(' ')[0])}Text`, value: line.text }
+  return { id: named(line.text.split(' ')[0], 'text/plain'), value: line.text }
 }
 
 // AsyncAPI. Its own tools don't check examples.
@@ -237,7 +236,7 @@ for (const name of ['asyncapi.yaml', 'asyncapi-media.yaml'].filter((name) => exi
   console.log(`api/${name} is valid: ${document.allMessages().all().length} messages, ${examples} examples`)
   const recorded = name === 'asyncapi.yaml' ? recordings() : mediaRecordings()
   for (const line of recorded) {
-    const { id, value } = messageOf(line)
+    const { id, value } = messageOf(line, doc.components.messages)
     if (id === undefined) continue
     const message = doc.components.messages[id]
     if (!message) fault(`${line.where}: api/${name} has no message ${id}`)

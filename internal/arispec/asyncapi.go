@@ -3,6 +3,8 @@ package arispec
 import (
 	"fmt"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // AsyncAPI makes the AsyncAPI 3.0.0 description of the event websocket from a public description: what Asterisk sends,
@@ -12,7 +14,14 @@ func AsyncAPI(description []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asyncAPI{schemas: at(doc, "components", "schemas"), messages: mapping{}, defs: mapping{}}
+	root, err := parseYAML(description)
+	if err != nil {
+		return nil, err
+	}
+	a := &asyncAPI{
+		schemas: at(doc, "components", "schemas"), messages: mapping{}, defs: mapping{},
+		nodes: value(value(root.Content[0], "components"), "schemas"),
+	}
 	leaves := sortedKeys(at(a.schemas, anyMessage, "discriminator", "mapping"))
 	if len(leaves) == 0 {
 		return nil, fmt.Errorf("arispec: the description has no schema %s", anyMessage)
@@ -102,7 +111,8 @@ no pings: send your own to notice a connection that is half open. After a connec
 again, and channels that stayed in the application get no second StasisStart.`
 
 type asyncAPI struct {
-	schemas  mapping // of the OpenAPI description
+	schemas  mapping    // of the OpenAPI description
+	nodes    *yaml.Node // the same, with the members of examples in their order
 	messages mapping
 	defs     mapping // the schemas that messages refer to
 }
@@ -119,12 +129,12 @@ func (a *asyncAPI) message(name string, payload mapping) {
 	a.defs[name] = payload
 	// A literal needs its type beside it: some generators look at nothing else.
 	if typ := at(payload, "properties", "type"); typ != nil {
-		typ["type"] = "string"
+		typ["type"], typ["title"] = "string", name+"Type"
 	}
 	if since := at(a.schemas, name)[sinceKey]; since != nil {
 		out[sinceKey] = since
 	}
-	if example := at(a.schemas, name)["example"]; example != nil {
+	if example := value(value(a.nodes, name), "example"); example != nil {
 		out["examples"] = []any{mapping{"name": "recorded", "payload": example}}
 	}
 	a.messages[name] = out
@@ -216,18 +226,13 @@ func (a *asyncAPI) binding(doc mapping) mapping {
 	return mapping{"bindingVersion": "0.1.0", "method": "GET", "query": query}
 }
 
-// rename lets references go to the components, not to definitions. A $ref has no siblings in AsyncAPI.
+// rename lets references go to the components, not to definitions. What stands beside a $ref is for readers only: AsyncAPI's
+// tools pass over it, where an allOf around the $ref would become a class without a name.
 func rename(v any) any {
 	return substitute(clone(v), func(m mapping) mapping {
-		ref, ok := strings.CutPrefix(textAt(m, "$ref"), defsPrefix)
-		if !ok {
-			return m
+		if ref, ok := strings.CutPrefix(textAt(m, "$ref"), defsPrefix); ok {
+			m["$ref"] = schemaPrefix + ref
 		}
-		if len(m) == 1 {
-			return refTo(ref)
-		}
-		m = without(m, "$ref")
-		m["allOf"] = []any{refTo(ref)}
 		return m
 	})
 }

@@ -11,6 +11,7 @@ func TestRequireID(t *testing.T) {
 	for frame, want := range map[string]string{
 		`{"type":"StasisStart","channel":{"id":"c1"}}`:                                   "",
 		`{"type":"StasisStart","channel":{"id":"\u0063"},"replace_channel":{"id":"c2"}}`: "",
+
 		`{"type":"StasisStart"}`:                                  "channel is missing",
 		`{"type":"StasisStart","replace_channel":{"id":"c2"}}`:    "channel is missing",
 		`{"type":"StasisStart","Channel":{"id":"c1"}}`:            "channel is missing",

@@ -152,7 +152,7 @@ func (h *handler) Report(key lanes.Key[laneKind], r lanes.Report) {
 }
 
 // Drop gets what won't be handled.
-func (h *handler) Drop(t task) { h.finished(t) }
+func (h *handler) Drop(t task) { h.finished(over{t.receipt, t.call}) }
 
 // Lane begins a lane.
 func (h *handler) Lane(key lanes.Key[laneKind]) func(task) {
@@ -164,9 +164,9 @@ func (h *handler) Lane(key lanes.Key[laneKind]) func(task) {
 
 func keyOf(key lanes.Key[laneKind]) entityKey { return entityKey{key.Of.session, key.Of.kind, key.ID} }
 
-func (h *handler) finished(t task) {
-	t.receipt.release()
-	if t.call {
+func (h *handler) finished(o over) {
+	o.receipt.release()
+	if o.call {
 		h.c.hub.calls.done()
 	}
 }
@@ -180,40 +180,68 @@ type lane struct {
 	ctx context.Context //nolint:containedctx // The client's, for the lane's handler calls.
 }
 
-// work handles one event.
+// work handles one event. A handler may wait here for as long as its call lasts, so what is only needed before or after it
+// stands in functions of its own: that keeps the stack small.
 func (ln *lane) work(t task) {
-	defer ln.h.finished(t)
 	ctx := ln.ctx
 	if t.ctx != nil {
-		ctx = withWorker(t.ctx, &ln.worker)
+		ctx = ln.callContext(t.ctx)
 	}
-	err := ln.try(ctx, t)
-	_, lives := t.ev.(*StasisStart) // with a call
-	switch {
-	case err == nil:
-	case endOf(ctx, err):
-		ln.ended(ctx, t.ev, err)
-	case lives && foretellsEnd(err):
-		ln.h.c.hub.workers.start()
-		go ln.awaitEnd(ctx, t.ev, err)
-	default:
-		ln.failed(ctx, t.ev, err)
+	var waited time.Duration
+	if len(ln.h.c.cfg.handlerInterceptors) > 0 {
+		waited = ln.h.c.uptime() - t.queued
+	}
+	if err := ln.try(ctx, t.ev, waited, over{t.receipt, t.call}); err != nil {
+		ln.report(ctx, t.ev, err)
 	}
 }
 
-// try calls the handler, by way of the interceptors.
-func (ln *lane) try(ctx context.Context, t task) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	h := ln.h
-	if len(h.c.cfg.handlerInterceptors) == 0 {
-		return h.run(ctx, t.ev)
+//go:noinline
+func (ln *lane) callContext(call context.Context) context.Context {
+	return withWorker(call, &ln.worker)
+}
+
+// report sees to what a handler has returned.
+func (ln *lane) report(ctx context.Context, ev Event, err error) {
+	_, lives := ev.(*StasisStart) // with a call
+	switch {
+	case endOf(ctx, err):
+		ln.ended(ctx, ev, err)
+	case lives && foretellsEnd(err):
+		ln.h.c.hub.workers.start()
+		go ln.awaitEnd(ctx, ev, err)
+	default:
+		ln.failed(ctx, ev, err)
 	}
-	inv := Invocation{Handler: h.sel.name, Event: t.ev, Entity: ln.key.entity(), Waited: h.c.uptime() - t.queued}
-	next := func(ctx context.Context) error { return h.run(ctx, t.ev) }
+}
+
+// over is what there is to do when a handler has dealt with a task, in whatever way.
+type over struct {
+	receipt *receipt
+	call    bool
+}
+
+// try calls the handler, and makes an error of its panic.
+func (ln *lane) try(ctx context.Context, ev Event, waited time.Duration, o over) (err error) {
+	defer ln.caught(&err, o)
+	if len(ln.h.c.cfg.handlerInterceptors) > 0 {
+		return ln.intercepted(ctx, ev, waited)
+	}
+	return ln.h.run(ctx, ev)
+}
+
+func (ln *lane) caught(err *error, o over) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+	ln.h.finished(o)
+}
+
+// intercepted calls the handler by way of the interceptors.
+func (ln *lane) intercepted(ctx context.Context, ev Event, waited time.Duration) error {
+	h := ln.h
+	inv := Invocation{Handler: h.sel.name, Event: ev, Entity: ln.key.entity(), Waited: waited}
+	next := func(ctx context.Context) error { return h.run(ctx, ev) }
 	for _, intercept := range slices.Backward(h.c.cfg.handlerInterceptors) {
 		inner := next
 		next = func(ctx context.Context) error { return intercept(ctx, inv, inner) }

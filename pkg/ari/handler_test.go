@@ -28,7 +28,7 @@ func TestHandlerInterceptors(t *testing.T) {
 			}
 		}
 		c := offline(t, WithHandlerInterceptor(around("outer")), WithHandlerInterceptor(around("inner")))
-		On(c, func(ctx context.Context, ev *ChannelDtmfReceived) error {
+		On(c, func(ctx context.Context, _ *ChannelDtmfReceived) error {
 			order.add("handler in " + ctx.Value(key{}).(string))
 			time.Sleep(time.Second)
 			return nil

@@ -3,7 +3,7 @@ import { Commands, type Channel, type Event, type Events, type EventType } from 
 import { AriError, EndedError } from './errors.js'
 import { Calls } from './calls.js'
 import { Lanes } from './lanes.js'
-import type { ConnectionOptions, Requester } from './request.js'
+import { newId, type ConnectionOptions, type Requester } from './request.js'
 import { openSocket, type Socket } from './socket.js'
 
 /** An event of a type that isn't described: a newer Asterisk's, or an extra module's. */
@@ -191,7 +191,7 @@ export class Client {
    */
   async play(channel: string | { readonly id: string }, media: string | string[], init: { signal?: AbortSignal } = {}): Promise<void> {
     const id = typeof channel === 'string' ? channel : channel.id
-    const playbackId = `play-${id}-${Math.random().toString(36).slice(2, 12)}`
+    const playbackId = newId()
     const stop = new AbortController()
     const finished = this.waitFor('PlaybackFinished', { channel: id, match: (event) => event.playback.id === playbackId, signal: stop.signal })
     finished.catch(() => {})
@@ -260,9 +260,11 @@ export class Client {
   /** Comes back after each loss, until the client is closed. */
   private async live(socket: Socket): Promise<void> {
     for (;;) {
-      const reason = await socket.ended
+      const { reason, silent } = await socket.ended
       if (this.life.signal.aborted) return
-      this.down(new Error(`the connection is lost: ${reason}`))
+      const lost = new Error(`the connection is lost: ${reason}`)
+      if (silent) this.requester.abandon(lost)
+      this.down(lost)
       for (let attempt = 0; ; attempt++) {
         await this.pause(attempt)
         if (this.life.signal.aborted) return

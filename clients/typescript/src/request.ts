@@ -65,6 +65,7 @@ export class Requester {
   /** Called with the id of each channel that is about to be made. */
   onMake: (id: string) => void = () => {}
   private readonly client
+  private lost = new AbortController()
 
   constructor(
     options: ConnectionOptions,
@@ -77,6 +78,12 @@ export class Requester {
       querySerializer: { array: { style: 'form', explode: false } },
       ...(options.fetch ? { fetch: options.fetch } : {}),
     })
+  }
+
+  /** Ends all commands that wait for an answer, since Asterisk gives no sign of life any more. */
+  abandon(reason: Error): void {
+    this.lost.abort(reason)
+    this.lost = new AbortController()
   }
 
   async send(operation: string, own: Record<string, string>, options: object | undefined, init: Init = {}): Promise<unknown> {
@@ -97,7 +104,7 @@ export class Requester {
     const fetchOptions = {
       params: { path: request.path, query: request.query },
       ...(request.body ? { body: request.body } : {}),
-      ...(init.signal ? { signal: init.signal } : {}),
+      signal: init.signal ? AbortSignal.any([init.signal, this.lost.signal]) : this.lost.signal,
       parseAs: info.binary ? 'stream' : 'json',
     }
     const failed = (reason: Reason, message: string, more: object = {}) =>

@@ -12,8 +12,8 @@ export interface Socket {
   terminate(): void
   /** Closes it, and resolves when that is done. */
   close(): Promise<void>
-  /** Resolves with the reason when it has ended, however it did. */
-  readonly ended: Promise<string>
+  /** Resolves with the reason when it has ended, however it did; silent tells that Asterisk gave no sign of life. */
+  readonly ended: Promise<{ reason: string; silent: boolean }>
 }
 
 export interface SocketOptions extends ConnectionOptions {
@@ -41,8 +41,9 @@ export function openSocket(options: SocketOptions): Promise<Socket> {
     let alive: NodeJS.Timeout | undefined
     let refused: AriError | undefined
     let reason = ''
-    let finish: (reason: string) => void = () => {}
-    const ended = new Promise<string>((done) => (finish = done))
+    let silent = false
+    let finish: (end: { reason: string; silent: boolean }) => void = () => {}
+    const ended = new Promise<{ reason: string; silent: boolean }>((done) => (finish = done))
     ws.on('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       refused = new AriError({ operation, method, path, reason: reasonOf(status), status, message: response.statusMessage ?? '' })
@@ -56,7 +57,7 @@ export function openSocket(options: SocketOptions): Promise<Socket> {
     })
     ws.on('close', (code) => {
       clearInterval(alive)
-      finish(reason || `closed with code ${code}`)
+      finish({ reason: reason || `closed with code ${code}`, silent })
     })
     ws.on('message', (data, binary) => {
       if (!binary) options.onMessage(String(data))
@@ -67,6 +68,7 @@ export function openSocket(options: SocketOptions): Promise<Socket> {
       ws.on('pong', () => (answered = true))
       alive = setInterval(() => {
         if (!answered) {
+          silent = true
           reason = `no answer for ${options.keepalive} ms`
           ws.terminate()
           return

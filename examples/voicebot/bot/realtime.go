@@ -124,7 +124,7 @@ func (s Service) dial(ctx context.Context) (*link, error) {
 	if s.Key != "" {
 		header.Set("Authorization", "Bearer "+s.Key)
 	}
-	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // The connection takes it over.
+	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: header})
 	if err != nil {
 		return nil, fmt.Errorf("the speech service: %w", err)
 	}

@@ -113,13 +113,20 @@ func (t *try) run(ctx context.Context, from arispec.Location) error {
 	if err := t.describe(ctx, imported); err != nil {
 		return err
 	}
-	for _, name := range []string{"go.mod", "go.sum", "internal/sim/media/sounds.txt"} {
+	for _, name := range []string{"go.mod", "go.sum"} {
 		if err := t.copy(name); err != nil {
 			return err
 		}
 	}
-	for _, pattern := range []string{"api/*.yaml", "gen/*.go", "pkg/ari/*.go", "pkg/ari/aritest/*.go", "internal/ariserver/*.go", "internal/sim/*.go", "internal/sim/*/*.go"} {
-		if err := t.copyHandWritten(pattern); err != nil {
+	folders, err := t.goOutput(ctx, t.root, "list", "-deps", "-f", "{{if .Module}}{{if .Module.Main}}{{.Dir}}{{end}}{{end}}", "./pkg/ari", "./pkg/ari/aritest")
+	if err != nil {
+		return err
+	}
+	if err := t.copyHandWritten(filepath.Join(t.root, "api", "*.yaml")); err != nil {
+		return err
+	}
+	for folder := range strings.Lines(folders) {
+		if err := t.copyHandWritten(filepath.Join(strings.TrimSpace(folder), "*.*")); err != nil { // embedded texts too
 			return err
 		}
 	}
@@ -236,9 +243,9 @@ func (t *try) copy(name string) error {
 	return t.write(name, content)
 }
 
-// copyHandWritten copies the repository's files of a pattern, but for tests and what is generated.
+// copyHandWritten copies the files of a pattern, which lie in the repository, but for tests and what is generated.
 func (t *try) copyHandWritten(pattern string) error {
-	files, err := filepath.Glob(filepath.Join(t.root, filepath.FromSlash(pattern)))
+	files, err := filepath.Glob(pattern)
 	if err != nil {
 		return err
 	}

@@ -88,9 +88,10 @@ type Channel struct {
 	Current *Command
 
 	Hungup    bool
-	bridged   bool     // it is, or was, in a bridge
-	Stale     bool     // it is over, but still shown
-	conn      net.Conn // that its media go by, or nil
+	bridged   bool      // it is, or was, in a bridge
+	transfer  *transfer // that is left to the application, or nil
+	Stale     bool      // it is over, but still shown
+	conn      net.Conn  // that its media go by, or nil
 	cause     int
 	techCause int
 	refused   int // the cause with which it refused the call to the other half

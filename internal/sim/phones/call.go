@@ -260,3 +260,19 @@ func (c *Call) doHangup(cause int) {
 		c.ch.Hangup(pbx.Hangup{Cause: cause})
 	}
 }
+
+// Transfer asks for a blind transfer to an extension. When it is done, the telephone hangs up.
+func (c *Call) Transfer(exten string) error {
+	defer c.lock()()
+	switch {
+	case c.over:
+		return ErrOver
+	case !c.up:
+		return errors.New("the call isn't answered yet")
+	}
+	left, err := c.ch.Transfer(exten)
+	if err == nil && !left {
+		c.doHangup(0)
+	}
+	return err
+}

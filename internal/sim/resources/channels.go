@@ -220,12 +220,13 @@ func (o *operations) ChannelsProgress(w http.ResponseWriter, _ *http.Request, id
 // ChannelsTransferProgress tells how a transfer goes that the party asked for.
 func (o *operations) ChannelsTransferProgress(w http.ResponseWriter, _ *http.Request, id string, q gen.ChannelsTransferProgressParams) {
 	o.locked(w, http.StatusNoContent, func() (wire.JSON, *apiError) {
-		_, err := o.controlled(id)
+		ch, err := o.controlled(id)
 		if err != nil {
 			return nil, err
 		}
 		switch q.States {
 		case "channel_progress", "channel_answered", "channel_unavailable", "channel_declined":
+			ch.TellTransfer(q.States)
 			return nil, nil
 		default:
 			return nil, failed(http.StatusBadRequest, "Invalid states value")

@@ -12,6 +12,7 @@ import (
 	"github.com/ari-go/ari/gen"
 	"github.com/ari-go/ari/internal/sim/media"
 	"github.com/ari-go/ari/internal/sim/pbx"
+	"github.com/ari-go/ari/internal/sim/release"
 	"github.com/ari-go/ari/internal/sim/wire"
 )
 
@@ -24,7 +25,7 @@ func (o *operations) ChannelsExternalMedia(w http.ResponseWriter, r *http.Reques
 	vars, bad := argsOf(r).variables(false)
 	m := mediaOf(q)
 	if bad == nil {
-		bad = m.check(o.p.Config.Version.Major < 18)
+		bad = m.check(o.p.Config.Version)
 	}
 	if bad != nil {
 		respond(w, 0, nil, bad)
@@ -84,14 +85,17 @@ func mediaOf(q gen.ChannelsExternalMediaParams) externalMedia {
 }
 
 // check looks for what doesn't fit together. Old versions have RTP only.
-func (m externalMedia) check(old bool) *apiError {
+func (m externalMedia) check(v release.Version) *apiError {
+	old, websockets := v.Major < 18, v.AtLeast("20.16", "21.11", "22.6", "23.0")
 	bad := func(text string) *apiError { return failed(http.StatusBadRequest, text) }
 	server := m.transport == "websocket" && m.connection == "server"
 	_, _, hostErr := net.SplitHostPort(m.host)
 	switch {
 	case m.app == "":
 		return bad("app cannot be empty")
-	case old && (m.encapsulation != "rtp" || m.transport != "udp" || m.connection != "client"):
+	case old && (m.encapsulation != "rtp" || m.transport != "udp" || m.connection != "client"),
+		!websockets && (m.encapsulation != "rtp" || m.transport != "udp") && (m.encapsulation != "audiosocket" || m.transport != "tcp"),
+		!websockets && m.connection == "server":
 		return failed(http.StatusNotImplemented, "The encapsulation and/or transport is not supported")
 	case m.transport == "websocket" && m.encapsulation != "none":
 		return bad("encapsulation must be 'none' for websocket transport")
@@ -107,7 +111,7 @@ func (m externalMedia) check(old bool) *apiError {
 		return bad("external_host must be <host>:<port> for all transports other than websocket")
 	case m.format == "":
 		return bad("format cannot be empty")
-	case !old && m.direction != "both" && m.direction != "in" && m.direction != "out":
+	case v.Major >= 20 && m.direction != "both" && m.direction != "in" && m.direction != "out":
 		return bad("Invalid direction specified")
 	case m.encapsulation != "rtp" && m.encapsulation != "audiosocket" && m.encapsulation != "none",
 		m.encapsulation == "none" && m.transport != "websocket":

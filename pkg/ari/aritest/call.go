@@ -120,3 +120,16 @@ func (c *Call) Hangup(cause ...int) {
 	}
 	c.far.Hangup(n)
 }
+
+// Transfer presses the transfer key: whoever this end is bridged with is to be connected with an extension instead, and this end hangs up when that is
+// done. Asterisk refuses it where the call isn't in a bridge of an application, or the dialplan doesn't have the extension. A transfer that is left to
+// the application, by the function PJSIP_TRANSFER_HANDLING() with the value "ari-only", is told by [ari.ChannelTransfer], and this end stays.
+func (c *Call) Transfer(exten string) error {
+	switch err := c.far.Transfer(exten); {
+	case errors.Is(err, phones.ErrOver):
+		return fmt.Errorf("%w: it can't be transferred any more", ErrEnded)
+	case err != nil:
+		return fmt.Errorf("aritest: %w", err)
+	}
+	return nil
+}

@@ -156,3 +156,26 @@ func TestGapBeforeEntry(t *testing.T) {
 		ok(t, srv, "POST", "/bridges/b/addChannel?channel=a")
 	})
 }
+
+// A blind transfer puts somebody else in the place of who asks for it.
+func TestTransfer(t *testing.T) {
+	srv := aritest.NewServer(t)
+	srv.Extension("200", "Answer()", "Wait(600)")
+	l := listen(t, srv, "app=hello")
+	alice := srv.Call("1000", aritest.WithChannelID("a"))
+	require.ErrorContains(t, alice.Transfer("200"), "the call isn't answered yet")
+	bob := srv.Call("1000", aritest.WithChannelID("b"), aritest.Answered())
+	l.await("StasisStart b")
+	ok(t, srv, "POST", "/channels/a/answer")
+	require.EqualError(t, alice.Transfer("200"), "aritest: Asterisk refuses the transfer", "it isn't in a bridge")
+	ok(t, srv, "POST", "/bridges/x")
+	ok(t, srv, "POST", "/bridges/x/addChannel?channel=a,b")
+	require.EqualError(t, alice.Transfer("nowhere"), "aritest: Asterisk refuses the transfer")
+	require.NoError(t, alice.Transfer("200"))
+	l.await("BridgeBlindTransfer a")
+	require.NoError(t, alice.WaitEnded(soon(t)))
+	require.ErrorIs(t, alice.Transfer("200"), aritest.ErrEnded)
+	require.Len(t, srv.Bridges()[0].Channels, 2)
+	require.NoError(t, bob.WaitBridged(soon(t), 2))
+	require.False(t, bob.Ended())
+}

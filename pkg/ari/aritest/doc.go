@@ -39,7 +39,7 @@
 //   - The dialplan's Answer waits half a second for media on Local channels only.
 //   - The variables BRIDGEPEER and BRIDGEPVTCALLID are set once when a bridge changes; Asterisk sets them up to three times.
 //   - Device states of endpoints are told for PJSIP only, and at once.
-//   - SIP registrations, transfers by a telephone and video are not simulated, RTP statistics count nothing, and no websocket is opened to an
+//   - SIP registrations, attended transfers by a telephone and video are not simulated, RTP statistics count nothing, and no websocket is opened to an
 //     application.
 //   - External media by RTP are sent to nobody; only hosts of the domain "invalid" are unknown. AudioSocket servers are connected to, unless
 //     the server is [InMemory]. External media over a websocket never connect, and end after 30 seconds.
