@@ -53,8 +53,13 @@ func newLine(t *testing.T, version, app string) *line {
 // phone makes a phone whose leg has a format.
 func (l *line) phone(t *testing.T, format string) *phone {
 	t.Helper()
+	return l.phoneBy(t, WebSocket, format)
+}
+
+func (l *line) phoneBy(t *testing.T, transport Transport, format string) *phone {
+	t.Helper()
 	p := &phone{done: make(chan struct{}), wake: make(chan struct{})}
-	p.leg, p.ch = l.rawLeg(t, WebSocket, format)
+	p.leg, p.ch = l.rawLeg(t, transport, format)
 	go p.listen()
 	t.Cleanup(p.hangup)
 	return p
@@ -113,6 +118,7 @@ func (l *line) rawLeg(t *testing.T, transport Transport, format string) (leg, *a
 func (p *phone) hangup() {
 	_ = p.leg.close()
 	<-p.done
+	_ = p.ch.Stop(context.Background()) // One by RTP doesn't notice.
 }
 
 func (p *phone) listen() {

@@ -40,7 +40,7 @@ type flush struct {
 
 // speakLoop sends what is due, whenever the pacer or something new wakes it.
 func (s *Stream) speakLoop() {
-	if err := s.send(time.Now()); err != nil { // An Asterisk that hears nothing can come to a standstill.
+	if err := s.send(time.Now(), false); err != nil { // An Asterisk that hears nothing can come to a standstill.
 		s.lost(err)
 		return
 	}
@@ -55,29 +55,53 @@ func (s *Stream) speakLoop() {
 		case <-s.ctx.Done():
 			return
 		}
-		if kicked && s.queued == nil {
-			continue // The clock is ours: nothing goes out before its time.
-		}
 		if k := s.turns.Load(); k != nil && !kicked {
 			k.idle(time.Now(), s.calls.add)
 		}
-		if err := s.send(time.Now()); err != nil {
+		if err := s.send(time.Now(), kicked); err != nil {
 			s.lost(err)
 			return
 		}
 	}
 }
 
-func (s *Stream) send(now time.Time) error {
+func (s *Stream) send(now time.Time, kicked bool) error {
 	s.speak.Lock()
 	defer s.speak.Unlock()
 	if s.queued == nil {
+		if passed, err := s.passLive(now); passed || kicked || err != nil {
+			return err // The clock is ours: nothing else goes out before its time.
+		}
 		return s.sendDue(now)
 	}
 	if s.flushing != nil || s.xoff || !s.open {
 		return nil
 	}
 	return s.sendAhead(now)
+}
+
+// liveGrace is how late live audio may be before silence takes its place.
+const liveGrace = frameTime
+
+// passLive passes live audio on as soon as it has come, on a leg where nothing waits and while nothing else is to be heard:
+// then the clock is that of whoever speaks, and waiting for ours would only add to the delay.
+func (s *Stream) passLive(now time.Time) (passed bool, err error) {
+	p := s.player
+	for s.open && err == nil {
+		p.mu.Lock()
+		if p.live.waiting() < p.frame || p.current() != nil || p.ambient.sounds() {
+			p.mu.Unlock()
+			return passed, nil
+		}
+		p.confirm(p.sent)
+		frame := s.frames[:p.frame]
+		s.took(p.next(frame, true), now, false)
+		p.unlock()
+		err = s.leg.write(frame)
+		s.due = now.Add(frameTime + liveGrace)
+		passed = true
+	}
+	return passed, err
 }
 
 // sendDue sends the frames whose time has come, on a leg where nothing waits: one, mostly.

@@ -111,7 +111,7 @@ type ambientTrack struct {
 const ambientStep = 1.0 / 800
 
 func (t *ambientTrack) mix(out []float32) bool {
-	if len(t.loop) == 0 || t.gain == 0 && t.target == 0 {
+	if !t.sounds() {
 		return false
 	}
 	for i := range out {
@@ -127,6 +127,8 @@ func (t *ambientTrack) mix(out []float32) bool {
 	}
 	return true
 }
+
+func (t *ambientTrack) sounds() bool { return len(t.loop) > 0 && (t.gain > 0 || t.target > 0) }
 
 func (t *ambientTrack) rewind(samples int) {
 	if n := len(t.loop); n > 0 && (t.gain > 0 || t.target > 0) {
