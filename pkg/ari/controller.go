@@ -227,6 +227,9 @@ func (c *Controller) CreateExternalMedia(ctx context.Context, opts ExternalMedia
 // "mixing,dtmf_events"; the empty one is mixing. If opts.BridgeID is empty it gets an id of ours. It fails with
 // ErrConflict if the id is taken (before Asterisk 20.13, 21.8 and 22.3: ErrProtocol or ErrInternal), ErrInternal if
 // the types contradict each other. Variables since Asterisk 20.20, 22.10, 23.4.
+//
+// Asterisk connects two SIP channels in a bridge of the type "mixing" past itself, and then reports none of the keys that
+// they press. A program that listens to keys makes "mixing,dtmf_events" (or "mixing,proxy_media").
 func (c *Controller) CreateBridge(ctx context.Context, opts CreateBridgeOptions) (*Bridge, error) {
 	// Always with the id in the path: POST /bridges takes every member of its body for a variable.
 	id := or(opts.BridgeID, c.NewID())

@@ -67,7 +67,8 @@ func (o *PromptOptions) check() error {
 // A Keypad collects the keys that a caller presses, for one [Keypad.Prompt] after another. What is typed ahead, before a
 // prompt has begun, is kept for it: callers who know a menu don't wait for its questions.
 //
-// [Channel.Keypad] makes one. Make it when the call begins, and close it at the end.
+// [Channel.Keypad] makes one. Make it when the call begins, and close it at the end. While the channel is in a bridge, keys
+// are reported only if the bridge sees the audio: see [Controller.CreateBridge].
 type Keypad struct {
 	ch   *Channel
 	keys *Subscription[*ChannelDtmfReceived]
