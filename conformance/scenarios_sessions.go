@@ -123,8 +123,9 @@ func sweepAfterKilledRun(s *S) {
 // A client that drains lets its calls finish, and new ones go on in the dialplan.
 func drain(s *S) {
 	p := s.connect(s.AppName + "-drain")
-	goOn := make(chan struct{})
+	begun, goOn := make(chan struct{}), make(chan struct{})
 	p.Client.OnCall(func(ctx context.Context, _ *ari.StasisStart) error {
+		close(begun) // A second call would be a fault, and panic here.
 		<-ctx.Done()
 		<-goOn
 		return nil
@@ -135,7 +136,7 @@ func drain(s *S) {
 		}))(s)
 	}
 	first := call("first")
-	await[*ari.StasisStart](p, nil)
+	<-begun
 	hurry, cancel := context.WithTimeout(s.Ctx, 10*time.Millisecond)
 	defer cancel()
 	err := p.Client.Drain(hurry)
