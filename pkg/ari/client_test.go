@@ -523,6 +523,7 @@ func TestConnectToATLSPort(t *testing.T) {
 			if err != nil {
 				return
 			}
+			_, _ = conn.Read(make([]byte, 4096)) // what isn't a handshake
 			_ = conn.Close()
 		}
 	}()
