@@ -229,3 +229,61 @@ func TestDecodeEvent(t *testing.T) {
 		}
 	})
 }
+
+// A channel that has just left the application is there still, and its end would not be told without a subscription.
+func TestDoneOfAChannelThatHasJustLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		left := ari.Subscribe[*ari.StasisEnd](r.client)
+		require.NoError(t, r.ch.Continue(t.Context()))
+		_, err := left.Next(t.Context())
+		require.NoError(t, err)
+		done := r.client.ARI().Channel(r.ch.ID).Done()
+		synctest.Wait()
+		r.call.Hangup()
+		<-done
+		synctest.Wait()
+		left.Close()
+		assert.Zero(t, r.client.Stats().Listeners)
+	})
+}
+
+// Who begins to wait for something of an Asterisk that has been removed isn't left waiting.
+func TestWaitsAfterRemove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		require.NoError(t, r.client.Remove(r.client.ARI()))
+		<-r.ch.Done()
+		ctx, cancel := r.ch.Context(t.Context())
+		defer cancel()
+		require.ErrorIs(t, context.Cause(ctx), ari.ErrClosed)
+		require.ErrorIs(t, ari.Subscribe[ari.Event](r.ch).Err(), ari.ErrClosed)
+		require.NoError(t, r.ch.Stop(ari.Cleanup(t.Context())), "commands go on")
+		assert.Zero(t, r.client.Stats().Listeners)
+	})
+}
+
+func TestContextOfAClientThatIsNotConnected(t *testing.T) {
+	srv := aritest.NewServer(t)
+	ctx, cancel := srv.Client(quietly).ARI().Channel("c1").Context(t.Context())
+	defer cancel()
+	require.ErrorIs(t, context.Cause(ctx), ari.ErrNoEvents)
+}
+
+// What one of a client's sessions has made is no call for another one.
+func TestOwnChannelInAnotherSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory())
+		srv.Endpoint("PJSIP/alice", aritest.Answers(0))
+		client := srv.Client(quietly)
+		srv.AddTo(client, "second")
+		entered := make(chan string, 1)
+		client.OnCall(func(context.Context, *ari.StasisStart) error { t.Error("it is no call from outside"); return nil })
+		client.OnStasisStart(func(_ context.Context, ev *ari.StasisStart) error { entered <- ev.Application; return nil })
+		require.NoError(t, client.Connect(t.Context()))
+		_, err := client.ARI().Originate(t.Context(), ari.OriginateOptions{Endpoint: "PJSIP/alice", App: "second"})
+		require.NoError(t, err)
+		assert.Equal(t, "second", <-entered)
+		synctest.Wait()
+	})
+}

@@ -160,6 +160,8 @@ func (c *Client) listeners() *hub { return c.hub }
 
 func (c *Client) generation() uint64 { return 0 }
 
+func (c *Client) over() bool { return false } // Its end ends all listeners, and all that will come.
+
 // Connect connects, and returns when events flow, those of [WithSubscriptions] included. From then on the client keeps the
 // connection until [Client.Close]; ctx bounds only the attempt. The first attempt's failure is returned at once: a refusal
 // as an [*Error], which may be [ErrUnauthorized] or [ErrForbidden]. Connect may then be called again. When ctx ends while

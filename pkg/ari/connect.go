@@ -107,8 +107,11 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 			s.state.set(phaseEnded)
 			return nil
 		case errors.Is(err, ErrSourceEnded):
-			s.over()
+			s.finish()
 			return nil
+		}
+		if e, ok := errors.AsType[*Error](err); ok && e.StatusCode != 0 {
+			s.state.foundDead(nil) // A refusal is a sign of life.
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			s.died(err)
@@ -120,8 +123,9 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 	}
 }
 
-// over ends the session, since no other connection follows: what is still known of it ends as well.
-func (s *session) over() {
+// finish ends the session, since no other connection follows: what is still known of it ends as well.
+func (s *session) finish() {
+	s.state.foundDead(nil) // Its connections have ended, which says nothing of Asterisk.
 	s.state.set(phaseEnded)
 	s.endAll(ErrClosed)
 	s.upper.sessionEnded(s)
@@ -131,7 +135,7 @@ func (s *session) over() {
 func (s *session) remove() {
 	s.cancel(ErrClosed)
 	s.wait()
-	s.over()
+	s.finish()
 	s.cfg.closeIdle()
 }
 
@@ -182,7 +186,9 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	}
 	behind.Go(func() {
 		if err := s.keepAlive(ctx, conn, &frames); err != nil {
-			s.died(err)
+			if errors.Is(err, errSilent) {
+				s.died(err)
+			}
 			cancel(err)
 			conn.Abort()
 		}
@@ -244,7 +250,9 @@ func (s *session) read(conn Connection, frames *atomic.Uint64) error {
 			return annotate(fmt.Sprintf("connection to %s", s.src), err)
 		}
 		frames.Add(1)
-		if s.ctx.Err() == nil && !s.receive(frame) {
+		if s.ctx.Err() != nil {
+			newReceipt(frame.Handled).release() // It is thrown away.
+		} else if !s.receive(frame) {
 			return errTakenBack
 		}
 	}

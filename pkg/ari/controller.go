@@ -50,7 +50,7 @@ func newController(cfg *config) *Controller {
 	if len(cfg.applications) > 0 {
 		c.application = cfg.applications[0]
 	}
-	c.ids = newIDs("")
+	c.ids = newIDs("", newRun())
 	return c
 }
 

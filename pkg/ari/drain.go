@@ -31,8 +31,8 @@ func (c *Client) Drain(ctx context.Context) error {
 	return nil
 }
 
-// sendOnTimeout bounds the request that sends a call on.
-const sendOnTimeout = 10 * time.Second
+// sendOnTimeout bounds the attempts to send a call on.
+const sendOnTimeout = time.Minute
 
 // sendOn sends a new call on in the dialplan, since the client is draining.
 func (c *Client) sendOn(ev Event) {
@@ -43,9 +43,15 @@ func (c *Client) sendOn(ev Event) {
 	c.hub.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, sendOnTimeout)
 		defer cancel()
-		err := start.Channel.ContinueWith(ctx, c.cfg.drainTarget)
-		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNotInStasis) {
+		for delays := c.cfg.reconnect.delays(); ; {
+			err := start.Channel.ContinueWith(ctx, c.cfg.drainTarget)
+			if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrNotInStasis) {
+				return
+			}
 			c.hub.reports.log(slog.LevelWarn, "cannot send a call on in the dialplan", "channel", start.Channel.ID, "error", err)
+			if isRefusal(err) || !sleep(ctx, delays()) {
+				return
+			}
 		}
 	})
 }

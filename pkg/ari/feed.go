@@ -79,6 +79,11 @@ func (s *session) ending(parent context.Context, key entityKey) (context.Context
 	}
 	e := &ender{at: places{own: key}, gen: s.generation(), cancel: cancel}
 	s.hub.index.add(e)
+	if err := s.noEvents(); err != nil {
+		s.hub.index.remove(e)
+		cancel(err)
+		return ctx, func() {}
+	}
 	stop := context.AfterFunc(ctx, func() { s.hub.index.remove(e) })
 	if !s.inApplication(key.id) || key.kind != kindChannel {
 		s.hub.background(func(client context.Context) { s.endUnlessThere(client, ctx, e) })
@@ -91,16 +96,39 @@ func (s *session) ending(parent context.Context, key entityKey) (context.Context
 	}
 }
 
-// endUnlessThere ends who waits for the end of an entity that Asterisk doesn't have. One that is still being made has a
-// life, and is told of by that.
+// endUnlessThere ends who waits for the end of an entity that Asterisk doesn't have. A channel that has just left the
+// application is there still, but nothing more would be heard of it without a subscription.
 func (s *session) endUnlessThere(client, ctx context.Context, e *ender) {
 	asking, cancel := context.WithCancel(client)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	_, exists, err := s.api.exists(asking, e.at.own.kind, e.at.own.id)
-	if err == nil && !exists {
-		s.hub.index.remove(e)
-		e.cancel(&EndError{Entity: e.at.own.entity(), Reason: ErrEnded})
+	key := e.at.own
+	for delays := s.cfg.reconnect.delays(); ; {
+		err := s.hearOf(asking, key.kind, key.id)
+		exists := true
+		if err == nil {
+			_, exists, err = s.api.exists(asking, key.kind, key.id)
+		}
+		switch {
+		case !exists:
+			s.hub.index.remove(e)
+			e.cancel(&EndError{Entity: key.entity(), Reason: ErrEnded})
+			return
+		case err == nil, isRefusal(err), !sleep(asking, delays()):
+			return
+		}
+	}
+}
+
+// noEvents says why no events come any more, or don't come yet; nil if they do.
+func (s *session) noEvents() error {
+	switch s.state.now() {
+	case phaseNew:
+		return ErrNoEvents
+	case phaseEnded:
+		return ErrClosed
+	default:
+		return nil
 	}
 }
 

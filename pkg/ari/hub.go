@@ -13,6 +13,7 @@ type hub struct {
 	ctx      context.Context // ends with the client; parent of all handlers' contexts
 	cancel   context.CancelCauseFunc
 	registry *eventRegistry
+	run      string // of the ids of what is made
 	index    index
 	budget   *lanes.Budget
 	counters counters
@@ -28,7 +29,7 @@ type counters struct {
 
 func newHub(cfg *config) *hub {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	h := &hub{ctx: ctx, cancel: cancel, registry: registry(), index: newIndex(), budget: lanes.NewBudget(cfg.eventBuffer)}
+	h := &hub{ctx: ctx, cancel: cancel, run: newRun(), registry: registry(), index: newIndex(), budget: lanes.NewBudget(cfg.eventBuffer)}
 	h.reports = reporter{ctx: ctx, logger: cfg.log, handler: cfg.errorHandler, workers: &h.workers}
 	h.reports.w = worker{of: &h.workers, logger: cfg.log}
 	return h

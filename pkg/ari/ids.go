@@ -13,7 +13,7 @@ import (
 // Asterisk takes an id for taken when a living one begins with it, and no character with a meaning in a URL or in ARI.
 type ids struct {
 	app string // "ari-APPLICATION-"
-	run string // "ari-APPLICATION-RUN-"
+	run string // "RUN"
 }
 
 // tagLength is the length of the parts that stand for the application and the run.
@@ -21,21 +21,27 @@ const tagLength = 10
 
 // newIDs makes the ids of a run. Those of a controller without a client belong to no application: nobody but its user can
 // know when they aren't needed any more.
-func newIDs(application string) ids {
+func newIDs(application, run string) ids {
 	tag := strings.Repeat("0", tagLength)
 	if application != "" {
 		sum := sha256.Sum256([]byte(application))
 		tag = base32.StdEncoding.EncodeToString(sum[:])[:tagLength]
 	}
 	app := "ari-" + tag + "-"
-	return ids{app: app, run: app + rand.Text()[:tagLength] + "-"}
+	return ids{app: app, run: run}
 }
 
+// newRun makes the part that stands for a run: a client's sessions have it in common.
+func newRun() string { return rand.Text()[:tagLength] }
+
 // next makes an id.
-func (i ids) next() string { return i.run + rand.Text() }
+func (i ids) next() string { return i.app + i.run + "-" + rand.Text() }
 
 // mine reports whether an id is of this run.
-func (i ids) mine(id string) bool { return strings.HasPrefix(id, i.run) }
+func (i ids) mine(id string) bool {
+	const tag = len("ari-") + tagLength + len("-")
+	return len(id) > tag && strings.HasPrefix(id, "ari-") && strings.HasPrefix(id[tag:], i.run+"-")
+}
 
 // made reports whether an id is of this application, of this run or an earlier one.
 func (i ids) made(id string) bool { return strings.HasPrefix(id, i.app) }

@@ -9,7 +9,7 @@ import (
 
 // Ids tell whose they are, none is the beginning of another one, and nothing in them must be escaped.
 func TestIDs(t *testing.T) {
-	ours, again, others, nobodys := newIDs("hello"), newIDs("hello"), newIDs("hello world/ä"), newIDs("")
+	ours, again, others, nobodys := newIDs("hello", newRun()), newIDs("hello", newRun()), newIDs("hello world/ä", newRun()), newIDs("", newRun())
 	for name, x := range map[string]struct {
 		id         string
 		mine, made bool

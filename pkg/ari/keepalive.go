@@ -12,6 +12,12 @@ import (
 // errSilent is what a half-open connection ends with.
 var errSilent = errors.New("ari: Asterisk has stopped answering")
 
+// pingFailedLag is how long the reader may take to find out what a failed ping has found.
+const pingFailedLag = time.Second
+
+// errPingFailed is what a connection ends with that can't be tested.
+var errPingFailed = errors.New("ari: the connection can't be tested by a ping")
+
 // keepAlive tests the connection now and then, and at once when a command got no answer. It returns when ctx ends, with
 // nil, or with the reason why the connection must be given up.
 func (s *session) keepAlive(ctx context.Context, conn Connection, frames *atomic.Uint64) error {
@@ -45,8 +51,15 @@ func (s *session) ping(ctx context.Context, conn Connection, frames *atomic.Uint
 	if conn.Ping(pingCtx) == nil {
 		return false, nil
 	}
-	if pingCtx.Err() == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return true, nil // It is over, and the reader knows better why.
+	}
+	if pingCtx.Err() == nil {
+		// It is over, most likely, as the reader is about to tell; if not, nobody would test it any more.
+		if !sleep(ctx, pingFailedLag) {
+			return true, nil
+		}
+		return true, errPingFailed
 	}
 	// If the answer is late but events have come, the other side lives: it answers pings on a thread that may be busy
 	// with a request.

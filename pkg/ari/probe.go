@@ -28,6 +28,9 @@ const (
 
 	// maxRenewals is how often that is done in a row. An event filter may keep the event from coming back.
 	maxRenewals = 3
+
+	// renewalsRefill is after which time it may be done again: an Asterisk that has lost the application needs it.
+	renewalsRefill = time.Minute
 )
 
 var (
@@ -48,6 +51,7 @@ type prober struct {
 	mu       sync.Mutex
 	distrust bool                     // the present connection's applications may fall to an abandoned one
 	renewals int                      // how many connections in a row were given up because no events came
+	renewed  time.Time                // when the last one was
 	awaited  map[string]chan struct{} // by application: closed at its next event
 }
 
@@ -83,10 +87,14 @@ func (p *prober) trust(proven bool) {
 func (p *prober) mayRenew() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if time.Since(p.renewed) > renewalsRefill {
+		p.renewals = 0
+	}
 	if p.renewals >= maxRenewals {
 		return false
 	}
 	p.renewals++
+	p.renewed = time.Now()
 	return true
 }
 

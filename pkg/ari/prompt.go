@@ -243,6 +243,12 @@ func (k *Keypad) silence(ctx context.Context, playback *Playback) {
 		if err := playback.Stop(ctx); !errors.Is(err, ErrInternal) || !stoppable(playback.MediaURI) {
 			return
 		}
+		if playback.life == nil { // Nobody knows whether it has come to be.
+			if !sleep(ctx, pause) {
+				return
+			}
+			continue
+		}
 		if _, err := waitBriefly(ctx, playback.life, pause, stageEnded); !errors.Is(err, errTooLong) {
 			return
 		}

@@ -82,7 +82,7 @@ func newSession(id sessionID, hub *hub, up upper, cfg *config, src Source) *sess
 	}
 	s.ctx, s.cancel = context.WithCancelCause(hub.ctx)
 	s.ctrl = newController(cfg)
-	s.ctrl.feed, s.ctrl.sessionID, s.ctrl.ids = s, id, newIDs(s.ctrl.application)
+	s.ctrl.feed, s.ctrl.sessionID, s.ctrl.ids = s, id, newIDs(s.ctrl.application, hub.run)
 	s.ctrl.attach(s)
 	s.api = s.ctrl
 	if len(cfg.subscriptions) > 0 {
@@ -95,6 +95,8 @@ func newSession(id sessionID, hub *hub, up upper, cfg *config, src Source) *sess
 func (s *session) listeners() *hub { return s.hub }
 
 func (s *session) generation() uint64 { return s.state.generation.Load() }
+
+func (s *session) over() bool { return s.state.now() == phaseEnded }
 
 // receive takes one frame from the connection. It runs on the reader's goroutine and never blocks. It returns false when
 // the connection is no longer worth reading: a handshake of our own that was given up has taken over.
@@ -112,7 +114,7 @@ func (s *session) receive(frame Frame) bool {
 		s.skip(frame.Data, err)
 		return true
 	}
-	if in.kind.role == roleReplaced && s.probe.distrusted() && s.ours(in.app) {
+	if in.kind.role == roleReplaced && s.probe.distrusted() && s.ours(in.app) && s.probe.mayRenew() {
 		return false
 	}
 	if s.isProbe(&in.inbound) {

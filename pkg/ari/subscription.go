@@ -21,6 +21,9 @@ type Scope interface {
 type audience interface {
 	listeners() *hub
 	generation() uint64
+
+	// over reports whether no events come any more.
+	over() bool
 }
 
 // Subscription is a queue of events of type E. It is made by [Subscribe]. Its methods may be called by several goroutines
@@ -68,6 +71,10 @@ func subscribe(sel *selection, of Scope) *subscription {
 		s.queue.End(annotate("Subscribe", fmt.Errorf("%w: the %s has no id", ErrInvalid, s.at.own.kind)))
 	} else {
 		s.hub.index.add(s)
+		if a.over() { // Nobody would end it.
+			s.hub.index.remove(s)
+			s.queue.End(ErrClosed)
+		}
 	}
 	return s
 }

@@ -2,7 +2,6 @@ package ari
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 )
 
@@ -24,7 +23,7 @@ func (s *session) sweep(ctx context.Context) error {
 		if !left(ch.ID) {
 			continue
 		}
-		if err := ch.Stop(ctx); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := ch.Stop(ctx); err != nil && !isRefusal(err) {
 			return annotate("sweep", err)
 		}
 		swept++
@@ -33,7 +32,7 @@ func (s *session) sweep(ctx context.Context) error {
 		if !left(br.ID) {
 			continue
 		}
-		if err := br.Stop(ctx); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := br.Stop(ctx); err != nil && !isRefusal(err) {
 			return annotate("sweep", err)
 		}
 		swept++
