@@ -102,11 +102,15 @@ func (s *state) trusted() {
 	s.change(phaseInStep, func(p phase) bool { return p == phaseDoubtful })
 }
 
-// foundDead notes that Asterisk doesn't answer any more.
+// foundDead notes that Asterisk doesn't answer any more, or, with nil, that it may. Whoever learns of that from a command
+// that has failed must not find the session in step.
 func (s *state) foundDead(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = err
+	if err != nil && s.phase == phaseInStep {
+		s.phase = phaseDoubtful // until the connection has ended
+	}
 }
 
 func (s *state) death() error {
