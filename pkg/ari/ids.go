@@ -9,7 +9,7 @@ import (
 
 // The ids of what Asterisk is asked to make are ours, so that whoever waits for its events can be there before it exists.
 // They tell whose they are, so that what a killed program has left behind can be found: "ari-APPLICATION-RUN-RANDOM", where
-// APPLICATION stands for the application's name and RUN for one run of the program. They all have the same length, since
+// APPLICATION stands for the application's name and RUN for one client in one run of the program. They all have the same length, since
 // Asterisk takes an id for taken when a living one begins with it, and no character with a meaning in a URL or in ARI.
 type ids struct {
 	app string // "ari-APPLICATION-"
