@@ -103,7 +103,10 @@ func sweepAfterKilledRun(s *S) {
 	caller := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{
 		Endpoint: local("app-" + killed.AppName), ChannelID: s.id("caller"), Extension: extSilent,
 	}))(s)
+	// A channel that would enter after the connection has ended is turned away by Asterisk.
+	s.ok(named.WaitAnswered(s.Ctx))
 	await(killed, nil, func(ev *ari.StasisStart) bool { return ev.Channel.ID == caller.ID+";2" })
+	s.ok(othersChannel.WaitAnswered(s.Ctx))
 	s.ok(killed.Client.Close(s.Ctx))
 
 	again := s.connect(killed.AppName, ari.WithSweep(), ari.WithAdoption())
