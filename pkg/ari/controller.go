@@ -16,7 +16,8 @@ import (
 //
 // All methods may be called from several goroutines at once. Their ctx bounds the whole request; there is no other
 // time limit, since some operations take their time by nature. What Asterisk makes although ctx has ended before its
-// answer, such as a call or a bridge, is taken back. They fail with an [*Error], which [errors.Is] tells apart by the
+// answer, such as a call or a bridge, is taken back. If no answer comes at all, that is done as soon as Asterisk answers
+// again, unless the id was yours: you may have used it again. They fail with an [*Error], which [errors.Is] tells apart by the
 // Err variables.
 type Controller struct {
 	api         *gen.Client
@@ -51,6 +52,7 @@ func newController(cfg *config) *Controller {
 		c.application = cfg.applications[0]
 	}
 	c.ids = newIDs("", newRun())
+	c.chain.mine = func(id string) bool { return c.ids.mine(id) }
 	return c
 }
 
