@@ -49,6 +49,9 @@ type upper interface {
 	// handle hands an event to the handlers of its kind. ctx is that of a call that begins with it, else nil.
 	handle(in *inbound, ctx context.Context)
 
+	// sendsOn sends a new call on in the dialplan if the client is draining, and reports whether it is.
+	sendsOn(ch *Channel) bool
+
 	// replaced ends the client because another one has taken an application over.
 	replaced(app string)
 
@@ -233,7 +236,7 @@ func (s *session) deliver(in *arrival) {
 	for _, o := range in.over {
 		o.call.end(o.err)
 	}
-	if handled && in.ev != nil {
+	if s.admit(in) && handled && in.ev != nil {
 		s.upper.handle(&in.inbound, s.contextOf(in))
 	}
 }
