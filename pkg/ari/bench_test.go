@@ -100,7 +100,7 @@ func BenchmarkRecorded(b *testing.B) {
 	sub := Subscribe[Event](all)
 	Compare(b, ManyTurns,
 		decoder("reflection", byReflection),
-		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeEvent(t, data, nil) }),
+		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeFrame(t, data, nil) }),
 		each("dispatch", recorded, func(data []byte) {
 			Restamp(data)
 			all.first().receive(Frame{Data: data})

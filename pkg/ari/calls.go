@@ -156,7 +156,11 @@ func (s *session) admit(in *arrival) bool {
 	}
 	s.hub.calls.start()
 	in.call.done = s.hub.calls.done
-	return !s.upper.sendsOn(s.ctrl.Channel(in.call.stay.Channel))
+	if !s.upper.drains() {
+		return true
+	}
+	s.upper.sendOn(s.ctrl.Channel(in.call.stay.Channel))
+	return false
 }
 
 // endInGap ends a call whose StasisEnd was lost in a gap, and makes one in its place, so that handlers can clean up. Call

@@ -404,14 +404,8 @@ func (c *Client) handle(in *inbound, ctx context.Context) { //nolint:revive // c
 	}
 }
 
-// sendsOn implements upper.
-func (c *Client) sendsOn(ch *Channel) bool {
-	if !c.draining.Load() {
-		return false
-	}
-	c.sendOn(ch)
-	return true
-}
+// drains implements upper.
+func (c *Client) drains() bool { return c.draining.Load() }
 
 // replaced implements upper.
 func (c *Client) replaced(app string) {

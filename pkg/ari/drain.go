@@ -34,7 +34,7 @@ func (c *Client) Drain(ctx context.Context) error {
 // sendOnTimeout bounds the attempts to send a call on.
 const sendOnTimeout = time.Minute
 
-// sendOn sends a new call on in the dialplan, since the client is draining.
+// sendOn implements upper: it sends a new call on in the dialplan.
 func (c *Client) sendOn(ch *Channel) {
 	c.hub.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, sendOnTimeout)

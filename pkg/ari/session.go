@@ -49,8 +49,9 @@ type upper interface {
 	// handle hands an event to the handlers of its kind. ctx is that of a call that begins with it, else nil.
 	handle(in *inbound, ctx context.Context)
 
-	// sendsOn sends a new call on in the dialplan if the client is draining, and reports whether it is.
-	sendsOn(ch *Channel) bool
+	// drains reports whether new calls are to be sent on in the dialplan; sendOn does that.
+	drains() bool
+	sendOn(ch *Channel)
 
 	// replaced ends the client because another one has taken an application over.
 	replaced(app string)
