@@ -241,10 +241,11 @@ func (s *session) subscribing(app string, sources []string) (settle func(error))
 			s.wanted.remove(app, added)
 			return
 		}
-		s.wanted.confirm(app, sources)
-		if s.generation() != gen {
+		if s.generation() != gen { // They may have been refused in between, or forgotten.
+			s.wanted.add(app, sources)
 			s.restoreLater(app)
 		}
+		s.wanted.confirm(app, sources)
 		if !slices.Contains(s.apps, app) && s.wanted.crowded(app) {
 			s.pruneLater(app)
 		}
