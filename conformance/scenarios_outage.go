@@ -163,7 +163,7 @@ func frozenOriginate(s *S) {
 	errs := make(chan error, calls)
 	for range calls {
 		go func() {
-			_, err := p.ARI.Call(s.Ctx, ari.CallOptions{Endpoint: local(extSilent), Timeout: -1})
+			_, err := p.ARI.Call(s.Ctx, ari.CallOptions{Endpoint: local(extRings), Timeout: -1})
 			errs <- err
 		}()
 	}
