@@ -84,7 +84,7 @@ func endpointEvents(s *S) {
 	// The endpoint's channels are its own affair too: most of their events come twice, since the application has subscribed to the channel as well.
 	ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{Endpoint: "PJSIP/" + e.Resource, ChannelID: s.id("a")}))(s)
 	await[*ari.StasisStart](s, ch)
-	s.sequence(ch, "ChannelCreated", "Dial", "Dial", "Dial ANSWER", "Dial ANSWER", "StasisStart")
+	s.sequence(ch, "ChannelCreated", "Dial", "Dial", "!Dial RINGING", "Dial ANSWER", "Dial ANSWER", "StasisStart")
 	require.Equal(s, []string{ch.ID}, got(e.Refresh(s.Ctx))(s).ChannelIds)
 	s.ok(ch.Stop(s.Ctx))
 	s.ok(line.Wait(s.Ctx))

@@ -92,11 +92,36 @@ func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *E
 	was := e.reachable
 	e.reachable, e.called = reachable, called
 	if was != reachable {
-		p.ToEndpoint(tech, resource, func() wire.Event {
-			return p.Event("EndpointStateChange", wire.F("endpoint", e.JSON(p)))
-		})
+		e.tellState(p)
+		e.tellContact(p)
+		p.deviceChanged(name, e.tech)
 	}
 	return e
+}
+
+// tellState tells what the endpoint is like now.
+func (e *Endpoint) tellState(p *PBX) {
+	p.ToEndpointItself(e.tech, e.resource, func() wire.Event {
+		return p.Event("EndpointStateChange", wire.F("endpoint", e.JSON(p)))
+	})
+}
+
+// tellContact tells of an endpoint of SIP that has an address now, as a telephone that registers, or has none any more.
+func (e *Endpoint) tellContact(p *PBX) {
+	if e.tech != "PJSIP" {
+		return
+	}
+	peer, contact := "Unreachable", "Removed"
+	if e.reachable {
+		peer, contact = "Reachable", "NonQualified"
+	}
+	p.ToEndpoint(e.tech, e.resource, func() wire.Event {
+		return p.Event("PeerStatusChange", wire.F("endpoint", e.JSON(p)), wire.F("peer", wire.Object(wire.F("peer_status", peer))))
+	})
+	p.ToEndpoint(e.tech, e.resource, func() wire.Event {
+		return p.Event("ContactStatusChange", wire.F("endpoint", e.JSON(p)), wire.F("contact_info", wire.Object(
+			wire.F("uri", "sip:"+e.resource+"@127.0.0.1:5060"), wire.F("contact_status", contact), wire.F("aor", e.resource), wire.F("roundtrip_usec", "0"))))
+	})
 }
 
 // Receive takes a text that an endpoint has sent, and tells those who are subscribed to it. A SIP text brings its headers along.

@@ -51,7 +51,7 @@ func (ch *Channel) emitTransfer(state string) {
 	if state != "" {
 		fields = append(fields, wire.F("state", state))
 	}
-	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.PBX.Event("ChannelTransfer", fields...) })
+	ch.tell(func() wire.Event { return ch.PBX.Event("ChannelTransfer", fields...) })
 }
 
 // peer is the other channel of a bridge of two, or nil.
