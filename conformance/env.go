@@ -210,4 +210,8 @@ const (
 	extJoin        = "join"   // enters the bridge of the channel that the variable TARGET names
 	contextTarget  = "target" // has s with the label "label", 100, and h; each sends the user event Target with the member "Where"
 	globalVariable = "TESTGLOBAL"
+
+	extPlaces     = "places" // tells at each of four priorities, the third with the label "named", by the user event Place, where that is
+	extOwnPlaces  = "self-"  // in contextPlaces, with an application: enters it, and does the same behind it
+	contextPlaces = "places" // has extPlaces as well, and s, which does the same
 )
