@@ -151,8 +151,8 @@ func (*simulator) Lacks(f conformance.Feature) string {
 	switch f {
 	case conformance.RTP:
 		return "the simulator has no sound"
-	case conformance.Transfers:
-		return "the simulator has no attended SIP transfers"
+	case conformance.DialplanBridges:
+		return "the simulator's dialplan doesn't connect calls"
 	case conformance.Outgoing:
 		return "the simulator opens no websockets"
 	case conformance.Pieces:
@@ -457,8 +457,8 @@ func (*simulatedParty) HearSound(context.Context) error { return errors.ErrUnsup
 func (*simulatedParty) Hush(context.Context) error      { return errors.ErrUnsupported }
 
 func (p *simulatedParty) Refer(_ context.Context, extension string, other conformance.Party) error {
-	if other != nil {
-		return errors.ErrUnsupported
+	if other, ok := other.(*simulatedParty); ok {
+		return p.call.TransferTo(other.call)
 	}
 	return p.call.Transfer(extension)
 }

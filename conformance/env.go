@@ -40,6 +40,8 @@ const (
 	// SIP transfers: those without a question, and all.
 	BlindTransfers Feature = "blind transfers"
 	Transfers      Feature = "transfers"
+	// Calls that the dialplan connects.
+	DialplanBridges Feature = "bridges of the dialplan"
 	// Endpoints that register.
 	Registration Feature = "registration"
 	// Text messages.

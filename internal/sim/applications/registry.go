@@ -72,6 +72,17 @@ func (r *Registry) ToBridge(id string, make func() wire.Event) {
 	r.publish(func(a *App) int { return copies(a.allBridges, a.bridges[id]) }, make)
 }
 
+// ToBridges sends an event to those who are subscribed to any of some bridges, once.
+func (r *Registry) ToBridges(ids []string, make func() wire.Event) {
+	r.publish(func(a *App) int {
+		n := min(a.allBridges, 1)
+		for _, id := range ids {
+			n = max(n, min(a.bridges[id], 1))
+		}
+		return n
+	}, make)
+}
+
 // ToBridgeMedia sends an event of what is played to or recorded from a bridge. It comes by a channel of the bridge's own, which
 // whoever is subscribed to all channels has too.
 func (r *Registry) ToBridgeMedia(id string, make func() wire.Event) {
