@@ -14,6 +14,7 @@ var _ = register(
 	scenario{name: "sounds", run: sounds},
 	scenario{name: "asterisk-info", run: asteriskInfo},
 	scenario{name: "asterisk-modules", run: asteriskModules, needs: []Feature{Administration}, alone: true},
+	scenario{name: "module-in-use", run: moduleInUse, needs: []Feature{Administration}, unrecorded: true},
 	scenario{name: "asterisk-logging", run: asteriskLogging, needs: []Feature{Administration}},
 	scenario{name: "asterisk-config", run: asteriskConfig, needs: []Feature{Administration}},
 )
@@ -80,6 +81,21 @@ func asteriskModules(s *S) {
 	s.ok(m.Unload(s.Ctx))
 	require.False(s, find())
 	s.refused(s.ARI.Module("no_such_module.so").Load(s.Ctx), 409, ari.ErrConflict)
+}
+
+// A module that others need stays, and doesn't harm by being loaded again.
+func moduleInUse(s *S) {
+	m := got(s.ARI.Module("res_stasis.so").Refresh(s.Ctx))(s)
+	require.Equal(s, "res_stasis.so", m.Name)
+	require.Equal(s, "Running", m.Status)
+	require.Positive(s, m.UseCount)
+	require.NotEmpty(s, m.Description)
+	require.NotEmpty(s, m.SupportLevel)
+	s.refused(m.Unload(s.Ctx), 409, ari.ErrConflict)
+	s.refused(m.Load(s.Ctx), 409, ari.ErrConflict)
+	require.Equal(s, "Running", got(m.Refresh(s.Ctx))(s).Status)
+	_, err := s.ARI.Module("res_no_such_thing.so").Refresh(s.Ctx)
+	s.refused(err, 404, ari.ErrNotFound)
 }
 
 func asteriskLogging(s *S) {

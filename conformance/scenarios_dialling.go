@@ -17,6 +17,7 @@ var _ = register(
 	scenario{name: "create-with-used-ids", run: createWithUsedIDs, unrecorded: true},
 	scenario{name: "create-then-bridge", run: createThenBridge, unrecorded: true},
 	scenario{name: "create-then-continue", run: createThenContinue, unrecorded: true},
+	scenario{name: "redirect-cause", run: redirectCause, needs: []Feature{SIP}, since: "20", unrecorded: true},
 	scenario{name: "originate-protocol-id", run: originateProtocolID, needs: []Feature{SIP}, since: "16.27", unrecorded: true},
 )
 
@@ -156,4 +157,13 @@ func originateProtocolID(s *S) {
 	require.NotEmpty(s, got(second.Refresh(s.Ctx))(s).ProtocolID)
 	s.ok(second.Stop(s.Ctx))
 	s.ok(line.Wait(s.Ctx))
+}
+
+// A caller who is told to call somebody else ends with a cause that says so. In older versions it is another one each time.
+func redirectCause(s *S) {
+	line, ch := s.incoming(Call{Refused: 302})
+	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
+	s.ok(ch.Redirect(s.Ctx, "PJSIP/bob"))
+	s.ok(line.Wait(s.Ctx))
+	require.Equal(s, 23, await[*ari.ChannelDestroyed](s, ch).Cause)
 }

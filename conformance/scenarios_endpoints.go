@@ -10,6 +10,7 @@ var _ = register(
 	scenario{name: "device-states", run: deviceStates},
 	scenario{name: "endpoints", run: endpoints},
 	scenario{name: "endpoint-events", run: endpointEvents, needs: []Feature{SIP, Registration}, alone: true},
+	scenario{name: "endpoint-of-configuration", run: endpointOfConfiguration, needs: []Feature{Administration}, alone: true, unrecorded: true},
 	scenario{name: "messages", run: messages, needs: []Feature{Messages}},
 	scenario{name: "refer", run: refer, needs: []Feature{SIP}, since: "20.5"},
 	scenario{name: "mailboxes", run: mailboxes},
@@ -94,6 +95,47 @@ func endpointEvents(s *S) {
 	await(s, e, func(ev *ari.ContactStatusChange) bool {
 		return ev.ContactInfo.ContactStatus == ari.ContactStatusRemoved
 	})
+}
+
+// An endpoint that is made through ARI can be reached once its address of record has a contact, and no longer when that is gone, when nobody is there who
+// is asked for, or when it is given another one.
+func endpointOfConfiguration(s *S) {
+	watcher := s.connect(s.AppName + "-watcher")
+	got(watcher.ARI.Application("").Subscribe(s.Ctx, "endpoint:PJSIP"))(s)
+	id := s.id("phone")
+	e := s.ARI.Endpoint("PJSIP", id)
+	set := func(typ, id string, fields ...ari.ConfigTuple) {
+		got(s.ARI.UpdateConfigObject(s.Ctx, "res_pjsip", typ, id, fields))(s)
+	}
+	becomes := func(status string, state ari.EndpointState) {
+		s.Helper()
+		ev := await[*ari.PeerStatusChange](watcher, e)
+		require.Equal(s, status, ev.Peer.PeerStatus)
+		require.Equal(s, state, ev.Endpoint.State)
+		require.Equal(s, state, got(e.Refresh(s.Ctx))(s).State)
+	}
+	contact := ari.ConfigTuple{Attribute: "contact", Value: "sip:phone@127.0.0.1:9"}
+	asked := []ari.ConfigTuple{{Attribute: "qualify_frequency", Value: "60"}, {Attribute: "qualify_timeout", Value: "0.1"}}
+
+	set("endpoint", id, ari.ConfigTuple{Attribute: "aors", Value: id}, ari.ConfigTuple{Attribute: "allow", Value: "ulaw"})
+	require.Equal(s, ari.EndpointStateOffline, got(e.Refresh(s.Ctx))(s).State)
+	set("aor", id, contact)
+	becomes("Reachable", ari.EndpointStateOnline)
+	set("aor", id, asked...)
+	becomes("Unreachable", ari.EndpointStateOffline)
+	set("aor", id, ari.ConfigTuple{Attribute: "qualify_frequency", Value: "0"})
+	becomes("Reachable", ari.EndpointStateOnline)
+	set("aor", id+"-other", append(asked, contact)...)
+	set("endpoint", id, ari.ConfigTuple{Attribute: "aors", Value: id + "-other"})
+	becomes("Unreachable", ari.EndpointStateOffline)
+	set("endpoint", id, ari.ConfigTuple{Attribute: "aors", Value: id})
+	becomes("Reachable", ari.EndpointStateOnline)
+	s.ok(s.ARI.DeleteConfigObject(s.Ctx, "res_pjsip", "aor", id))
+	becomes("Unreachable", ari.EndpointStateOffline)
+	s.ok(s.ARI.DeleteConfigObject(s.Ctx, "res_pjsip", "endpoint", id))
+	_, err := e.Refresh(s.Ctx)
+	s.refused(err, 404, ari.ErrNotFound)
+	s.ok(s.ARI.DeleteConfigObject(s.Ctx, "res_pjsip", "aor", id+"-other"))
 }
 
 func messages(s *S) {

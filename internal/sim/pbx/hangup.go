@@ -84,7 +84,11 @@ func (ch *Channel) Hangup(h Hangup) {
 		r.end()
 	} else if r != nil {
 		ch.tell(func() wire.Event {
-			return ch.PBX.BlobEvent("ChannelHangupRequest", []wire.Field{wire.F("cause", 16), wire.F("soft", true)}, wire.F("channel", ch.JSON()))
+			before := []wire.Field{wire.F("cause", 16)}
+			if ch.techCause != 0 && ch.PBX.Has.techCause {
+				before = append(before, wire.F("tech_cause", ch.techCause))
+			}
+			return ch.PBX.BlobEvent("ChannelHangupRequest", append(before, wire.F("soft", true)), wire.F("channel", ch.JSON()))
 		})
 		r.end()
 	}
