@@ -91,7 +91,7 @@ func (o *operations) ChannelsHangup(w http.ResponseWriter, _ *http.Request, id s
 			}
 			cause = n
 		case reason != "":
-			n, ok := pbx.Reasons[reason]
+			n, ok := o.p.Reason(reason)
 			if !ok {
 				return nil, failed(http.StatusBadRequest, "Invalid reason for hangup reason provided")
 			}
