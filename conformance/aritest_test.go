@@ -122,14 +122,19 @@ exten = 100,1,UserEvent(Target,Where: 100)
 exten = h,1,UserEvent(Target,Where: h)
 `
 
+// registrar is the endpoint that registers.
+const registrar = "roamer"
+
 func newSimulator(tb testing.TB, version string, opts ...aritest.Option) *simulator {
 	tb.Helper()
-	opts = append([]aritest.Option{aritest.WithVersion(version), aritest.WithTLS(), aritest.WithDialplan(simulatedDialplan), aritest.WithWriteTimeout(2 * time.Second)}, opts...)
+	opts = append([]aritest.Option{aritest.WithVersion(version), aritest.WithTLS(), aritest.WithDialplan(simulatedDialplan + places), aritest.WithWriteTimeout(2 * time.Second)}, opts...)
 	s := &simulator{srv: aritest.NewServer(tb, opts...), version: version}
 	for _, name := range []string{"alice", "bob", "carol", "dave"} {
 		s.srv.Endpoint("PJSIP/" + name)
 	}
-	s.srv.Endpoint("PJSIP/nobody", aritest.Unreachable())
+	for _, name := range []string{"nobody", registrar} {
+		s.srv.Endpoint("PJSIP/"+name, aritest.Unreachable())
+	}
 	s.srv.Sound("tone", 10*time.Second)
 	return s
 }
@@ -138,7 +143,7 @@ func (s *simulator) Server() conformance.Server {
 	return conformance.Server{
 		Version: s.version, URL: s.srv.URL, TLSURL: s.srv.TLSURL, CAPool: s.srv.CAPool,
 		Username: s.srv.Username, Password: s.srv.Password, ReaderUsername: s.srv.ReadOnlyUsername, ReaderPassword: s.srv.ReadOnlyPassword,
-		Tone: "sound:tone",
+		Registrar: registrar, Tone: "sound:tone",
 	}
 }
 
@@ -146,10 +151,8 @@ func (*simulator) Lacks(f conformance.Feature) string {
 	switch f {
 	case conformance.RTP:
 		return "the simulator has no sound"
-	case conformance.Transfers:
-		return "the simulator has no attended SIP transfers"
-	case conformance.Registration:
-		return "the simulator's endpoints don't register"
+	case conformance.DialplanBridges:
+		return "the simulator's dialplan doesn't connect calls"
 	case conformance.Outgoing:
 		return "the simulator opens no websockets"
 	case conformance.Pieces:
@@ -177,7 +180,7 @@ func (s *simulator) Place(tb testing.TB, call conformance.Call) conformance.Line
 	opts := []aritest.CallOption{aritest.Via("PJSIP/" + from), aritest.From(callerID)}
 	limit := make(chan struct{}, atOnce)
 	go func() {
-		defer close(line.done)
+		defer line.finish()
 		var wg sync.WaitGroup
 		for range count {
 			limit <- struct{}{}
@@ -209,7 +212,7 @@ func (s *simulator) Answer(tb testing.TB, phone conformance.Phone) conformance.L
 	line := &simulatedLine{endpoint: name, refused: phone.Refused, cancelled: phone.Ring < 0, done: make(chan struct{})}
 	endpoint := s.srv.Endpoint(name, behaviour)
 	go func() {
-		defer close(line.done)
+		defer line.finish()
 		for range max(phone.Count, 1) {
 			c, err := endpoint.Next(tb.Context())
 			if err != nil {
@@ -222,9 +225,18 @@ func (s *simulator) Answer(tb testing.TB, phone conformance.Phone) conformance.L
 	return line
 }
 
-func (*simulator) Register(tb testing.TB, _ conformance.Line) {
+func (s *simulator) Register(tb testing.TB, line conformance.Line) {
 	tb.Helper()
-	tb.Fatal("the simulator's endpoints don't register")
+	l, ok := line.(*simulatedLine)
+	if !ok {
+		s.srv.Endpoint("PJSIP/"+registrar, aritest.Unreachable())
+		return
+	}
+	s.srv.Endpoint("PJSIP/" + registrar).OnCall(func(c *aritest.Call) {
+		l.add(c)
+		l.follow(tb.Context(), c)
+		l.finish()
+	})
 }
 
 func (s *simulator) Message(tb testing.TB, from, to, text string) {
@@ -307,6 +319,7 @@ type simulatedLine struct {
 	cancelled bool // no answer is expected
 	stay      time.Duration
 	done      chan struct{}
+	once      sync.Once
 
 	mu      sync.Mutex
 	calls   []*aritest.Call
@@ -323,6 +336,9 @@ func (l *simulatedLine) add(c *aritest.Call) {
 		l.changed = nil
 	}
 }
+
+// finish says that no call will come any more.
+func (l *simulatedLine) finish() { l.once.Do(func() { close(l.done) }) }
 
 // follow waits until a call is over, and looks at how it went.
 func (l *simulatedLine) follow(ctx context.Context, c *aritest.Call) {
@@ -441,8 +457,8 @@ func (*simulatedParty) HearSound(context.Context) error { return errors.ErrUnsup
 func (*simulatedParty) Hush(context.Context) error      { return errors.ErrUnsupported }
 
 func (p *simulatedParty) Refer(_ context.Context, extension string, other conformance.Party) error {
-	if other != nil {
-		return errors.ErrUnsupported
+	if other, ok := other.(*simulatedParty); ok {
+		return p.call.TransferTo(other.call)
 	}
 	return p.call.Transfer(extension)
 }

@@ -28,6 +28,34 @@ const dialplan = `
 [default](+)
 exten = _dial-.,1,Dial(Local/${EXTEN:5}@default/n)
 exten = join,1,BridgeAdd(${TARGET})
+` + places
+
+// places are where scenarios send channels to in each way that there is to say a place.
+const places = `
+[default](+)
+exten = places,1,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n(named),UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,Wait(600)
+
+[places]
+exten = places,1,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n(named),UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,Wait(600)
+exten = s,1,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n(named),UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,Wait(600)
+exten = _self-.,1,Stasis(${EXTEN:5})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n(named),UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,UserEvent(Place,Where: ${EXTEN}@${CONTEXT}:${PRIORITY})
+ same = n,Wait(600)
 `
 
 // TestAsterisk runs the suite on a real Asterisk of each version. At its end it prints what was exercised.

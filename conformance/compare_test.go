@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func TestCompare(t *testing.T) {
 	}
 	close(seeds)
 	wg.Wait()
-	t.Logf("%d sequences, %d with an unknown difference, with known ones %v; the real Asterisk crashed %d times", c.played.Load(), c.differ.Load(), c.known, c.crashes.Load())
+	t.Logf("%d sequences, %d with an unknown difference, with known ones %v, %d that differed once and not again; the real Asterisk crashed %d times", c.played.Load(), c.differ.Load(), c.known, c.late.Load(), c.crashes.Load())
 	if c.differ.Load()*100 > c.played.Load()*tolerated {
 		t.Errorf("more than %d of 100 sequences differ", tolerated)
 	}
@@ -63,7 +64,7 @@ type comparison struct {
 	asterisk, sim conformance.Env
 	serial        atomic.Int64
 
-	played, differ, crashes atomic.Int64
+	played, differ, late, crashes atomic.Int64
 
 	beside sync.RWMutex // held for writing by a sequence that is played alone
 	mu     sync.Mutex
@@ -71,6 +72,9 @@ type comparison struct {
 	gone   bool // it can't be started any more
 	known  map[string]int
 }
+
+// errNotPlayed says that a sequence came to no end, since a telephone couldn't be started.
+var errNotPlayed = errors.New("not played")
 
 // play plays a sequence three times and compares.
 func (c *comparison) play(seq conformance.Sequence) (*conformance.Difference, error) {
@@ -95,10 +99,14 @@ func (c *comparison) playOn(seq conformance.Sequence) (*conformance.Difference, 
 	var wg sync.WaitGroup
 	for i, env := range []conformance.Env{c.asterisk, c.asterisk, c.sim} {
 		prefix := fmt.Sprintf("q%dx", c.serial.Add(1))
+		errs[i] = errNotPlayed
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(c.t.Context(), 3*time.Minute)
-			defer cancel()
-			traces[i], errs[i] = conformance.Play(ctx, c.t, env, seq, prefix)
+			// A test of its own, at whose end its telephones give their ports back.
+			c.t.Run(prefix, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+				defer cancel()
+				traces[i], errs[i] = conformance.Play(ctx, t, env, seq, prefix)
+			})
 		})
 	}
 	wg.Wait()
@@ -141,6 +149,11 @@ func (c *comparison) one(seq conformance.Sequence) {
 	if difference == nil {
 		return
 	}
+	// On a machine with much to do, any of the three may be late. What differs differs again.
+	if again, err := c.play(seq); err != nil || again == nil || again.Step != difference.Step || again.Entity != difference.Entity {
+		c.late.Add(1)
+		return
+	}
 	if reason := known(seq, difference); reason != "" {
 		c.mu.Lock()
 		c.known[reason]++
@@ -169,6 +182,9 @@ func known(seq conformance.Sequence, d *conformance.Difference) string {
 	if strings.Contains(d.Real, `"ChannelHangupRequest"`) && strings.Contains(d.Real, `"Dial"`) && sameLines(d.Real, d.Sim) {
 		return "the halves of a Local channel run side by side: a hangup may be told before the call that it ends"
 	}
+	if strings.Contains(d.Real, `"ChannelStateChange"`) && strings.Contains(d.Real, `"Dial"`) && sameLines(stateless(d.Real), stateless(d.Sim)) {
+		return "that a channel rings, or is answered, and what has come of its call two threads tell"
+	}
 	for i, step := range seq.Steps[:d.Step] {
 		since := d.Trace.Begun[d.Step] - d.Trace.Begun[i]
 		if strings.HasSuffix(step.Path, "/record") && strings.HasPrefix(d.Trace.Answers[i], "201") && since > 2*time.Second && since < 7*time.Second {
@@ -177,6 +193,11 @@ func known(seq conformance.Sequence, d *conformance.Difference) string {
 	}
 	return ""
 }
+
+// stateless is a text without the states that channels are in.
+func stateless(text string) string { return state.ReplaceAllString(text, "") }
+
+var state = regexp.MustCompile(`"state":"(?:Down|Ring|Ringing|Up)"`)
 
 // sameLines reports whether two texts have the same lines, in whatever order.
 func sameLines(a, b string) bool {

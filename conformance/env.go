@@ -40,6 +40,8 @@ const (
 	// SIP transfers: those without a question, and all.
 	BlindTransfers Feature = "blind transfers"
 	Transfers      Feature = "transfers"
+	// Calls that the dialplan connects.
+	DialplanBridges Feature = "bridges of the dialplan"
 	// Endpoints that register.
 	Registration Feature = "registration"
 	// Text messages.
@@ -210,4 +212,8 @@ const (
 	extJoin        = "join"   // enters the bridge of the channel that the variable TARGET names
 	contextTarget  = "target" // has s with the label "label", 100, and h; each sends the user event Target with the member "Where"
 	globalVariable = "TESTGLOBAL"
+
+	extPlaces     = "places" // tells at each of four priorities, the third with the label "named", by the user event Place, where that is
+	extOwnPlaces  = "self-"  // in contextPlaces, with an application: enters it, and does the same behind it
+	contextPlaces = "places" // has extPlaces as well, and s, which does the same
 )

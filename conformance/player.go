@@ -232,7 +232,7 @@ func (p *player) send(ctx context.Context, step Step) (status int, body []byte, 
 func (p *player) call(ctx context.Context, tb testing.TB, what string) {
 	tb.Helper()
 	if what == "call" {
-		p.line = p.env.Place(tb, Call{To: "app-" + p.prefix + "app"})
+		p.line = p.env.Place(tb, Call{To: "app-" + p.prefix + "app", Sound: true})
 		for begin := time.Now(); p.callerID() == p.prefix+"caller" && time.Since(begin) < untilOver; {
 			select {
 			case <-p.changed:

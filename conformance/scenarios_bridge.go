@@ -26,7 +26,7 @@ var _ = register(
 	scenario{name: "bridge-blind-transfer", run: bridgeBlindTransfer, needs: []Feature{SIP, BlindTransfers}},
 	scenario{name: "bridge-attended-transfer", run: bridgeAttendedTransfer, needs: []Feature{SIP, Transfers}},
 	scenario{name: "bridge-attended-transfer-to-application", run: bridgeAttendedTransferToApplication, needs: []Feature{SIP, Transfers}},
-	scenario{name: "transfer-in-dialplan", run: transferInDialplan, needs: []Feature{SIP, Transfers}, options: everything, alone: true},
+	scenario{name: "transfer-in-dialplan", run: transferInDialplan, needs: []Feature{SIP, Transfers, DialplanBridges}, options: everything, alone: true},
 	scenario{name: "transfer-by-application", run: transferByApplication, needs: []Feature{SIP, BlindTransfers}, since: "22.3"},
 )
 

@@ -19,4 +19,5 @@ type Options struct {
 	KeepAlive    time.Duration
 	SessionLimit int
 	Dialplan     []string
+	Known        []KnownFault // that it plays
 }

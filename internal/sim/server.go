@@ -62,7 +62,7 @@ func Start(o Options) (*Server, error) {
 	s.faults = newRequestFaults()
 	s.listener = newFaultListener(listener, o.SessionLimit)
 	s.http = &http.Server{
-		Handler:           s.faults.before(resources.NewRouter(s.pbx, s.sockets, o.Users)),
+		Handler:           s.knownFaults(s.faults.before(resources.NewRouter(s.pbx, s.sockets, o.Users))),
 		IdleTimeout:       o.KeepAlive,
 		ReadHeaderTimeout: 30 * time.Second,
 		MaxHeaderBytes:    1 << 20,

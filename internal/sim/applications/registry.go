@@ -55,9 +55,32 @@ func (r *Registry) ToChannel(id string, make func() wire.Event) {
 	r.publish(func(a *App) int { return copies(a.allChannels, a.channels[id]) }, make)
 }
 
+// ToEndpointChannel is ToChannel for a channel of an endpoint: it is told to those as well who are subscribed to the endpoint or its technology, once
+// more for each. Who is subscribed to all endpoints isn't told.
+func (r *Registry) ToEndpointChannel(id, tech, resource string, make func() wire.Event) {
+	r.publish(func(a *App) int {
+		n := copies(a.allChannels, a.channels[id])
+		if len(a.endpoints) > 0 {
+			n += min(a.endpoints[tech+"/"+resource], 1) + min(a.endpoints[tech], 1)
+		}
+		return n
+	}, make)
+}
+
 // ToBridge sends an event to those who are subscribed to a bridge.
 func (r *Registry) ToBridge(id string, make func() wire.Event) {
 	r.publish(func(a *App) int { return copies(a.allBridges, a.bridges[id]) }, make)
+}
+
+// ToBridges sends an event to those who are subscribed to any of some bridges, once.
+func (r *Registry) ToBridges(ids []string, make func() wire.Event) {
+	r.publish(func(a *App) int {
+		n := min(a.allBridges, 1)
+		for _, id := range ids {
+			n = max(n, min(a.bridges[id], 1))
+		}
+		return n
+	}, make)
 }
 
 // ToBridgeMedia sends an event of what is played to or recorded from a bridge. It comes by a channel of the bridge's own, which
@@ -71,6 +94,11 @@ func (r *Registry) ToEndpoint(tech, resource string, make func() wire.Event) {
 	r.publish(func(a *App) int {
 		return copies(a.allEndpoints, a.endpoints[tech+"/"+resource]) + min(a.endpoints[tech], 1)
 	}, make)
+}
+
+// ToEndpointItself is ToEndpoint without those who are subscribed to all endpoints: they aren't told of an endpoint's state, and of its channels.
+func (r *Registry) ToEndpointItself(tech, resource string, make func() wire.Event) {
+	r.publish(func(a *App) int { return min(a.endpoints[tech+"/"+resource], 1) + min(a.endpoints[tech], 1) }, make)
 }
 
 // ToDevice sends an event to those who are subscribed to a device.

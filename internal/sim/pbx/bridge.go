@@ -143,7 +143,7 @@ func (b *Bridge) Enter(ch *Channel, r *Role) {
 	}
 }
 
-// link makes the channels of a mixing bridge parts of one call: that of the oldest.
+// link makes the channels of a mixing bridge parts of one call: that of the oldest. Two of them know each other's account.
 func (b *Bridge) link() {
 	if b.kind != "mixing" {
 		return
@@ -156,6 +156,9 @@ func (b *Bridge) link() {
 	}
 	for _, ch := range b.Channels {
 		ch.linked = oldest.linked
+	}
+	if len(b.Channels) == 2 {
+		b.Channels[0].peerAccount, b.Channels[1].peerAccount = b.Channels[1].account, b.Channels[0].account
 	}
 }
 

@@ -45,21 +45,32 @@ func causeText(cause int) string {
 	return "Unknown"
 }
 
-// Reasons are what the hangup operation takes, by the versions that have them: the first four are as old as the operation.
-var Reasons = map[string]int{
-	"normal":             16,
-	"busy":               17,
-	"congestion":         34,
-	"no_answer":          19,
-	"timeout":            18,
-	"rejected":           21,
-	"unallocated":        1,
-	"normal_unspecified": 31,
-	"number_incomplete":  28,
-	"codec_mismatch":     58,
-	"interworking":       127,
-	"failure":            38,
-	"answered_elsewhere": 26,
+// A reason is one that the hangup operation takes, since some releases; those without any are as old as the operation.
+type reason struct {
+	cause int
+	since []string
+}
+
+var reasons = map[string]reason{
+	"normal":             {cause: 16},
+	"busy":               {cause: 17},
+	"congestion":         {cause: 34},
+	"no_answer":          {19, []string{"13.3", "14.0"}},
+	"answered_elsewhere": {26, []string{"15.0"}},
+	"timeout":            {18, []string{"16.2"}},
+	"rejected":           {21, []string{"16.2"}},
+	"unallocated":        {1, []string{"16.2"}},
+	"normal_unspecified": {31, []string{"16.2"}},
+	"number_incomplete":  {28, []string{"16.2"}},
+	"codec_mismatch":     {58, []string{"16.2"}},
+	"interworking":       {127, []string{"16.2"}},
+	"failure":            {38, []string{"16.2"}},
+}
+
+// Reason is the cause of a reason to hang up, if the version has it.
+func (p *PBX) Reason(name string) (cause int, ok bool) {
+	r, ok := reasons[name]
+	return r.cause, ok && (len(r.since) == 0 || p.Config.Version.AtLeast(r.since...))
 }
 
 // SipStatuses are what a SIP channel that isn't answered yet is refused with.

@@ -46,20 +46,23 @@ type Channel struct {
 	ID, name   string
 	linked     string // the id of the call's first channel
 	Tech, Dest string // "PJSIP", "alice"
+	endpoint   *Endpoint
 	State      string
 	ProtocolID string
 	Caller     Caller
 	connected  Caller
 	account    string
-	rdnis      string
-	Language   string
-	format     string
-	Context    string
-	Exten      string
-	Priority   int
-	appName    string
-	appData    string
-	created    time.Time
+	// peerAccount is the account of whom it is, or was, bridged with.
+	peerAccount string
+	rdnis       string
+	Language    string
+	format      string
+	Context     string
+	Exten       string
+	Priority    int
+	appName     string
+	appData     string
+	created     time.Time
 
 	shown                       place  // in the dialplan, as events and answers show it: where the channel was when it was published last
 	shownApp                    string // the dialplan application that was published last
@@ -106,6 +109,7 @@ func (p *PBX) NewChannel(tech, dest, name, id string) *Channel {
 		PBX: p, ID: id, linked: id, name: name, Tech: tech, Dest: dest, State: StateDown, Language: "en", format: "ulaw",
 		Context: "default", Exten: "s", Priority: 1, created: p.Now(), functions: map[string]string{},
 	}
+	ch.endpoint = p.Endpoint(tech, dest)
 	p.Channels[id] = ch
 	p.ChannelOrder = append(p.ChannelOrder, ch)
 	p.Signal()
@@ -115,7 +119,24 @@ func (p *PBX) NewChannel(tech, dest, name, id string) *Channel {
 // Announce tells of the new channel.
 func (ch *Channel) Announce() {
 	ch.remember()
-	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.event("ChannelCreated") })
+	ch.endpointChanged()
+	ch.tell(func() wire.Event { return ch.event("ChannelCreated") })
+}
+
+// tell sends an event to those who are subscribed to the channel, by its endpoint too.
+func (ch *Channel) tell(make func() wire.Event) {
+	if e := ch.endpoint; e != nil {
+		ch.PBX.ToEndpointChannel(ch.ID, e.tech, e.resource, make)
+		return
+	}
+	ch.PBX.ToChannel(ch.ID, make)
+}
+
+// endpointChanged tells that the channel's endpoint has one channel more, or less.
+func (ch *Channel) endpointChanged() {
+	if ch.endpoint != nil {
+		ch.endpoint.tellState(ch.PBX)
+	}
 }
 
 // JSON is the channel as ARI shows it.
@@ -171,7 +192,7 @@ func (ch *Channel) event(typ string, more ...wire.Field) wire.Event {
 
 // Emit sends an event to those who are subscribed to the channel.
 func (ch *Channel) Emit(typ string, more ...wire.Field) {
-	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.event(typ, more...) })
+	ch.tell(func() wire.Event { return ch.event(typ, more...) })
 }
 
 // setState changes the state and tells of it.

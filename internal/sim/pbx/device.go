@@ -35,8 +35,11 @@ func (p *PBX) DeviceState(name string) string {
 
 // DeviceChanged tells of the state of a channel's device, if it has changed and somebody wants to know.
 func (p *PBX) DeviceChanged(ch *Channel) {
-	name := ch.Tech + "/" + ch.Dest
-	if ch.Tech != "PJSIP" || !p.Watched(name) {
+	p.deviceChanged(ch.Tech+"/"+ch.Dest, ch.Tech)
+}
+
+func (p *PBX) deviceChanged(name, tech string) {
+	if tech != "PJSIP" || !p.Watched(name) {
 		return
 	}
 	state := p.DeviceState(name)

@@ -22,7 +22,7 @@ func (d *dialing) event(status string) {
 		dest = ""
 	}
 	ch := d.ch
-	ch.PBX.ToChannel(ch.ID, func() wire.Event {
+	ch.tell(func() wire.Event {
 		return ch.PBX.Event("Dial", wire.F("dialstatus", status), wire.F("forward", ""), wire.F("dialstring", dest), wire.F("peer", ch.JSON()))
 	})
 }

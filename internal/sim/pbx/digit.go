@@ -86,7 +86,7 @@ func (ch *Channel) Speak(d time.Duration) {
 			return
 		}
 		ms := int(d.Milliseconds())
-		ch.PBX.ToChannel(ch.ID, func() wire.Event {
+		ch.tell(func() wire.Event {
 			return ch.PBX.BlobEvent("ChannelTalkingFinished", []wire.Field{wire.F("duration", ms)}, wire.F("channel", ch.JSON()))
 		})
 	})

@@ -54,15 +54,19 @@ func (p *PBX) HasTech(tech string) bool {
 
 // JSON is the endpoint as ARI shows it.
 func (e *Endpoint) JSON(p *PBX) wire.JSON {
+	state := "online"
+	if !e.reachable {
+		state = "offline"
+	}
+	return e.json(p, state)
+}
+
+func (e *Endpoint) json(p *PBX, state string) wire.JSON {
 	ids := []string{}
 	for _, ch := range p.ChannelOrder {
 		if ch.Tech == e.tech && strings.HasPrefix(ch.name, e.tech+"/"+e.resource+"-") {
 			ids = append(ids, ch.ID)
 		}
-	}
-	state := "online"
-	if !e.reachable {
-		state = "offline"
 	}
 	return wire.Object(wire.F("technology", e.tech), wire.F("resource", e.resource), wire.F("state", state), wire.F("channel_ids", ids))
 }
@@ -79,6 +83,8 @@ type Endpoint struct {
 	caller         Caller
 	reachable      bool
 	called         func(*Channel) // called, with the lock held, when Asterisk calls it
+	configured     bool           // by a configuration object
+	contact        contact        // of one that is configured
 }
 
 // SetEndpoint makes an endpoint or changes it, and tells if it can be reached now, or no more.
@@ -90,13 +96,33 @@ func (p *PBX) SetEndpoint(name string, reachable bool, called func(*Channel)) *E
 		p.Phonebook[tech+"/"+resource] = e
 	}
 	was := e.reachable
-	e.reachable, e.called = reachable, called
+	e.reachable, e.called, e.configured = reachable, called, false
 	if was != reachable {
-		p.ToEndpoint(tech, resource, func() wire.Event {
-			return p.Event("EndpointStateChange", wire.F("endpoint", e.JSON(p)))
-		})
+		e.tellState(p)
+		e.tellRegistration(p)
+		p.deviceChanged(name, e.tech)
 	}
 	return e
+}
+
+// tellState tells what the endpoint is like now.
+func (e *Endpoint) tellState(p *PBX) {
+	p.ToEndpointItself(e.tech, e.resource, func() wire.Event {
+		return p.Event("EndpointStateChange", wire.F("endpoint", e.JSON(p)))
+	})
+}
+
+// tellRegistration tells of a telephone that has registered, or has taken that back.
+func (e *Endpoint) tellRegistration(p *PBX) {
+	if e.tech != "PJSIP" {
+		return
+	}
+	status := "Removed"
+	if e.reachable {
+		status = "NonQualified"
+	}
+	e.tellPeer(p)
+	e.tellContact(p, contact{aor: e.resource, uri: "sip:" + e.resource + "@127.0.0.1:5060"}, status)
 }
 
 // Receive takes a text that an endpoint has sent, and tells those who are subscribed to it. A SIP text brings its headers along.

@@ -31,6 +31,8 @@ func (ch *Channel) Lookup(name string) (string, bool) {
 		return ch.Language, true
 	case "CHANNEL(accountcode)":
 		return ch.account, true
+	case "CHANNEL(peeraccount)":
+		return ch.peerAccount, true
 	case "CHANNEL(channeltype)":
 		return ch.Tech, true
 	case "CHANNEL(linkedid)":

@@ -16,7 +16,7 @@ type Hangup struct {
 
 // hangupRequest tells that the channel is to be hung up.
 func (ch *Channel) hangupRequest(h Hangup) {
-	ch.PBX.ToChannel(ch.ID, func() wire.Event {
+	ch.tell(func() wire.Event {
 		var before []wire.Field
 		switch {
 		case h.Soft:
@@ -83,8 +83,12 @@ func (ch *Channel) Hangup(h Hangup) {
 		ch.setStasisStatus("SUCCESS")
 		r.end()
 	} else if r != nil {
-		ch.PBX.ToChannel(ch.ID, func() wire.Event {
-			return ch.PBX.BlobEvent("ChannelHangupRequest", []wire.Field{wire.F("cause", 16), wire.F("soft", true)}, wire.F("channel", ch.JSON()))
+		ch.tell(func() wire.Event {
+			before := []wire.Field{wire.F("cause", 16)}
+			if ch.techCause != 0 && ch.PBX.Has.techCause {
+				before = append(before, wire.F("tech_cause", ch.techCause))
+			}
+			return ch.PBX.BlobEvent("ChannelHangupRequest", append(before, wire.F("soft", true)), wire.F("channel", ch.JSON()))
 		})
 		r.end()
 	}
@@ -124,6 +128,7 @@ func (ch *Channel) destroy() {
 		fields = append(fields, wire.F("tech_cause", ch.techCause))
 	}
 	ch.publish("ChannelDestroyed", fields...)
+	ch.endpointChanged()
 	p.ForgetChannel(ch.ID)
 	p.DeviceChanged(ch)
 	ch.disconnect()

@@ -47,7 +47,7 @@ func (pb *Playback) target() string {
 func (pb *Playback) emit(typ string) {
 	make := func() wire.Event { return pb.p.Event(typ, wire.F("playback", pb.JSON())) }
 	if pb.ch != nil {
-		pb.p.ToChannel(pb.ch.ID, make)
+		pb.ch.tell(make)
 	} else {
 		pb.p.ToBridgeMedia(pb.bridge.ID, make)
 	}

@@ -91,7 +91,7 @@ func (r *Recording) JSON() wire.JSON {
 func (r *Recording) emit(typ string) {
 	make := func() wire.Event { return r.p.Event(typ, wire.F("recording", r.JSON())) }
 	if r.Ch != nil {
-		r.p.ToChannel(r.Ch.ID, make)
+		r.Ch.tell(make)
 	} else {
 		r.p.ToBridgeMedia(r.Bridge.ID, make)
 	}

@@ -300,7 +300,7 @@ func (r *Run) userEvent(data string) {
 		}
 	}
 	ch := r.Ch
-	ch.PBX.ToChannel(ch.ID, func() wire.Event {
+	ch.tell(func() wire.Event {
 		return ch.PBX.Event("ChannelUserevent", wire.F("eventname", parts[0]), wire.F("userevent", wire.Members(members)), wire.F("channel", ch.JSON()))
 	})
 }

@@ -12,13 +12,16 @@ const transferHandling = "PJSIP_TRANSFER_HANDLING()"
 var errNoTransfer = errors.New("Asterisk refuses the transfer") //nolint:staticcheck // Asterisk is a name.
 
 // A transfer is one that a telephone has asked for and that is left to the application.
-type transfer struct{ exten string }
+type transfer struct {
+	exten string
+	other *Channel // of the same party, that the bridged one is to be connected with; nil: the extension is to be called
+}
 
 // Transfer is a blind transfer that the channel's party asks for: whoever it is bridged with is to be connected with an extension instead. It is left
 // to the application, if that has said so; then the party stays.
 func (ch *Channel) Transfer(exten string) (left bool, err error) {
 	if how, _ := ch.function(transferHandling); how == "ari-only" && ch.Stasis != nil {
-		ch.transfer = &transfer{exten}
+		ch.transfer = &transfer{exten: exten}
 		ch.emitTransfer("")
 		return true, nil
 	}
@@ -39,7 +42,7 @@ func (ch *Channel) TellTransfer(state string) {
 
 // emitTransfer tells of the transfer that is left to the application, and how it goes.
 func (ch *Channel) emitTransfer(state string) {
-	to := wire.Object(wire.F("requested_destination", wire.Object(wire.F("destination", ch.transfer.exten))))
+	to := ch.transfer.target()
 	by := []wire.Field{wire.F("source_channel", ch.JSON())}
 	if b := ch.Bridge; b != nil {
 		if peer := b.peer(ch); peer != nil {
@@ -51,7 +54,25 @@ func (ch *Channel) emitTransfer(state string) {
 	if state != "" {
 		fields = append(fields, wire.F("state", state))
 	}
-	ch.PBX.ToChannel(ch.ID, func() wire.Event { return ch.PBX.Event("ChannelTransfer", fields...) })
+	ch.tell(func() wire.Event { return ch.PBX.Event("ChannelTransfer", fields...) })
+}
+
+// target is whom the transfer is to, as events show it.
+func (t *transfer) target() wire.JSON {
+	if t.other == nil {
+		return wire.Object(wire.F("requested_destination", wire.Object(wire.F("destination", t.exten))))
+	}
+	fields := []wire.Field{
+		wire.F("requested_destination", wire.Object(wire.F("protocol_id", t.other.ProtocolID), wire.F("destination", t.exten))),
+		wire.F("destination_channel", t.other.JSON()),
+	}
+	if b := t.other.Bridge; b != nil {
+		if peer := b.peer(t.other); peer != nil {
+			fields = append(fields, wire.F("connected_channel", peer.JSON()))
+		}
+		fields = append(fields, wire.F("bridge", b.JSON()))
+	}
+	return wire.Object(fields...)
 }
 
 // peer is the other channel of a bridge of two, or nil.

@@ -45,7 +45,7 @@ func (ch *Channel) varset(name, value string) {
 	if len(ch.reported) > 0 { // The channel shows variables, and is told of anew.
 		ch.publish("")
 	}
-	ch.PBX.ToChannel(ch.ID, func() wire.Event {
+	ch.tell(func() wire.Event {
 		return ch.PBX.BlobEvent("ChannelVarset", []wire.Field{wire.F("variable", name), wire.F("value", value)}, wire.F("channel", ch.JSON()))
 	})
 }

@@ -276,3 +276,26 @@ func (c *Call) Transfer(exten string) error {
 	}
 	return err
 }
+
+// normalClearing is the cause of a telephone that hangs up what it has transferred.
+const normalClearing = 16
+
+// TransferTo asks for an attended transfer: whom this telephone talks with by this call and by another one of its own are to be connected. When it is
+// done, the telephone hangs up.
+func (c *Call) TransferTo(other *Call) error {
+	defer c.lock()()
+	switch {
+	case c.over || other.over:
+		return ErrOver
+	case !c.up || !other.up:
+		return errors.New("the call isn't answered yet")
+	case c.p != other.p || c.ch.Dest != other.ch.Dest || c.ch.Tech != other.ch.Tech:
+		return errors.New("the calls aren't those of one telephone")
+	}
+	left, err := c.ch.TransferTo(other.ch, other.exten)
+	if err == nil && !left {
+		c.doHangup(normalClearing)
+		other.doHangup(normalClearing)
+	}
+	return err
+}

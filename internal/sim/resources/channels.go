@@ -91,7 +91,7 @@ func (o *operations) ChannelsHangup(w http.ResponseWriter, _ *http.Request, id s
 			}
 			cause = n
 		case reason != "":
-			n, ok := pbx.Reasons[reason]
+			n, ok := o.p.Reason(reason)
 			if !ok {
 				return nil, failed(http.StatusBadRequest, "Invalid reason for hangup reason provided")
 			}
@@ -195,7 +195,11 @@ func (o *operations) ChannelsRedirect(w http.ResponseWriter, _ *http.Request, id
 		if ch.Far != nil && ch.State != pbx.StateUp {
 			ch.Do(func() {
 				ch.Far.Redirected()
-				ch.Hangup(pbx.Hangup{Cause: 16})
+				cause := 16
+				if o.p.Config.Version.Major >= 20 {
+					cause = 23
+				}
+				ch.Hangup(pbx.Hangup{Cause: cause, TechCause: http.StatusFound})
 			})
 		}
 		return nil, nil

@@ -13,7 +13,7 @@ import (
 var objectTypes = map[string]map[string]string{
 	"endpoint": {"aors": "", "auth": "", "context": "default", "allow": "(ulaw)", "disallow": "", "transport": "", "callerid": "<unknown>", "direct_media": "true", "mailboxes": ""},
 	"aor": {
-		"max_contacts": "0", "contact": "", "qualify_frequency": "0", "minimum_expiration": "60", "maximum_expiration": "7200", "default_expiration": "3600",
+		"max_contacts": "0", "contact": "", "qualify_frequency": "0", "qualify_timeout": "3.000000", "minimum_expiration": "60", "maximum_expiration": "7200", "default_expiration": "3600",
 		"remove_existing": "false", "remove_unavailable": "false", "support_path": "false", "mailboxes": "",
 	},
 	"auth":     {"auth_type": "userpass", "username": "", "password": "", "realm": "", "md5_cred": "", "nonce_lifetime": "32"},
@@ -42,7 +42,7 @@ func tuples(attributes map[string]string) wire.JSON {
 
 // static reports whether the endpoint is one that a test has made, as if it stood in a configuration file.
 func (o *operations) static(typ, id string) bool {
-	return (typ == "endpoint" || typ == "aor") && o.p.Phonebook["PJSIP/"+id] != nil
+	return (typ == "endpoint" || typ == "aor") && o.p.Static(id)
 }
 
 // AsteriskGetObject shows an object.
@@ -95,6 +95,7 @@ func (o *operations) AsteriskUpdateObject(w http.ResponseWriter, r *http.Request
 			}
 		}
 		p.Objects[key] = attributes
+		p.Reconfigure()
 		return tuples(attributes), nil
 	})
 }
@@ -108,6 +109,7 @@ func (o *operations) AsteriskDeleteObject(w http.ResponseWriter, _ *http.Request
 		switch {
 		case o.p.Objects[typ+"/"+id] != nil:
 			delete(o.p.Objects, typ+"/"+id)
+			o.p.Reconfigure()
 			return nil, nil
 		case o.static(typ, id):
 			return nil, failed(http.StatusForbidden, "Could not delete object with id '"+id+"'")

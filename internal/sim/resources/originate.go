@@ -201,7 +201,7 @@ func (o *operations) ChannelsDial(w http.ResponseWriter, _ *http.Request, id str
 		if err != nil {
 			return nil, err
 		}
-		if ch.State != pbx.StateDown && ch.State != pbx.StateRing {
+		if ch.State != pbx.StateDown && (ch.State != pbx.StateRing || ch.Other == nil) {
 			return nil, failed(http.StatusConflict, "Channel is not in the 'Down' state")
 		}
 		ch.Do(func() {

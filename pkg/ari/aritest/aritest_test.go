@@ -595,14 +595,14 @@ func TestSubscriptions(t *testing.T) {
 	ok(t, srv, "PUT", "/deviceStates/Stasis:lamp?deviceState=INUSE")
 	l.await("DeviceStateChanged INUSE")
 	ok(t, srv, "POST", "/channels/c/variable?variable=A&value=1")
-	l.until("an event for each application", func() bool {
+	l.until("an event for the first application, and two for the other one: of the channel, and of its technology", func() bool {
 		var n int
 		for _, f := range l.frames {
 			if f.label() == "ChannelVarset c A=1" {
 				n++
 			}
 		}
-		return n == 2
+		return n == 3
 	})
 	ok(t, srv, "PUT", "/applications/other/eventFilter", `{"disallowed":[{"type":"ChannelVarset"}]}`)
 	l.forget()

@@ -121,6 +121,19 @@ func (c *Call) Hangup(cause ...int) {
 	c.far.Hangup(n)
 }
 
+// TransferTo connects whom this end talks with by this call and by another one of the same telephone ([Via]), as an attended transfer does, and this end hangs
+// up both. One of the two has to be in a bridge of an application. With the function PJSIP_TRANSFER_HANDLING() it is left to the application, as
+// [Call.Transfer] is.
+func (c *Call) TransferTo(other *Call) error {
+	switch err := c.far.TransferTo(other.far); {
+	case errors.Is(err, phones.ErrOver):
+		return fmt.Errorf("%w: it can't be transferred any more", ErrEnded)
+	case err != nil:
+		return fmt.Errorf("aritest: %w", err)
+	}
+	return nil
+}
+
 // Transfer presses the transfer key: whoever this end is bridged with is to be connected with an extension instead, and this end hangs up when that is
 // done. Asterisk refuses it where the call isn't in a bridge of an application, or the dialplan doesn't have the extension. A transfer that is left to
 // the application, by the function PJSIP_TRANSFER_HANDLING() with the value "ari-only", is told by [ari.ChannelTransfer], and this end stays.

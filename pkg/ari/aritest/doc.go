@@ -39,12 +39,13 @@
 //   - The dialplan's Answer waits half a second for media on Local channels only.
 //   - The variables BRIDGEPEER and BRIDGEPVTCALLID are set once when a bridge changes; Asterisk sets them up to three times.
 //   - Device states of endpoints are told for PJSIP only, and at once.
-//   - SIP registrations, attended transfers by a telephone and video are not simulated, RTP statistics count nothing, and no websocket is opened to an
-//     application.
+//   - Video is not simulated, RTP statistics count nothing, and no websocket is opened to an application.
+//   - An endpoint that can be reached counts as one that has registered; nobody is at the addresses that are configured through ARI. An attended
+//     transfer needs a bridge of an application: the dialplan doesn't connect calls.
 //   - External media by RTP are sent to nobody; only hosts of the domain "invalid" are unknown. AudioSocket servers are connected to, unless
 //     the server is [InMemory]. External media over a websocket never connect, and end after 30 seconds.
 //   - A telephone that is redirected after it has answered takes no notice, and one that is redirected before is refused with 302.
 //   - Dialplan functions that aren't known can be set, and nothing comes of it, as with those that Asterisk doesn't know.
 //   - Of modules, log channels and configuration objects, few are there, with their most important attributes.
-//   - The requests that crash some versions are answered.
+//   - The requests that crash some versions are answered, unless [WithKnownFaults] says otherwise.
 package aritest

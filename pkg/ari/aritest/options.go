@@ -127,3 +127,30 @@ func WithPatience(d time.Duration) Option {
 func WithDialplan(text string) Option {
 	return func(o *options) error { o.Dialplan = append(o.Dialplan, text); return nil }
 }
+
+// A KnownFault is one that real releases of Asterisk have. The server plays none that it isn't asked for.
+type KnownFault int
+
+// The known faults, as Asterisk 22.10.1 has them. One that crashes it is a [Faults.Restart] of a second, and the request gets no answer; after one that
+// lets it stand still it is as after [Faults.Freeze]. Package ari refuses the requests that it can tell, so that they take another client to be sent.
+const (
+	// CrashOnBridgeVariableWithoutName crashes it when a variable of a bridge is set without a name.
+	CrashOnBridgeVariableWithoutName = KnownFault(sim.BridgeVariableWithoutName)
+	// CrashOnFunctionWithoutValue crashes it when the dialplan function CHANNEL, as in CHANNEL(language), is set without a value.
+	CrashOnFunctionWithoutValue = KnownFault(sim.FunctionWithoutValue)
+	// CrashOnMoveWithoutApplication crashes it when a channel is moved and no application is named.
+	CrashOnMoveWithoutApplication = KnownFault(sim.MoveWithoutApplication)
+	// LockUpAfterSubscribeAll lets it stand still for good when a connection ends that was made with subscribeAll. A real one does so only if a device's
+	// state changes at that moment.
+	LockUpAfterSubscribeAll = KnownFault(sim.LockUpAfterDevices)
+)
+
+// WithKnownFaults lets the server have faults of real releases, to see how a program does with them.
+func WithKnownFaults(faults ...KnownFault) Option {
+	return func(o *options) error {
+		for _, f := range faults {
+			o.Known = append(o.Known, sim.KnownFault(f))
+		}
+		return nil
+	}
+}

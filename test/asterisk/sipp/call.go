@@ -12,7 +12,8 @@ import (
 	"github.com/ari-go/ari/test/asterisk/rtp"
 )
 
-// Await waits until something has happened to the call, now or earlier: invited (called telephones only), ringing, progress, answered, refused, cancelled,
+// Await waits until something has happened to the call, now or earlier: invited (called telephones only), trying
+// (callers only: Asterisk has taken the call), ringing, progress, answered, refused, cancelled,
 // held, unheld, digit (sent), info (a digit got in SIP INFO), referred, reinvited (by Asterisk), bye (by Asterisk), hungup (by us).
 func (c *Call) Await(ctx context.Context, event string) error { return c.awaitNth(ctx, event, 1) }
 
