@@ -4,6 +4,7 @@ package voice
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"testing"
@@ -32,6 +33,8 @@ type Line struct {
 	Simulated *aritest.Server
 	// Real is the Asterisk, unless it is simulated.
 	Real *asterisk.Instance
+
+	callers int
 }
 
 // Each runs a test on simulated Asterisks, each in a bubble of virtual time, and on real ones of the same versions. Those of the latter are skipped
@@ -79,7 +82,8 @@ func (l *Line) Client(t *testing.T, app string) *ari.Client {
 // Dial calls an application, and returns the caller's channel and what the caller hears and says. It ends with the test at the latest.
 func (l *Line) Dial(t *testing.T, app string, opts media.Options) (*ari.Channel, *media.Stream) {
 	t.Helper()
-	ch, err := l.Client(t, app+"-caller").ARI().Originate(t.Context(), ari.OriginateOptions{Endpoint: "Local/app-" + app + "@default"})
+	l.callers++ // Each has an application of its own.
+	ch, err := l.Client(t, fmt.Sprintf("%s-caller-%d", app, l.callers)).ARI().Originate(t.Context(), ari.OriginateOptions{Endpoint: "Local/app-" + app + "@default"})
 	require.NoError(t, err)
 	require.NoError(t, ch.WaitStasis(t.Context()))
 	phone, err := media.Open(t.Context(), ch, opts)
