@@ -22,6 +22,7 @@ import (
 type Controller struct {
 	api         *gen.Client
 	chain       *chain
+	http        *http.Client
 	application string
 	ids         ids
 	sessionID   sessionID // 0 without a client
@@ -53,7 +54,22 @@ func newController(cfg *config) *Controller {
 	}
 	c.ids = newIDs("", newRun())
 	c.chain.mine = func(id string) bool { return c.ids.mine(id) }
+	c.http = cfg.http
+	if own, ok := cfg.http.Transport.(*http.Transport); ok && cfg.ownTransport {
+		others := own.Clone()
+		others.MaxConnsPerHost, others.DialContext = 0, nil // The limit is for requests.
+		c.http = &http.Client{Transport: others}
+	}
 	return c
+}
+
+// HTTPClient is a client for further connections to the same Asterisk, such as the websockets of media: that of [WithHTTPClient], or one with
+// the controller's settings for TLS. It has no credentials.
+func (c *Controller) HTTPClient() *http.Client {
+	if c == nil || c.http == nil {
+		return http.DefaultClient
+	}
+	return c.http
 }
 
 // attach tells the controller of the session whose Asterisk it commands, before its first request.
