@@ -91,6 +91,7 @@ type Channel struct {
 	Current *Command
 
 	Hungup    bool
+	early     bool      // it has, or had, early media
 	bridged   bool      // it is, or was, in a bridge
 	transfer  *transfer // that is left to the application, or nil
 	Stale     bool      // it is over, but still shown

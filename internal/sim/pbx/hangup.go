@@ -33,7 +33,7 @@ func (ch *Channel) hangupRequest(h Hangup) {
 
 // rtpStatistics are what a SIP channel says of its media at the end.
 func (ch *Channel) rtpStatistics() {
-	if ch.Tech != "PJSIP" || ch.State != StateUp {
+	if ch.Tech != "PJSIP" || ch.State != StateUp && !ch.early {
 		return
 	}
 	ch.SetVariable("RTPAUDIOQOS", "ssrc=1;themssrc=0;lp=0;rxjitter=0.000000;rxcount=0;txjitter=0.000000;txcount=0;rlp=0;rtt=0.000000;rxmes=0.000000;txmes=0.000000")

@@ -289,6 +289,9 @@ func (p *PBX) PlayOnBridge(b *Bridge, pb *Playback) wire.JSON {
 
 // Control does what the operation of that name says. It reports whether it could.
 func (pb *Playback) Control(operation string) bool {
+	if operation == "unpause" && pb.State == "playing" {
+		return true // Nothing is to be done.
+	}
 	if !pb.Controllable() {
 		return false
 	}
