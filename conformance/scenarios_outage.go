@@ -19,6 +19,7 @@ var _ = register(
 	scenario{name: "gap-left-and-returned", run: gapLeftAndReturned, unrecorded: true, limit: time.Minute},
 	scenario{name: "gap-moved-to-the-other-application", run: gapMoved, unrecorded: true, limit: time.Minute},
 	scenario{name: "frozen-commands-end", run: frozenCommandsEnd, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
+	scenario{name: "frozen-originate-is-taken-back", run: frozenOriginate, needs: []Feature{Own}, unrecorded: true, limit: time.Minute},
 	scenario{name: "connection-dropped-again-and-again", run: droppedAgain, unrecorded: true, limit: 2 * time.Minute},
 	scenario{name: "originate-answered-is-ready", run: answeredIsReady, unrecorded: true},
 	scenario{name: "playback-of-no-number-ends", run: playbackOfNoNumberEnds, unrecorded: true},
@@ -148,6 +149,35 @@ func frozenCommandsEnd(s *S) {
 	s.ok(again.WaitAnswered(s.Ctx))
 	s.ok(again.Stop(s.Ctx))
 	_ = got(again.WaitEnd(s.Ctx))(s)
+}
+
+// What an Asterisk that stands still is told to make, it makes when it goes on, although its program has got an error long
+// ago. Nobody's telephone may ring then.
+func frozenOriginate(s *S) {
+	const calls, late = 5, 8 * time.Second // A second look comes after four.
+	env := s.Own(s, Setup{})
+	s.moveTo(env)
+	p := s.clientAt(env.Server().URL, s.AppName+"-frozen", impatient)
+	_ = got(p.ARI.Channels(s.Ctx))(s) // so that there is a connection, to which Asterisk listens
+	s.ok(env.Freeze())
+	errs := make(chan error, calls)
+	for range calls {
+		go func() {
+			_, err := p.ARI.Call(s.Ctx, ari.CallOptions{Endpoint: local(extRings), Timeout: -1})
+			errs <- err
+		}()
+	}
+	for range calls {
+		require.ErrorIs(s, <-errs, ari.ErrConnection)
+	}
+	s.ok(env.Thaw())
+	s.ok(p.Client.WaitConnected(s.Ctx))
+	quiet := time.NewTimer(late)
+	select {
+	case <-quiet.C:
+	case <-s.Ctx.Done():
+	}
+	require.Empty(s, got(p.ARI.Channels(s.Ctx))(s))
 }
 
 // A connection that is lost again and again, each time after some seconds of health, is made again as soon as the first

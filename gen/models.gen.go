@@ -1993,17 +1993,17 @@ type Dialed = map[string]interface{}
 
 // DialplanCEP: A place in the dialplan, and the dialplan application that runs there. Since Asterisk 12.
 type DialplanCEP struct {
-	// AppData: Argument string of that application. Empty or null if none. Since Asterisk 13.27, 16.4.
+	// AppData: Argument string of that application. Empty if none. Since Asterisk 13.27, 16.4.
 	AppData string `json:"app_data"`
 
-	// AppName: Name of the dialplan application that the channel executes, such as `Stasis`. Empty or null if
-	// none. Since Asterisk 13.27, 16.4.
+	// AppName: Name of the dialplan application that the channel executes, such as `Stasis`. Empty if none.
+	// Since Asterisk 13.27, 16.4.
 	AppName string `json:"app_name"`
 
-	// Context: Name of the context. Empty, rarely null, if the channel is not in the dialplan.
+	// Context: Name of the context. Empty if the channel is not in the dialplan.
 	Context string `json:"context"`
 
-	// Exten: Extension within the context. Empty, rarely null, if the channel is not in the dialplan.
+	// Exten: Extension within the context. Empty if the channel is not in the dialplan.
 	Exten string `json:"exten"`
 
 	// Priority: Priority, that is the step, within the extension, counted from 1. The server sends null if there

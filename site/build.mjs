@@ -52,7 +52,7 @@ function page(title, depth, body) {
 <link rel="stylesheet" href="${up}style.css">
 </head>
 <body>
-<nav class="site"><b>ari</b> <a href="${up}index.html">Commands and events</a> <a href="${up}docs/index.html">Documents</a> <a href="https://github.com/ari-go/ari">Source</a></nav>
+<nav class="site"><b>ari</b> <a href="${up}index.html">Commands, events, media</a> <a href="${up}docs/index.html">Documents</a> <a href="https://github.com/ari-go/ari">Source</a></nav>
 ${body}
 </body>
 </html>
@@ -83,7 +83,11 @@ function reference() {
     const file = join(root, 'api', name)
     if (!existsSync(file)) continue
     const json = name.replace('.yaml', '.json')
-    writeFileSync(join(out, json), JSON.stringify(parse(readFileSync(file, 'utf8'))))
+    const description = parse(readFileSync(file, 'utf8'))
+    // The page shows the first server: the one that nearly all readers mean.
+    const { asterisk, ...others } = description.servers
+    if (asterisk) description.servers = { asterisk, ...others }
+    writeFileSync(join(out, json), JSON.stringify(description))
     writeFileSync(join(out, name), readFileSync(file))
     sources.push({ title, slug, url: json })
   }

@@ -13,8 +13,20 @@ const path = (...names) => join(root, ...names)
 const read = (...names) => readFileSync(path(...names), 'utf8')
 
 let faults = 0
+let quiet = false
 const fault = (text) => {
-  if (++faults <= 20) console.error(`fault: ${text}`)
+  if (++faults <= 20 && !quiet) console.error(`fault: ${text}`)
+}
+
+// faultsOf counts what is found wrong, and tells nobody.
+function faultsOf(f) {
+  const before = faults
+  quiet = true
+  f()
+  quiet = false
+  const found = faults - before
+  faults = before
+  return found
 }
 
 // plain turns a schema of OpenAPI 3.0 into JSON Schema.
@@ -122,6 +134,13 @@ const sealedEvents = closedEvents.compile({
   $id: 'sealed',
   $defs: Object.fromEntries(Object.entries(events.$defs).map(([name, s]) => [name, s.type === 'object' ? { ...s, unevaluatedProperties: false } : s])),
 })
+// operationOf finds what a recorded line is about. A line of an operation that isn't described would go unchecked.
+function operationOf(line) {
+  const op = ops.get(line.operation)
+  if (!op) fault(`${line.where}: there is no operation ${line.operation}`)
+  return op
+}
+
 const count = { events: 0, answers: 0, errors: 0, bodies: 0, sent: 0, texts: 0, examples: 0 }
 const seen = new Set()
 
@@ -150,34 +169,46 @@ for (const [what, event] of Object.entries({
 }
 if (anyEvent({ ...start, type: 'StasisEnd', channel: 1 }) || anyEvent({ ...start, type: 'Unknown' })) fault('events.schema.json takes a wrong type')
 
-for (const line of recordings()) {
+function checkLine(line) {
   if (line.dir === 'event') checkEvent(line.body, line.where)
   else if (line.dir === 'sent') {
     count.sent++
     schemas.check({ $ref: '#/components/schemas/RESTRequest' }, line.body, line.where)
   } else if (line.dir === 'request' && line.body !== undefined) {
-    const op = ops.get(line.operation)
-    if (!op) continue
+    const op = operationOf(line)
+    if (!op) return
     count.bodies++
     const schema = op.requestBody?.content['application/json'].schema
-    if (!schema && line.method === 'GET') continue // Asterisk takes it, and OpenAPI has no word for it.
+    if (!schema && line.method === 'GET') return // Asterisk takes it, and OpenAPI has no word for it.
     if (!schema) fault(`${line.where}: ${line.operation} has an undeclared body`)
     else schemas.check(schema, line.body, line.where)
-  } else if (line.dir === 'response' && line.status !== 101) {
-    const op = ops.get(line.operation)
-    if (!op) continue
+  } else if (line.dir === 'request') operationOf(line)
+  else if (line.dir === 'response' && line.status !== 101) {
+    const op = operationOf(line)
+    if (!op) return
     const described = op.responses[line.status] ?? op.responses.default
     if (line.status < 300 && !op.responses[line.status]) fault(`${line.where}: ${line.operation} answers ${line.status}, which isn't described`)
     if (line.body === undefined) {
       count.texts++
-      continue
+      return
     }
     count[line.status < 300 ? 'answers' : 'errors']++
     const schema = described?.content?.['application/json']?.schema
     if (!schema) fault(`${line.where}: ${line.operation} answers ${line.status} with an undeclared body`)
     else schemas.check(schema, line.body, line.where)
-  }
+  } else if (line.dir !== 'response') fault(`${line.where}: ${line.dir} is nothing that is recorded`)
 }
+
+for (const [what, line] of Object.entries({
+  'an operation that is not described': { dir: 'request', method: 'GET', operation: 'channelsDance' },
+  'its body': { dir: 'request', method: 'POST', operation: 'channelsDance', body: {} },
+  'its answer': { dir: 'response', status: 200, operation: 'channelsDance', body: {} },
+  'a line of no known kind': { dir: 'sideways' },
+})) {
+  if (faultsOf(() => checkLine({ ...line, where: what })) === 0) fault(`the check of recordings takes ${what}`)
+}
+Object.assign(count, { events: 0, answers: 0, errors: 0, bodies: 0, sent: 0, texts: 0 })
+for (const line of recordings()) checkLine(line)
 
 // Examples.
 function example(schema, value, where) {
@@ -187,10 +218,14 @@ function example(schema, value, where) {
 }
 for (const [id, op] of ops) {
   for (const p of op.parameters) example(p.schema, p.example, `${id}'s ${p.name}`)
-  const bodies = { body: op.requestBody, ...op.responses }
-  for (const [name, part] of Object.entries(bodies)) {
-    for (const media of Object.values(part?.content ?? {})) example(media.schema, media.example, `${id}'s ${name}`)
+  let told = op.parameters.some((p) => p.example !== undefined) || (op.parameters.length === 0 && !op.requestBody)
+  for (const [name, part] of Object.entries({ body: op.requestBody, ...op.responses })) {
+    for (const media of Object.values(part?.content ?? {})) {
+      example(media.schema, media.example, `${id}'s ${name}`)
+      if (media.example !== undefined && /^(body|2)/.test(name)) told = true
+    }
   }
+  if (!told) fault(`${id} has no example`)
 }
 for (const [name, schema] of Object.entries(openapi.components.schemas)) {
   example({ $ref: `#/components/schemas/${name}` }, schema.example, name)

@@ -12,26 +12,24 @@ import (
 
 	"github.com/ari-go/ari/pkg/ari"
 	"github.com/ari-go/ari/pkg/media"
-	"github.com/ari-go/ari/test/asterisk"
+	"github.com/ari-go/ari/test/voice"
 )
 
 // A caller says two things and presses #: there are two files, and one of the whole call.
 func TestDictation(t *testing.T) {
 	t.Parallel()
-	inst := asterisk.Start(t, asterisk.Options{})
+	voice.Each(t, []string{"22"}, testDictation)
+}
+
+func testDictation(t *testing.T, l *voice.Line) {
 	folder := t.TempDir()
 	files := make(chan []string, 1)
-	connect(t, inst, "dictation").OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
+	l.Client(t, "dictation").OnCall(func(ctx context.Context, ev *ari.StasisStart) error {
 		names, err := dictate(ctx, ev.Channel, folder, media.Options{})
 		files <- names
 		return err
 	})
-	ch, err := connect(t, inst, "dictating").ARI().Originate(t.Context(), ari.OriginateOptions{Endpoint: "Local/app-dictation@default"})
-	require.NoError(t, err)
-	require.NoError(t, ch.WaitStasis(t.Context()))
-	phone, err := media.Open(t.Context(), ch, media.Options{Rate: 8000})
-	require.NoError(t, err)
-	defer phone.Close()
+	ch, phone := l.Dial(t, "dictation", media.Options{Rate: 8000})
 	require.NoError(t, phone.SetAmbient(t.Context(), media.ComfortNoise(-65), 1)) // A telephone sends without a pause.
 	for frame, err := range phone.Frames(t.Context()) {
 		require.NoError(t, err)
@@ -40,7 +38,7 @@ func TestDictation(t *testing.T) {
 		}
 	}
 	for _, d := range []time.Duration{0, 1500 * time.Millisecond} {
-		_, err = phone.Say(t.Context(), media.Silence(500*time.Millisecond+d))
+		_, err := phone.Say(t.Context(), media.Silence(500*time.Millisecond+d))
 		require.NoError(t, err)
 		said, err := phone.Say(t.Context(), media.Tone(8000, 300, -15, time.Second))
 		require.NoError(t, err)
@@ -66,13 +64,4 @@ func TestDictation(t *testing.T) {
 	n, err := wav.ReadSamples(pcm)
 	require.NoError(t, err)
 	assert.InDelta(t, 2.1, float64(n)/16000, 0.5, "a second, what was before, and the silence that ends it")
-}
-
-func connect(t *testing.T, inst *asterisk.Instance, app string) *ari.Client {
-	t.Helper()
-	client, err := ari.NewClient(inst.URL, app, ari.WithBasicAuth(inst.Username, inst.Password))
-	require.NoError(t, err)
-	require.NoError(t, client.Connect(t.Context()))
-	t.Cleanup(func() { _ = client.Close(context.Background()) })
-	return client
 }

@@ -15,10 +15,8 @@ type Owner[K comparable, T any] interface {
 	Started()
 	Done()
 
-	// Lane is called on a new lane's goroutine. The function that it returns is called with each task of the lane, one
-	// after another. It may block, and may end its goroutine by runtime.Goexit: the lane goes on with the next task.
-	// It must not panic.
-	Lane(key Key[K]) func(task T)
+	// Lane is called on a new lane's goroutine. What it returns gets each task of the lane, one after another.
+	Lane(key Key[K]) Handler[T]
 
 	// Report is called with a lock held: it must neither block nor call the lanes.
 	Report(key Key[K], r Report)
@@ -26,6 +24,10 @@ type Owner[K comparable, T any] interface {
 	// Drop gets each task that was offered and that won't be handled. It must not block.
 	Drop(task T)
 }
+
+// A Handler handles the tasks of one lane. Handle may block, and may end its goroutine by runtime.Goexit: the lane goes on
+// with the next task. It must not panic.
+type Handler[T any] interface{ Handle(task T) }
 
 // Lanes are queues that are worked off by goroutines of their own: one for each key that has a task waiting or being
 // handled. A key without one takes neither a goroutine nor memory. Make them by [Lanes.Init]. The methods may be called
@@ -44,7 +46,7 @@ type Lanes[K comparable, T any] struct {
 type lane[K comparable, T any] struct {
 	of      *Lanes[K, T]
 	key     Key[K]
-	handle  func(T)
+	handler Handler[T]
 	backlog backlog[T] // under of.mu
 }
 
@@ -121,11 +123,11 @@ func (ln *lane[K, T]) run(task T) {
 			go ln.resume()
 		}
 	}()
-	if ln.handle == nil {
-		ln.handle = ln.of.owner.Lane(ln.key)
+	if ln.handler == nil {
+		ln.handler = ln.of.owner.Lane(ln.key)
 	}
 	for more := true; more; task, more = ln.next() {
-		ln.handle(task)
+		ln.handler.Handle(task)
 	}
 	clean = true
 	ln.of.owner.Done()

@@ -49,8 +49,12 @@ func (w *worker) Done() {
 	w.running--
 }
 
-func (w *worker) Lane(key Key[place]) func(int) {
-	return func(task int) { w.handle(key, task) }
+type handlerFunc func(task int)
+
+func (f handlerFunc) Handle(task int) { f(task) }
+
+func (w *worker) Lane(key Key[place]) Handler[int] {
+	return handlerFunc(func(task int) { w.handle(key, task) })
 }
 
 func (w *worker) Report(key Key[place], r Report) {

@@ -12,7 +12,7 @@ import (
 )
 
 // rooms are the packages of the simulated Asterisk, from the ground up.
-var rooms = []string{"release", "text", "wire", "media", "applications", "pbx", "phones", "resources", "."}
+var rooms = []string{"release", "text", "wire", "media", "applications", "pbx", "phones", "external", "resources", "."}
 
 // A room knows only those below it, and none knows the client that it is there to test.
 func TestLayers(t *testing.T) {

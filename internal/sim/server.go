@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ari-go/ari/internal/sim/applications"
+	"github.com/ari-go/ari/internal/sim/external"
+	"github.com/ari-go/ari/internal/sim/media"
 	"github.com/ari-go/ari/internal/sim/pbx"
 	"github.com/ari-go/ari/internal/sim/phones"
 	"github.com/ari-go/ari/internal/sim/resources"
@@ -25,12 +27,14 @@ type Server struct {
 	opts     Options
 	pbx      *pbx.PBX
 	Network  *phones.Network
+	Media    *external.Legs
 	sockets  *applications.Sockets
 	faults   *requestFaults
 	http     *http.Server
 	listener *faultListener
 	secure   *faultListener // for TLS, or nil
 	pipe     *pipeListener  // nil on TCP
+	memory   *media.Memory  // nil on TCP
 	Client   *http.Client
 	serving  sync.WaitGroup
 	closing  sync.Once
@@ -40,7 +44,10 @@ type Server struct {
 func Start(o Options) (*Server, error) {
 	s := &Server{opts: o}
 	var listener net.Listener
+	var network media.Network = media.Machine{}
 	if o.InMemory {
+		s.memory = media.NewMemory()
+		network = s.memory // In a bubble of synctest, time would stand still while a real one is waited for.
 		s.pipe = newPipeListener()
 		listener = s.pipe
 		s.URL = "http://asterisk.test:8088/ari"
@@ -51,7 +58,6 @@ func Start(o Options) (*Server, error) {
 		}
 		s.URL = "http://" + listener.Addr().String() + "/ari"
 	}
-	o.Config.Network = !o.InMemory // In a bubble of synctest, time would stand still.
 	s.pbx = pbx.New(o.Config)
 	for _, text := range o.Dialplan {
 		s.pbx.Dialplan.Parse(text)
@@ -59,10 +65,11 @@ func Start(o Options) (*Server, error) {
 	s.pbx.Reset()
 	s.Network = phones.NewNetwork(s.pbx)
 	s.sockets = applications.NewSockets(s.pbx.Registry, &s.pbx.Mu, applications.SocketOptions{WriteTimeout: o.WriteTimeout, Rest: s.pbx.Has.RestOverWebsocket}, s.pbx.Signal)
+	s.Media = external.New(s.pbx, network)
 	s.faults = newRequestFaults()
 	s.listener = newFaultListener(listener, o.SessionLimit)
 	s.http = &http.Server{
-		Handler:           s.knownFaults(s.faults.before(resources.NewRouter(s.pbx, s.sockets, o.Users))),
+		Handler:           s.knownFaults(s.faults.before(resources.NewRouter(s.pbx, s.sockets, s.Media, o.Users))),
 		IdleTimeout:       o.KeepAlive,
 		ReadHeaderTimeout: 30 * time.Second,
 		MaxHeaderBytes:    1 << 20,
@@ -102,11 +109,18 @@ func (s *Server) listenTLS() error {
 	return nil
 }
 
+// A memoryTransport connects in memory, and is the network on which programs listen that Asterisk sends media to.
+type memoryTransport struct {
+	*http.Transport
+	*media.Memory
+}
+
 // transport makes connections to the server.
-func (s *Server) transport() *http.Transport {
+func (s *Server) transport() http.RoundTripper {
 	t := &http.Transport{MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: 10 * time.Second}
 	if s.pipe != nil {
 		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return s.pipe.dial(ctx) }
+		return &memoryTransport{t, s.memory}
 	}
 	return t
 }
@@ -151,6 +165,7 @@ func (s *Server) Close() {
 		}
 		_ = s.http.Close()
 		s.serving.Wait()
+		s.Media.Close()
 		s.Client.CloseIdleConnections()
 	})
 }

@@ -13,6 +13,7 @@ type Frame struct {
 	Timestamp Span
 	Dialed    Span // the status of a call that is being made
 
+	plain   bool // each string is ASCII without escapes
 	objects []Object
 	buf     [12]Object // backs objects; no event has more than that
 }
@@ -35,7 +36,7 @@ type Object struct {
 func (f *Frame) Scan(raw []byte) error {
 	f.Raw = raw
 	f.Type, f.App, f.Cause, f.CauseText, f.EventName, f.Timestamp, f.Dialed = Span{}, Span{}, Span{}, Span{}, Span{}, Span{}, Span{}
-	f.objects = f.buf[:0]
+	f.objects, f.plain = f.buf[:0], false
 
 	p := parser{b: raw}
 	p.event(f)
@@ -45,6 +46,7 @@ func (f *Frame) Scan(raw []byte) error {
 	if !f.Type.OK() || f.Type.from == f.Type.to {
 		return &SyntaxError{Offset: len(raw), Problem: "the event has no type"}
 	}
+	f.plain = !p.odd
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 )
@@ -51,6 +52,8 @@ type parser struct {
 	b       []byte
 	i       int
 	problem string
+	plain   bool // known: each string is ASCII without escapes
+	odd     bool // found: not each string is
 }
 
 func (p *parser) fail(problem string) bool {
@@ -206,12 +209,19 @@ func (p *parser) digits() bool {
 // str reads a string; i is at its opening quote.
 func (p *parser) str() (Span, bool) {
 	b, from := p.b, p.i+1
+	if p.plain {
+		if n := bytes.IndexByte(b[from:], '"'); n >= 0 {
+			p.i = from + n + 1
+			return Span{from: from, to: from + n, plain: true}, true
+		}
+	}
 	plain := true
 	for i := from; i < len(b); i++ {
 		switch stringByte[b[i]] {
 		case ordinary:
 		case quote:
 			p.i = i + 1
+			p.odd = p.odd || !plain
 			return Span{from: from, to: i, plain: plain}, true
 		case foreign:
 			plain = false

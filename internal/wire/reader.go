@@ -40,6 +40,12 @@ func NewReader(frame []byte) Reader {
 	return Reader{parser: parser{b: frame}, text: string(frame)}
 }
 
+// Reader returns a reader of the frame that has been scanned. It is faster than one of [NewReader], since it knows something
+// of the frame.
+func (f *Frame) Reader() Reader {
+	return Reader{parser: parser{b: f.Raw, plain: f.plain}, text: string(f.Raw)}
+}
+
 // Start goes to the event, which must be an object. If it returns false there is none, and Finish says so.
 func (r *Reader) Start() bool {
 	r.space()

@@ -31,17 +31,6 @@ func ReadNumber[T int | int64](r *Reader, p *T) bool {
 	return true
 }
 
-// ReadOptionalNumber reads a number and tells one that isn't there from zero.
-func ReadOptionalNumber[T int | int64](r *Reader, p **T) {
-	if r.null() {
-		*p = nil
-		return
-	}
-	if n := new(T); ReadNumber(r, n) {
-		*p = n
-	}
-}
-
 // ReadBool reads a boolean.
 func ReadBool(r *Reader, p *bool) {
 	from := r.i

@@ -100,7 +100,7 @@ func BenchmarkRecorded(b *testing.B) {
 	sub := Subscribe[Event](all)
 	Compare(b, ManyTurns,
 		decoder("reflection", byReflection),
-		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeEvent(t, data, nil) }),
+		decoder("decode", func(t *eventType, data []byte) (Event, error) { return decodeFrame(t, data, nil) }),
 		each("dispatch", recorded, func(data []byte) {
 			Restamp(data)
 			all.first().receive(Frame{Data: data})
@@ -154,9 +154,11 @@ func BenchmarkDispatch(b *testing.B) {
 				b.Errorf("%s: %d lost", name, n)
 			}
 		})
+		sessions, turn := c.all(), 0
 		contenders = append(contenders, Contender{name, func(n int) {
 			for range n {
-				c.first().receive(Frame{Data: frame})
+				sessions[turn%len(sessions)].receive(Frame{Data: frame})
+				turn++
 				after()
 			}
 		}})
@@ -174,6 +176,22 @@ func BenchmarkDispatch(b *testing.B) {
 			}
 		})
 	}
+	way("two-sessions", func(c *Client) func() {
+		other, err := c.Add("http://other/ari", "hello")
+		if err != nil {
+			b.Fatal(err)
+		}
+		subs := []*Subscription[*ChannelDtmfReceived]{
+			Subscribe[*ChannelDtmfReceived](c.ARI().Channel("channel-0")), Subscribe[*ChannelDtmfReceived](other.Channel("channel-0")),
+		}
+		turn := 0
+		return func() {
+			if _, ok := subs[turn%2].TryNext(); !ok {
+				b.Fatal("not dispatched")
+			}
+			turn++
+		}
+	})
 	way("unwanted", func(c *Client) func() {
 		for i := range 10_000 {
 			Subscribe[*ChannelVarset](c.ARI().Channel(fmt.Sprint("channel-", i)))

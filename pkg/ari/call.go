@@ -55,8 +55,25 @@ func (c *Controller) Call(ctx context.Context, opts CallOptions) (*Channel, erro
 		return nil, err
 	}
 	if err := ch.WaitAnswered(ctx); err != nil {
-		_ = ch.Stop(Cleanup(ctx)) // It is gone already, most likely.
+		c.giveUp(ctx, ch)
 		return nil, err
 	}
 	return ch, nil
+}
+
+// giveUp hangs a called channel up, which is gone already, most likely. If Asterisk doesn't answer now, that is done when it
+// does again.
+func (c *Controller) giveUp(ctx context.Context, ch *Channel) {
+	if err := ch.Stop(Cleanup(ctx)); err == nil || isAnswer(err) {
+		return
+	}
+	c.chain.life.background(func(ctx context.Context) {
+		_, _ = c.chain.atLast(ctx, func(ctx context.Context) (int, error) {
+			err := ch.Stop(ctx)
+			if isAnswer(err) {
+				return 0, nil
+			}
+			return 0, err
+		})
+	})
 }

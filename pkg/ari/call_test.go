@@ -136,6 +136,76 @@ func TestChannelContext(t *testing.T) {
 	})
 }
 
+// Asking for the end again and again costs nothing, and a new stay has an end of its own.
+func TestDoneInALoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var done <-chan struct{}
+		for range 100 {
+			done = r.client.ARI().Channel(r.ch.ID).Done()
+		}
+		assert.Equal(t, 1, r.client.Stats().Listeners)
+		starts := ari.Subscribe[*ari.StasisStart](r.client)
+		require.NoError(t, r.ch.Move(t.Context(), "hello"))
+		<-done
+		_, err := starts.Next(t.Context())
+		require.NoError(t, err)
+		again := r.ch.Done()
+		select {
+		case <-again:
+			t.Error("it is in the application again")
+		default:
+		}
+		r.call.Hangup()
+		<-again
+	})
+}
+
+// A call whose end comes while Asterisk stands still is hung up as soon as it goes on.
+func TestCallIsGivenUpOnAFrozenAsterisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory())
+		srv.Endpoint("PJSIP/alice", aritest.Rings())
+		client := srv.Client(quietly)
+		require.NoError(t, client.Connect(t.Context()))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		given := make(chan error, 1)
+		go func() {
+			_, err := client.ARI().Call(ctx, ari.CallOptions{Endpoint: "PJSIP/alice", Timeout: -1})
+			given <- err
+		}()
+		time.Sleep(time.Second)
+		require.Len(t, srv.Channels(), 1)
+		srv.Faults().Freeze()
+		cancel()
+		require.ErrorIs(t, <-given, context.Canceled)
+		time.Sleep(time.Minute)
+		require.Len(t, srv.Channels(), 1)
+		srv.Faults().Thaw()
+		require.NoError(t, srv.WaitIdle(t.Context()))
+	})
+}
+
+// The command itself may be what a frozen Asterisk carries out later.
+func TestCallToAFrozenAsterisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory())
+		srv.Endpoint("PJSIP/alice", aritest.Rings())
+		client := srv.Client(quietly)
+		require.NoError(t, client.Connect(t.Context()))
+		_, err := client.ARI().Info(t.Context()) // so that there is a connection
+		require.NoError(t, err)
+		srv.Faults().Freeze()
+		_, err = client.ARI().Call(t.Context(), ari.CallOptions{Endpoint: "PJSIP/alice", Timeout: -1})
+		require.ErrorIs(t, err, ari.ErrConnection)
+		time.Sleep(time.Minute)
+		srv.Faults().Thaw()
+		time.Sleep(time.Minute)
+		assert.Empty(t, srv.Channels(), "nobody's telephone rings")
+	})
+}
+
 func TestChannelContextEndsWithTheStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -145,11 +145,22 @@ func (s *session) contextOf(in *arrival) context.Context {
 	}
 	ctx, cancel := context.WithCancelCause(s.hub.ctx)
 	in.call.cancel = cancel
-	if !in.madeHere {
-		s.hub.calls.start()
-		in.call.done = s.hub.calls.done
-	}
 	return ctx
+}
+
+// admit counts a call from outside that begins with an event, whether handlers hear of it or not, and reports whether they
+// may: while the client drains, it is sent on. Call it with mu held.
+func (s *session) admit(in *arrival) bool {
+	if in.call == nil || in.madeHere || in.hidden {
+		return true
+	}
+	s.hub.calls.start()
+	in.call.done = s.hub.calls.done
+	if !s.upper.drains() {
+		return true
+	}
+	s.upper.sendOn(s.ctrl.Channel(in.call.stay.Channel))
+	return false
 }
 
 // endInGap ends a call whose StasisEnd was lost in a gap, and makes one in its place, so that handlers can clean up. Call

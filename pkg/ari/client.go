@@ -275,7 +275,8 @@ func (c *Controller) WaitConnected(ctx context.Context) error {
 // Run connects, unless Connect has done so, and hands out events until ctx ends or the client is closed. Then it drains the
 // client if [WithDrain] says so, closes it, waits for handlers as long as [WithCloseTimeout] says, and returns nil.
 //
-// It returns an error when the first attempt to connect fails, and then the client is as it was before; when the client
+// It returns an error when the first attempt to connect fails, and then the client is as it was before, except that those of
+// several Asterisks that let it in stay connected: call Run again, or Close; when the client
 // has been closed before Run was called ([ErrClosed]); and when the application was taken over ([ErrReplaced]). A lost
 // connection is no error: Run tries to get it back.
 func (c *Client) Run(ctx context.Context) error {
@@ -386,13 +387,7 @@ func (c *Client) handles(k *eventKind) bool { return len(c.handlers.of(k)) > 0 }
 // handle implements upper.
 func (c *Client) handle(in *inbound, ctx context.Context) { //nolint:revive // ctx belongs to the event.
 	t := task{ev: in.ev, ctx: ctx}
-	if ctx != nil && !in.madeHere {
-		if c.draining.Load() {
-			c.sendOn(in.ev)
-			return
-		}
-		t.call = true
-	}
+	t.call = ctx != nil && !in.madeHere
 	if len(c.cfg.handlerInterceptors) > 0 {
 		t.queued = c.uptime()
 	}
@@ -408,6 +403,9 @@ func (c *Client) handle(in *inbound, ctx context.Context) { //nolint:revive // c
 		h.lanes.Offer(place, in.lane.id, t, in.kind.vital)
 	}
 }
+
+// drains implements upper.
+func (c *Client) drains() bool { return c.draining.Load() }
 
 // replaced implements upper.
 func (c *Client) replaced(app string) {

@@ -114,7 +114,7 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 			s.state.foundDead(nil) // A refusal is a sign of life.
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			s.died(err)
+			s.suspect(ctx, err)
 		}
 		// Whatever it is: an Asterisk that starts up refuses, answers 503, or knows no users yet.
 		wait = delays()
@@ -125,6 +125,7 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 
 // finish ends the session, since no other connection follows: what is still known of it ends as well.
 func (s *session) finish() {
+	s.cancel(ErrClosed)
 	s.state.foundDead(nil) // Its connections have ended, which says nothing of Asterisk.
 	s.state.set(phaseEnded)
 	s.endAll(ErrClosed)
@@ -137,6 +138,23 @@ func (s *session) remove() {
 	s.wait()
 	s.finish()
 	s.cfg.closeIdle()
+}
+
+// suspect finds out whether Asterisk is dead, after an attempt to connect got no answer. If it does answer commands, only
+// what has to do with the connection may be stuck, in Asterisk or before it.
+func (s *session) suspect(ctx context.Context, err error) {
+	if s.state.death() != nil {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, s.cfg.keepaliveTimeout)
+	defer cancel()
+	if s.api.answers(asking) == nil {
+		s.hub.reports.log(slog.LevelWarn, "attempts to connect get no answer, although commands do", "source", s.src.String())
+		return
+	}
+	if ctx.Err() == nil {
+		s.died(err)
+	}
 }
 
 // died notes that Asterisk doesn't answer any more, and ends the commands that wait for it.

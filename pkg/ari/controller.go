@@ -16,11 +16,13 @@ import (
 //
 // All methods may be called from several goroutines at once. Their ctx bounds the whole request; there is no other
 // time limit, since some operations take their time by nature. What Asterisk makes although ctx has ended before its
-// answer, such as a call or a bridge, is taken back. They fail with an [*Error], which [errors.Is] tells apart by the
+// answer, such as a call or a bridge, is taken back. If no answer comes at all, that is done as soon as Asterisk answers
+// again, unless the id was yours: you may have used it again. They fail with an [*Error], which [errors.Is] tells apart by the
 // Err variables.
 type Controller struct {
 	api         *gen.Client
 	chain       *chain
+	http        *http.Client
 	application string
 	ids         ids
 	sessionID   sessionID // 0 without a client
@@ -51,7 +53,23 @@ func newController(cfg *config) *Controller {
 		c.application = cfg.applications[0]
 	}
 	c.ids = newIDs("", newRun())
+	c.chain.mine = func(id string) bool { return c.ids.mine(id) }
+	c.http = cfg.http
+	if own, ok := cfg.http.Transport.(*http.Transport); ok && cfg.ownTransport {
+		others := own.Clone()
+		others.MaxConnsPerHost, others.DialContext = 0, nil // The limit is for requests.
+		c.http = &http.Client{Transport: others}
+	}
 	return c
+}
+
+// HTTPClient is a client for further connections to the same Asterisk, such as the websockets of media: that of [WithHTTPClient], or one with
+// the controller's settings for TLS. It has no credentials.
+func (c *Controller) HTTPClient() *http.Client {
+	if c == nil || c.http == nil {
+		return http.DefaultClient
+	}
+	return c.http
 }
 
 // attach tells the controller of the session whose Asterisk it commands, before its first request.

@@ -14,11 +14,11 @@ type eventType struct {
 	vital bool        // never dropped
 }
 
-// decodeEvent decodes a frame into the struct of its type. The event has a copy
+// decodeEvent decodes the frame of a reader into the struct of its type. The event has a copy
 // of the frame, and most of its texts are parts of that.
-func decodeEvent(t *eventType, frame []byte, c *Controller) (Event, error) {
+func decodeEvent(t *eventType, r wire.Reader, c *Controller) (Event, error) {
 	ev := t.new()
-	misfit, err := fillEvent(ev, frame)
+	misfit, err := fillEvent(ev, &r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.name, err)
 	}
@@ -31,10 +31,9 @@ func decodeEvent(t *eventType, frame []byte, c *Controller) (Event, error) {
 }
 
 // fillEvent decodes a frame into an event, as [wire.Reader] reads it. The error says where the frame stops being JSON.
-func fillEvent(ev Event, frame []byte) (misfit *wire.MisfitError, err error) {
-	r := wire.NewReader(frame)
+func fillEvent(ev Event, r *wire.Reader) (misfit *wire.MisfitError, err error) {
 	if r.Start() {
-		readEvent(&r, ev)
+		readEvent(r, ev)
 	}
 	if err := r.Finish(); err != nil {
 		return nil, err

@@ -36,6 +36,30 @@ func byReflection(t *eventType, frame []byte) (Event, error) {
 	return ev, err
 }
 
+// decodeFrame decodes a frame of which nothing is known yet.
+func decodeFrame(t *eventType, frame []byte, c *Controller) (Event, error) {
+	return decodeEvent(t, wire.NewReader(frame), c)
+}
+
+func fillFrom(ev Event, frame []byte) (*wire.MisfitError, error) {
+	r := wire.NewReader(frame)
+	return fillEvent(ev, &r)
+}
+
+// requireSameOfScanned requires that a frame that was scanned before decodes to the same.
+func requireSameOfScanned(t *testing.T, typ *eventType, frame []byte, want Event) {
+	t.Helper()
+	var scan wire.Frame
+	if scan.Scan(frame) != nil {
+		return // It has no type.
+	}
+	have := typ.new()
+	r := scan.Reader()
+	_, err := fillEvent(have, &r)
+	require.NoError(t, err)
+	require.Equal(t, want, have)
+}
+
 func TestDecodeRecordedFrames(t *testing.T) {
 	types := make(map[string]bool)
 	for _, frame := range recordedFrames(t) {
@@ -44,10 +68,11 @@ func TestDecodeRecordedFrames(t *testing.T) {
 		want, err := byReflection(typ, frame)
 		require.NoError(t, err)
 		have := typ.new()
-		misfit, err := fillEvent(have, frame)
+		misfit, err := fillFrom(have, frame)
 		require.NoError(t, err)
 		require.Nil(t, misfit, "%s", frame)
 		require.Equal(t, want, have)
+		requireSameOfScanned(t, typ, frame, want)
 		require.Equal(t, json.RawMessage(frame), have.Header().Raw())
 		require.Equal(t, 2026, have.Header().Timestamp.UTC().Year())
 	}
@@ -58,10 +83,10 @@ func TestDecodeRecordedFrames(t *testing.T) {
 func TestDecodeKeepsNothingOfTheFrame(t *testing.T) {
 	for _, frame := range recordedFrames(t) {
 		typ := eventTypeOf(t, frame)
-		want, err := decodeEvent(typ, frame, nil)
+		want, err := decodeFrame(typ, frame, nil)
 		require.NoError(t, err)
 		buffer := bytes.Clone(frame)
-		have, err := decodeEvent(typ, buffer, nil)
+		have, err := decodeFrame(typ, buffer, nil)
 		require.NoError(t, err)
 		clear(buffer)
 		require.Equal(t, want, have)
@@ -81,14 +106,14 @@ func TestDecodeEveryFieldOfEveryType(t *testing.T) {
 		want.Header().ctrl = ctrl
 		want.Header().text = string(frame)
 
-		have, err := decodeEvent(eventTypes[name], frame, ctrl)
+		have, err := decodeFrame(eventTypes[name], frame, ctrl)
 		require.NoError(t, err)
 		require.Equal(t, want, have)
 
 		// The same with a blank wherever one may be, and with all the text escaped.
 		var pretty bytes.Buffer
 		require.NoError(t, json.Indent(&pretty, escapeAll(frame), " ", "\t"))
-		have, err = decodeEvent(eventTypes[name], pretty.Bytes(), ctrl)
+		have, err = decodeFrame(eventTypes[name], pretty.Bytes(), ctrl)
 		require.NoError(t, err)
 		want.Header().text = pretty.String()
 		require.Equal(t, want, have)
@@ -225,7 +250,7 @@ func TestDecodeIsLenient(t *testing.T) {
 		{`{"args":["0","1","2","3","4","5","6","7","8","9"]}`, &StasisStart{Args: strings.Split("0123456789", "")}, ""},
 	} {
 		have := reflect.New(reflect.TypeOf(c.want).Elem()).Interface().(Event)
-		misfit, err := fillEvent(have, []byte(c.frame))
+		misfit, err := fillFrom(have, []byte(c.frame))
 		require.NoError(t, err, c.frame)
 		c.want.Header().text = c.frame
 		assert.Equal(t, c.want, have, c.frame)
@@ -247,11 +272,11 @@ func TestDecodeLogsAMisfit(t *testing.T) {
 	var book logBook
 	c := offline(t, WithLogger(book.logger()))
 
-	ev, err := decodeEvent(eventTypes["StasisStart"], []byte(startFrame("c1")), c.ctrl)
+	ev, err := decodeFrame(eventTypes["StasisStart"], []byte(startFrame("c1")), c.ctrl)
 	require.NoError(t, err)
 	assert.Equal(t, "c1", ev.(*StasisStart).Channel.ID)
 
-	ev, err = decodeEvent(eventTypes["StasisStart"], []byte(`{"type":"StasisStart","args":7,"channel":{"id":"c1"}}`), c.ctrl)
+	ev, err = decodeFrame(eventTypes["StasisStart"], []byte(`{"type":"StasisStart","args":7,"channel":{"id":"c1"}}`), c.ctrl)
 	require.NoError(t, err)
 	assert.Equal(t, "c1", ev.(*StasisStart).Channel.ID)
 	require.NoError(t, c.Close(t.Context())) // waits for the log too
@@ -287,7 +312,7 @@ func TestDecodeNamesTheFault(t *testing.T) {
 		`{"other":[` + deep + `]}`:               "the event nests too deep at offset 1009",
 		`{"channel":{"other":` + deep + `}}`:     "the event nests too deep at offset 1019",
 	} {
-		_, err := decodeEvent(eventTypes["ChannelDestroyed"], []byte(frame), nil)
+		_, err := decodeFrame(eventTypes["ChannelDestroyed"], []byte(frame), nil)
 		assert.EqualError(t, err, "ChannelDestroyed: "+want, "%.60s", frame)
 		assert.False(t, json.Valid([]byte(frame)) && strings.HasPrefix(frame, "{") && !strings.Contains(frame, deep), "%.60s", frame)
 	}
@@ -298,7 +323,7 @@ func TestDecodeNamesTheFault(t *testing.T) {
 		`{"args":["a" 1]}`: "a comma or the closing bracket was expected at offset 13",
 		`{"args":["a"}`:    "a comma or the closing bracket was expected at offset 12",
 	} {
-		_, err := decodeEvent(eventTypes["StasisStart"], []byte(frame), nil)
+		_, err := decodeFrame(eventTypes["StasisStart"], []byte(frame), nil)
 		assert.EqualError(t, err, "StasisStart: "+want, frame)
 	}
 }
@@ -312,7 +337,7 @@ func TestDecodeCutOffFrames(t *testing.T) {
 		}
 		seen[typ.name] = true
 		for end := range frame {
-			_, err := decodeEvent(typ, frame[:end], nil)
+			_, err := decodeFrame(typ, frame[:end], nil)
 			var fault *wire.SyntaxError
 			if !errors.As(err, &fault) || fault.Offset != end {
 				require.FailNow(t, "a frame was cut off", "at %d: %v: %s", end, err, frame)
@@ -328,7 +353,7 @@ func TestDecodeAllocatesLittle(t *testing.T) {
 	} {
 		typ := eventTypeOf(t, []byte(frame))
 		allocs := testing.AllocsPerRun(100, func() {
-			if _, err := decodeEvent(typ, []byte(frame), nil); err != nil {
+			if _, err := decodeFrame(typ, []byte(frame), nil); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -358,12 +383,13 @@ func FuzzDecode(f *testing.F) {
 // found no fault in it either.
 func compareWithReflection(t *testing.T, typ *eventType, frame []byte) bool {
 	have := typ.new()
-	misfit, err := fillEvent(have, frame)
+	misfit, err := fillFrom(have, frame)
 	if !json.Valid(frame) || bytes.TrimLeft(frame, " \t\r\n")[0] != '{' {
 		require.Error(t, err, "%s", frame)
 		return false
 	}
 	require.NoError(t, err, "%s", frame)
+	requireSameOfScanned(t, typ, frame, have)
 	have.bind(nil)
 
 	var anything any

@@ -34,21 +34,17 @@ func (c *Client) Drain(ctx context.Context) error {
 // sendOnTimeout bounds the attempts to send a call on.
 const sendOnTimeout = time.Minute
 
-// sendOn sends a new call on in the dialplan, since the client is draining.
-func (c *Client) sendOn(ev Event) {
-	start, ok := ev.(*StasisStart)
-	if !ok || start.Channel == nil {
-		return
-	}
+// sendOn implements upper: it sends a new call on in the dialplan.
+func (c *Client) sendOn(ch *Channel) {
 	c.hub.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, sendOnTimeout)
 		defer cancel()
 		for delays := c.cfg.reconnect.delays(); ; {
-			err := start.Channel.ContinueWith(ctx, c.cfg.drainTarget)
+			err := ch.ContinueWith(ctx, c.cfg.drainTarget)
 			if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrNotInStasis) {
 				return
 			}
-			c.hub.reports.log(slog.LevelWarn, "cannot send a call on in the dialplan", "channel", start.Channel.ID, "error", err)
+			c.hub.reports.log(slog.LevelWarn, "cannot send a call on in the dialplan", "channel", ch.ID, "error", err)
 			if isRefusal(err) || !sleep(ctx, delays()) {
 				return
 			}

@@ -50,10 +50,7 @@ type entityKey struct {
 }
 
 func (k entityKey) String() string {
-	if k.id == "" {
-		return k.kind.String()
-	}
-	return k.kind.String() + " " + k.id
+	return Entity{Kind: k.kind.String(), ID: k.id}.String()
 }
 
 // nameless reports whether the key is an entity's and lacks its id, or a part of it. No event is about such a one.

@@ -22,8 +22,9 @@ var (
 	ErrUnauthorized = errors.New("ari: unauthorized")
 	// ErrForbidden is status 403: the user may only read, or the thing may not be touched.
 	ErrForbidden = errors.New("ari: forbidden")
-	// ErrNotFound is status 404: there is no such object. A page of HTML with that status is ErrNoARI instead. A channel that can't be added to a bridge, or removed from it,
-	// since it is gone is ErrNotFound too, besides ErrInvalid: there Asterisk answers 400.
+	// ErrNotFound is status 404: there is no such object. A page of HTML with that status is ErrNoARI instead. A channel
+	// that can't be added to a bridge, or removed from it, since it is gone is ErrNotFound too, besides ErrInvalid: there
+	// Asterisk answers 400.
 	ErrNotFound = errors.New("ari: not found")
 	// ErrConflict is status 409: a duplicate id, something that somebody else has claimed, or an object that isn't where
 	// the operation needs it, most often a channel that isn't in a Stasis application (any more).

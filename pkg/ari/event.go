@@ -135,10 +135,11 @@ func DecodeEvent(data []byte) (Event, error) {
 // which the reader is going to overwrite.
 func decode(kind *eventKind, s *wire.Frame, ctrl *Controller) (Event, error) {
 	if kind.eventType != nil {
-		return decodeEvent(kind.eventType, s.Raw, ctrl)
+		return decodeEvent(kind.eventType, s.Reader(), ctrl)
 	}
 	ev := &UnknownEvent{}
-	_, err := fillEvent(ev, s.Raw)
+	r := s.Reader()
+	_, err := fillEvent(ev, &r)
 	ev.ctrl = ctrl
 	return ev, err
 }

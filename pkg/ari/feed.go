@@ -96,6 +96,20 @@ func (s *session) ending(parent context.Context, key entityKey) (context.Context
 	}
 }
 
+// done implements tracker. Those who ask for the same entity get the same channel, so that asking in a loop costs nothing.
+func (s *session) done(key entityKey) <-chan struct{} {
+	d := &s.hub.dones
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ctx := d.ctx[key]; ctx != nil && ctx.Err() == nil {
+		return ctx.Done()
+	}
+	ctx, _ := s.ending(context.Background(), key) // What it takes ends with the entity, or with the client.
+	d.ctx[key] = ctx
+	context.AfterFunc(ctx, func() { d.remove(key, ctx) })
+	return ctx.Done()
+}
+
 // endUnlessThere ends who waits for the end of an entity that Asterisk doesn't have. A channel that has just left the
 // application is there still, but nothing more would be heard of it without a subscription.
 func (s *session) endUnlessThere(client, ctx context.Context, e *ender) {
@@ -227,10 +241,11 @@ func (s *session) subscribing(app string, sources []string) (settle func(error))
 			s.wanted.remove(app, added)
 			return
 		}
-		s.wanted.confirm(app, sources)
-		if s.generation() != gen {
+		if s.generation() != gen { // They may have been refused in between, or forgotten.
+			s.wanted.add(app, sources)
 			s.restoreLater(app)
 		}
+		s.wanted.confirm(app, sources)
 		if !slices.Contains(s.apps, app) && s.wanted.crowded(app) {
 			s.pruneLater(app)
 		}
@@ -279,10 +294,19 @@ func (s *session) restoreLater(app string) {
 	})
 }
 
-// dead, failed and background make a session what the chain of its requests needs to know: liveness.
+// dead, failed, revived and background make a session what the chain of its requests needs to know: liveness.
 
 func (s *session) dead() error { return s.state.death() }
 
 func (s *session) failed(error) { s.doubt() }
 
-func (s *session) background(f func()) { s.hub.background(func(context.Context) { f() }) }
+// revived implements liveness. Without a connection so far, nobody knows but who asks.
+func (s *session) revived(ctx context.Context) error {
+	phase, err := s.state.await(ctx, func(p phase) bool { return p == phaseNew || p == phaseInStep || p == phaseEnded })
+	if phase == phaseEnded {
+		return ErrClosed
+	}
+	return err
+}
+
+func (s *session) background(f func(ctx context.Context)) { s.hub.background(f) }

@@ -155,11 +155,12 @@ func (h *handler) Report(key lanes.Key[laneKind], r lanes.Report) {
 func (h *handler) Drop(t task) { h.finished(over{t.receipt, t.call}) }
 
 // Lane begins a lane.
-func (h *handler) Lane(key lanes.Key[laneKind]) func(task) {
-	ln := &lane{h: h, key: keyOf(key)}
-	ln.worker = worker{of: &h.c.hub.workers, about: ln.key, logger: h.c.cfg.log}
-	ln.ctx = withWorker(h.c.hub.ctx, &ln.worker)
-	return ln.work
+func (h *handler) Lane(key lanes.Key[laneKind]) lanes.Handler[task] {
+	return &lane{
+		Context: h.c.hub.ctx,
+		worker:  worker{of: &h.c.hub.workers, about: keyOf(key), logger: h.c.cfg.log},
+		h:       h,
+	}
 }
 
 func keyOf(key lanes.Key[laneKind]) entityKey { return entityKey{key.Of.session, key.Of.kind, key.ID} }
@@ -171,19 +172,30 @@ func (h *handler) finished(o over) {
 	}
 }
 
-// A lane is the goroutine that works off a handler's events of one entity.
+// A lane is the goroutine that works off a handler's events of one entity. It is the context of its handler calls, too: the
+// client's, with the worker.
 type lane struct {
-	worker // the goroutine, as [Client.Close] sees it
+	context.Context //nolint:containedctx // It is a context.
+	worker          // the goroutine, as [Client.Close] sees it
 
-	h   *handler
-	key entityKey
-	ctx context.Context //nolint:containedctx // The client's, for the lane's handler calls.
+	h *handler
 }
 
-// work handles one event. A handler may wait here for as long as its call lasts, so what is only needed before or after it
+// Value implements context.Context.
+func (ln *lane) Value(key any) any {
+	if key == (workerKey{}) {
+		return &ln.worker
+	}
+	return ln.Context.Value(key)
+}
+
+// String shows a context that is printed as the standard library's are.
+func (ln *lane) String() string { return fmt.Sprintf("%v.WithValue(%s)", ln.Context, ln.about) }
+
+// Handle handles one event. A handler may wait here for as long as its call lasts, so what is only needed before or after it
 // stands in functions of its own: that keeps the stack small.
-func (ln *lane) work(t task) {
-	ctx := ln.ctx
+func (ln *lane) Handle(t task) {
+	ctx := context.Context(ln)
 	if t.ctx != nil {
 		ctx = ln.callContext(t.ctx)
 	}
@@ -240,7 +252,7 @@ func (ln *lane) caught(err *error, o over) {
 // intercepted calls the handler by way of the interceptors.
 func (ln *lane) intercepted(ctx context.Context, ev Event, waited time.Duration) error {
 	h := ln.h
-	inv := Invocation{Handler: h.sel.name, Event: ev, Entity: ln.key.entity(), Waited: waited}
+	inv := Invocation{Handler: h.sel.name, Event: ev, Entity: ln.about.entity(), Waited: waited}
 	next := func(ctx context.Context) error { return h.run(ctx, ev) }
 	for _, intercept := range slices.Backward(h.c.cfg.handlerInterceptors) {
 		inner := next
@@ -254,7 +266,7 @@ func (ln *lane) intercepted(ctx context.Context, ev Event, waited time.Duration)
 func (ln *lane) awaitEnd(ctx context.Context, ev Event, err error) {
 	ws := &ln.h.c.hub.workers
 	defer ws.done()
-	ctx = withWorker(ctx, &worker{of: ws, about: ln.key, logger: ln.logger}) // The lane's own is elsewhere by now.
+	ctx = withWorker(ctx, &worker{of: ws, about: ln.about, logger: ln.logger}) // The lane's own is elsewhere by now.
 	timer := time.NewTimer(endLag)
 	defer timer.Stop()
 	select {
@@ -274,7 +286,7 @@ func (ln *lane) awaitEnd(ctx context.Context, ev Event, err error) {
 func (ln *lane) ended(ctx context.Context, ev Event, err error) {
 	r := &ln.h.c.hub.reports
 	r.protect(ctx, func() {
-		r.logger.DebugContext(ctx, "handler ended with its context", "event", describe(ev, ln.key.entity()), "error", err)
+		r.logger.DebugContext(ctx, "handler ended with its context", "event", describe(ev, ln.about.entity()), "error", err)
 	})
 }
 
@@ -285,7 +297,7 @@ func (ln *lane) failed(ctx context.Context, ev Event, err error) {
 	r.protect(ctx, func() {
 		attrs := []any{
 			slog.String("handler", ln.h.sel.name),
-			slog.String("event", describe(ev, ln.key.entity())),
+			slog.String("event", describe(ev, ln.about.entity())),
 			slog.Any("error", err),
 		}
 		if panicked, ok := errors.AsType[*PanicError](err); ok {
@@ -293,7 +305,7 @@ func (ln *lane) failed(ctx context.Context, ev Event, err error) {
 		}
 		r.logger.ErrorContext(ctx, "handler failed", attrs...)
 	})
-	r.handleError(ctx, &HandlerError{Handler: ln.h.sel.name, Event: ev, Err: err, Entity: ln.key.entity()})
+	r.handleError(ctx, &HandlerError{Handler: ln.h.sel.name, Event: ev, Err: err, Entity: ln.about.entity()})
 }
 
 // endOf reports whether err only says that ctx has ended. A handler that returns because its call is over has done what it

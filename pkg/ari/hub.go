@@ -3,6 +3,7 @@ package ari
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/ari-go/ari/internal/lanes"
@@ -20,6 +21,21 @@ type hub struct {
 	workers  workers // that run handlers and other code of the user's
 	calls    workers // calls that are in an application, and handlers of calls
 	reports  reporter
+	dones    dones
+}
+
+// dones are the ends that somebody has asked for with Done.
+type dones struct {
+	mu  sync.Mutex
+	ctx map[entityKey]context.Context
+}
+
+func (d *dones) remove(key entityKey, ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ctx[key] == ctx {
+		delete(d.ctx, key)
+	}
 }
 
 // counters are the parts of [Stats] that are counted as things happen.
@@ -30,6 +46,7 @@ type counters struct {
 func newHub(cfg *config) *hub {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	h := &hub{ctx: ctx, cancel: cancel, run: newRun(), registry: registry(), index: newIndex(), budget: lanes.NewBudget(cfg.eventBuffer)}
+	h.dones.ctx = make(map[entityKey]context.Context)
 	h.reports = reporter{ctx: ctx, logger: cfg.log, handler: cfg.errorHandler, workers: &h.workers}
 	h.reports.w = worker{of: &h.workers, logger: cfg.log}
 	return h

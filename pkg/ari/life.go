@@ -103,6 +103,9 @@ type tracker interface {
 	// stay in the application counts as its life. cancel must be called in the end.
 	ending(parent context.Context, key entityKey) (ctx context.Context, cancel context.CancelFunc)
 
+	// done returns a channel that is closed when an entity ends; a channel's stay in the application counts as its life.
+	done(key entityKey) <-chan struct{}
+
 	// begun reports whether events come, or will again.
 	begun() bool
 
@@ -196,8 +199,11 @@ func (c *Controller) ending(parent context.Context, key entityKey) (context.Cont
 
 // done returns a channel that is closed when an entity ends.
 func (c *Controller) done(key entityKey) <-chan struct{} {
-	ctx, _ := c.ending(context.Background(), key) // What it takes ends with the entity, or with the client.
-	return ctx.Done()
+	if c == nil || c.feed == nil {
+		ctx, _ := c.ending(context.Background(), key)
+		return ctx.Done()
+	}
+	return c.feed.done(key)
 }
 
 // hasEvents reports whether somebody tells what becomes of what is made.

@@ -53,10 +53,7 @@ type gapResult struct {
 // dispatching the new connection's events. It goes on until that succeeds, and fails with errMute if the connection must
 // be given up, or when ctx ends with the connection.
 func (s *session) settle(ctx context.Context, resumed bool, gap time.Duration) error {
-	once := s.adoptOnce
-	if resumed {
-		once = s.reconcileOnce
-	}
+	once := func(ctx context.Context) error { return s.settleOnce(ctx, resumed) }
 	if err := s.persist(ctx, once); err != nil {
 		return err
 	}
@@ -94,27 +91,20 @@ func (s *session) persist(ctx context.Context, do func(context.Context) error) e
 	}
 }
 
-// adoptOnce does on the first connection what the client's options say.
-func (s *session) adoptOnce(ctx context.Context) error {
+// settleOnce finds out what has happened in a gap, and does, before the session has first been in step, what the client's
+// options say. It judges only what is older than the connection: what a new event has started carries the new generation,
+// what a new event has ended is no longer there.
+func (s *session) settleOnce(ctx context.Context, resumed bool) error {
 	if err := s.restore(ctx); err != nil {
 		return err
 	}
-	if s.cfg.sweep {
+	if s.cfg.sweep && !s.state.hasBeenReady() { // The first connection may have been lost before it was done.
 		if err := s.sweep(ctx); err != nil {
 			return err
 		}
 	}
-	if !s.cfg.adopt {
+	if !resumed && !s.cfg.adopt {
 		return nil
-	}
-	return s.settleCalls(ctx, nil)
-}
-
-// reconcileOnce finds out what has happened in a gap. It judges only what is older than the connection: what a new event
-// has started carries the new generation, what a new event has ended is no longer there.
-func (s *session) reconcileOnce(ctx context.Context) error {
-	if err := s.restore(ctx); err != nil {
-		return err
 	}
 	// Before Asterisk is asked: what a request makes later isn't in its answers.
 	waiting := s.hub.index.olderThan(s.id, s.generation())

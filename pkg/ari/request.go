@@ -31,7 +31,8 @@ type chain struct {
 	life     liveness
 	conns    *conns // those of our own transport
 	severed  severed
-	basePath string // the path of the base URL without a slash at its end, such as /ari
+	mine     func(id string) bool // tells ids that nobody else uses; nil if none is known
+	basePath string               // the path of the base URL without a slash at its end, such as /ari
 	log      *slog.Logger
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // liveness is what the chain needs to know of the session whose Asterisk it commands.
@@ -16,16 +17,31 @@ type liveness interface {
 	// failed tells that a command got no answer. That puts the session's connection in doubt, too.
 	failed(err error)
 
-	// background runs what goes on after a request has returned. Closing the session waits for it.
-	background(f func())
+	// revived returns when commands are worth sending again after one got no answer, or with an error when none will be.
+	revived(ctx context.Context) error
+
+	// background runs what goes on after a request has returned, with a context that ends with the client. Closing the
+	// client waits for it.
+	background(f func(ctx context.Context))
 }
+
+// aloneTime bounds what goes on after a request of a controller without a session has returned.
+const aloneTime = time.Minute
 
 // alone is a controller's without a session. Nobody tells it that Asterisk is dead.
 type alone struct{}
 
-func (alone) dead() error         { return nil }
-func (alone) failed(error)        {}
-func (alone) background(f func()) { go f() }
+func (alone) dead() error                       { return nil }
+func (alone) failed(error)                      {}
+func (alone) revived(ctx context.Context) error { return ctx.Err() }
+
+func (alone) background(f func(ctx context.Context)) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), aloneTime)
+		defer cancel()
+		f(ctx)
+	}()
+}
 
 // sever ends all requests under way, of an Asterisk that has been found dead. Those to come end by themselves for as long
 // as the session's dead says so; so tell it there before.
@@ -61,6 +77,10 @@ func (c *chain) severable(next Doer) Doer {
 		}
 		ctx, cancel := context.WithCancelCause(req.Context())
 		gen := c.severed.current.Load().ctx
+		if err := c.life.dead(); err != nil { // The end before this generation's may have been for this request.
+			cancel(err)
+			return nil, err
+		}
 		stop := context.AfterFunc(gen, func() { cancel(context.Cause(gen)) })
 		release := func() {
 			stop()

@@ -21,14 +21,32 @@ type mortal struct {
 	why    atomic.Pointer[error]
 	failed atomic.Int32
 	behind sync.WaitGroup
+	ctx    context.Context //nolint:containedctx // It ends with the client; nil if it never does.
 }
 
 func (m *mortal) session() liveness { return mortalLife{m} }
 
 type mortalLife struct{ m *mortal }
 
-func (l mortalLife) failed(error)        { l.m.failed.Add(1) }
-func (l mortalLife) background(f func()) { l.m.behind.Go(f) }
+func (l mortalLife) failed(error) { l.m.failed.Add(1) }
+
+func (l mortalLife) background(f func(context.Context)) {
+	ctx := l.m.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	l.m.behind.Go(func() { f(ctx) })
+}
+
+func (l mortalLife) revived(ctx context.Context) error {
+	for l.dead() != nil {
+		if !sleep(ctx, time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 func (l mortalLife) dead() error {
 	if why := l.m.why.Load(); why != nil {
 		return *why

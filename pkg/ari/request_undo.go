@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -14,13 +15,20 @@ import (
 	"time"
 )
 
-// undoTimeout bounds how long an abandoned request, and then what takes it back, may take.
-const undoTimeout = 10 * time.Second
+const (
+	// undoTimeout bounds how long an abandoned request, and then each attempt to take it back, may take.
+	undoTimeout = 10 * time.Second
+
+	// lateTime is how long an Asterisk that stood still may take until it has dealt with the commands of that time, in no
+	// particular order.
+	lateTime = 4 * time.Second
+)
 
 // undoAbandoned takes back what a request has made and nobody will ever know of. Asterisk carries out a request even if
 // its context ends meanwhile, and a telephone would ring for nobody. So a request that makes something is sent on a
 // context of its own, and what it makes after its own has ended is taken back. So is what an answer tells of that can't
-// be read.
+// be read, and what a request that got no answer may have made, as soon as Asterisk answers again: but the latter only
+// with an id of ours, since nobody sends another request with that.
 func (c *chain) undoAbandoned(next Doer) Doer {
 	return DoerFunc(func(req *http.Request) (*http.Response, error) {
 		path := undoPath(req, requestOf(req.Context()).op, c.basePath)
@@ -36,7 +44,9 @@ func (c *chain) undoable(next Doer, req *http.Request, path string) (*http.Respo
 	if err != nil || !madeSomething(resp) {
 		return resp, err
 	}
-	undo := func() { c.life.background(func() { c.takeBack(next, req, path) }) }
+	undo := func() {
+		c.life.background(func(ctx context.Context) { c.takeBack(ctx, next, req, path, true) })
+	}
 	if body, err := readWhole(resp); err != nil || !json.Valid(body) {
 		undo()
 	} else {
@@ -57,7 +67,9 @@ type answer struct {
 func (c *chain) detached(next Doer, req *http.Request, undo string) (*http.Response, error) {
 	ctx := req.Context()
 	if ctx.Done() == nil {
-		return next.Do(req)
+		resp, err := next.Do(req)
+		c.undoUnknown(next, req, undo, err)
+		return resp, err
 	}
 	if ctx.Err() != nil {
 		return nil, ctxError(ctx)
@@ -71,10 +83,11 @@ func (c *chain) detached(next Doer, req *http.Request, undo string) (*http.Respo
 		if a.panicked != nil {
 			panic(a.panicked) // where it would have been without us
 		}
+		c.undoUnknown(next, req, undo, a.err)
 		return a.resp, a.err
 	case <-ctx.Done():
 	}
-	c.life.background(func() {
+	c.life.background(func(ctx context.Context) {
 		defer cancel()
 		stop := time.AfterFunc(undoTimeout, cancel)
 		defer stop.Stop()
@@ -83,10 +96,34 @@ func (c *chain) detached(next Doer, req *http.Request, undo string) (*http.Respo
 		case a.panicked != nil:
 			c.log.Error("a transport panicked in a request that nobody waited for any more", "panic", a.panicked.Value, "stack", string(a.panicked.Stack))
 		case a.err == nil && madeSomething(a.resp):
-			c.takeBack(next, req, undo)
+			c.takeBack(ctx, next, req, undo, true)
+		case c.isUnknown(req, undo, a.err):
+			c.takeBack(ctx, next, req, undo, false)
 		}
 	})
 	return nil, ctxError(ctx)
+}
+
+// undoUnknown takes back, behind, what a request that has failed may have made.
+func (c *chain) undoUnknown(next Doer, req *http.Request, undo string, err error) {
+	if c.isUnknown(req, undo, err) {
+		c.life.background(func(ctx context.Context) { c.takeBack(ctx, next, req, undo, false) })
+	}
+}
+
+// isUnknown reports whether nobody knows what has become of a request that has failed with err, and nobody but us would
+// use its id.
+func (c *chain) isUnknown(req *http.Request, undo string, err error) bool {
+	if err == nil || isUnsent(err) || requestOf(req.Context()).attempts.Load() == 0 {
+		return false
+	}
+	return c.mine != nil && c.mine(undo[strings.LastIndexByte(undo, '/')+1:])
+}
+
+// isUnsent reports whether a request has failed before there was a connection to send it on.
+func isUnsent(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 // send sends a request and reads its answer.
@@ -146,16 +183,37 @@ func readWhole(resp *http.Response) ([]byte, error) {
 	return data, err
 }
 
-// takeBack deletes what a request has made.
-func (c *chain) takeBack(next Doer, made *http.Request, path string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(made.Context()), undoTimeout)
-	defer cancel()
-	req, err := deletion(ctx, made, c.basePath, path)
-	if err == nil {
-		err = deleteAtLast(ctx, next, req)
+// takeBack deletes what a request has made. Where the request got no answer, what isn't there may still come.
+func (c *chain) takeBack(ctx context.Context, next Doer, made *http.Request, path string, answered bool) {
+	remove := func(ctx context.Context) (status int, err error) {
+		req, err := deletion(ctx, made, c.basePath, path)
+		if err != nil {
+			return 0, err
+		}
+		return deleteAtLast(ctx, next, req)
+	}
+	status, err := c.atLast(ctx, remove)
+	if err == nil && status == http.StatusNotFound && !answered && sleep(ctx, lateTime) {
+		status, err = c.atLast(ctx, remove)
+	}
+	if err == nil && status/100 != 2 && status != http.StatusNotFound {
+		err = fmt.Errorf("%d %s", status, http.StatusText(status))
 	}
 	if err != nil {
 		c.log.Warn("what an abandoned request has made may be left over", "path", path, "error", err)
+	}
+}
+
+// atLast does something again and again until Asterisk answers, or until nobody can know when it will.
+func (c *chain) atLast(ctx context.Context, do func(ctx context.Context) (status int, err error)) (int, error) {
+	const longest = 5 * time.Second
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, longest) {
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		status, err := do(attempt)
+		cancel()
+		if err == nil || !sleep(ctx, pause) || c.life.revived(ctx) != nil {
+			return status, err
+		}
 	}
 }
 
@@ -175,19 +233,16 @@ func deletion(ctx context.Context, made *http.Request, basePath, path string) (*
 	return (&http.Request{Method: http.MethodDelete, URL: &target, Host: made.Host, Header: header}).WithContext(r), nil
 }
 
-// deleteAtLast sends a DELETE. For a moment after it has begun, no playback can be stopped.
-func deleteAtLast(ctx context.Context, next Doer, req *http.Request) error {
+// deleteAtLast sends a DELETE, and returns the answer's status. For a moment after it has begun, no playback can be stopped.
+func deleteAtLast(ctx context.Context, next Doer, req *http.Request) (status int, err error) {
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
 		resp, err := next.Do(req)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		drain(resp)
-		switch {
-		case resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusNotFound:
-			return nil
-		case resp.StatusCode != http.StatusInternalServerError || !sleep(ctx, pause):
-			return fmt.Errorf("%s", resp.Status)
+		if resp.StatusCode != http.StatusInternalServerError || !sleep(ctx, pause) {
+			return resp.StatusCode, nil
 		}
 	}
 }

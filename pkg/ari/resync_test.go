@@ -653,6 +653,41 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
+// What is to be done on the first connection is done on the second one if the first is lost before.
+func TestAdoptionWhereTheFirstConnectionIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.client(WithAdoption(), WithSweep())
+		left := newIDs("hello", newRun()).next()
+		a.set(func() {
+			a.channels["old"], a.channels[left] = inStasis("hello"), inStasis("hello")
+			a.sources["hello"] = []string{"channel:old", "channel:" + left}
+			a.fail = func(_, path string) int {
+				if path == "/channels" {
+					return 503
+				}
+				return 0
+			}
+		})
+		up := Subscribe[*Connected](c)
+		connected := make(chan error, 1)
+		go func() { connected <- c.Connect(t.Context()) }()
+		synctest.Wait()
+		a.drop()
+		a.set(func() { a.fail = nil })
+		require.NoError(t, <-connected)
+		ev, err := up.Next(t.Context())
+		require.NoError(t, err)
+		assert.True(t, ev.Resumed)
+		assert.Contains(t, ev.Entered, "old")
+		assert.Equal(t, 1, a.requested("DELETE /ari/channels/"+left))
+		a.reconnect()
+		time.Sleep(time.Minute)
+		assert.Equal(t, 1, a.requested("DELETE /ari/channels/"+left), "once is enough")
+		require.NoError(t, c.Close(t.Context()))
+	})
+}
+
 func TestWaitConnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)

@@ -49,6 +49,10 @@ type upper interface {
 	// handle hands an event to the handlers of its kind. ctx is that of a call that begins with it, else nil.
 	handle(in *inbound, ctx context.Context)
 
+	// drains reports whether new calls are to be sent on in the dialplan; sendOn does that.
+	drains() bool
+	sendOn(ch *Channel)
+
 	// replaced ends the client because another one has taken an application over.
 	replaced(app string)
 
@@ -233,7 +237,7 @@ func (s *session) deliver(in *arrival) {
 	for _, o := range in.over {
 		o.call.end(o.err)
 	}
-	if handled && in.ev != nil {
+	if s.admit(in) && handled && in.ev != nil {
 		s.upper.handle(&in.inbound, s.contextOf(in))
 	}
 }

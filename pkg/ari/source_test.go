@@ -108,7 +108,7 @@ func TestSource(t *testing.T) {
 func TestSourceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, src, conn := sourced(t, newAsterisk(t))
-		ctrl := c.ARI()
+		ctrl, session := c.ARI(), c.first()
 		var causes bag[error]
 		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error {
 			<-ctx.Done()
@@ -139,6 +139,7 @@ func TestSourceEnds(t *testing.T) {
 		_, err = pending.wait(t.Context(), stageEnded)
 		require.ErrorIs(t, err, ErrClosed)
 		assert.Empty(t, c.Controllers())
+		require.ErrorIs(t, context.Cause(session.ctx), ErrClosed, "the client keeps nothing of it")
 		require.NoError(t, c.Err())
 		require.NoError(t, all.Err())
 		require.ErrorIs(t, ctrl.WaitConnected(t.Context()), ErrClosed)
@@ -280,6 +281,57 @@ type failing struct {
 func (s failing) Next(ctx context.Context) (Connection, error) {
 	if s.failed.Add(1) <= 3 {
 		return nil, errors.New("the bus is away")
+	}
+	return s.Source.Next(ctx)
+}
+
+// A source whose attempts take too long says nothing about Asterisk: it is asked.
+func TestSlowSource(t *testing.T) {
+	for _, answers := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			var book logBook
+			a := newAsterisk(t)
+			c, src, conn := sourced(t, a, WithLogger(book.logger()))
+			fail := a.fail
+			a.set(func() {
+				a.fail = func(method, path string) int {
+					if path == "/asterisk/ping" && !answers {
+						time.Sleep(time.Minute)
+					}
+					return fail(method, path)
+				}
+			})
+			up := Subscribe[*Connected](c)
+			c.first().src = late{src, new(atomic.Int32)}
+			conn.Abort()
+			time.Sleep(30 * time.Second)
+			_, err := c.ARI().Channels(t.Context())
+			if answers {
+				require.NoError(t, err)
+				assert.NotEmpty(t, book.with("attempts to connect get no answer, although commands do"))
+			} else {
+				require.ErrorIs(t, err, ErrConnection)
+			}
+			src <- newScripted()
+			_, err = up.Next(t.Context())
+			require.NoError(t, err)
+			_, err = c.ARI().Channels(t.Context())
+			require.NoError(t, err)
+			time.Sleep(time.Minute) // What was asked has its answer.
+		})
+	}
+}
+
+// A late source has no time for its first attempts.
+type late struct {
+	Source
+	tried *atomic.Int32
+}
+
+func (s late) Next(ctx context.Context) (Connection, error) {
+	if s.tried.Add(1) <= 3 {
+		time.Sleep(10 * time.Second)
+		return nil, context.DeadlineExceeded
 	}
 	return s.Source.Next(ctx)
 }

@@ -119,6 +119,13 @@ func (s *state) death() error {
 	return s.dead
 }
 
+// hasBeenReady reports whether the session has ever been in step.
+func (s *state) hasBeenReady() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready
+}
+
 func (s *state) inTrouble(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

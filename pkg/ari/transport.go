@@ -65,7 +65,7 @@ type conn struct {
 
 func (s *conns) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if err := s.dead(); err != nil {
-		return nil, err
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
 	raw, err := s.dialer.DialContext(ctx, network, addr)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *conns) dial(ctx context.Context, network, addr string) (net.Conn, error
 	s.mu.Unlock()
 	if err := s.dead(); err != nil { // since closeAll may have been before
 		_ = c.Close()
-		return nil, err
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
 	return c, nil
 }

@@ -241,11 +241,16 @@ func (w *wanted) removeChannel(id string) {
 	delete(w.subscribed, id)
 }
 
-// keepChannels forgets the channels that exist no more; those of pending are still being made.
+// keepChannels forgets the channels that exist no more. exists is called without a lock.
 func (w *wanted) keepChannels(exists func(id string) bool) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	maps.DeleteFunc(w.subscribed, func(id, _ string) bool { return !exists(id) })
+	ids := slices.Collect(maps.Keys(w.subscribed))
+	w.mu.Unlock()
+	for _, id := range ids {
+		if !exists(id) {
+			w.removeChannel(id)
+		}
+	}
 }
 
 // keeps returns the channels to which an application of ours is subscribed whether they are in it or not. To all others it

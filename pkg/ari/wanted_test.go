@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -119,3 +120,35 @@ func TestSubscriptionsOfAnApplicationThatIsGone(t *testing.T) {
 		assert.Empty(t, c.first().wanted.names())
 	})
 }
+
+// A subscription whose answer is still under way when the connection is lost, and that is refused after that, is made again:
+// Asterisk had agreed, and has forgotten it.
+func TestSubscriptionThatIsRefusedInBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		var c *Client
+		c = a.connected(WithInterceptor(func(next Doer) Doer {
+			return DoerFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := next.Do(req)
+				if req.Context().Value(overTaken{}) != nil {
+					a.set(func() { a.sources["hello"], a.unknown = nil, "channel:c1" })
+					a.reconnect()
+					require.NoError(t, c.WaitConnected(t.Context()))
+					sources, _ := c.first().wanted.of("hello")
+					require.Empty(t, sources, "it is refused, and forgotten")
+					a.set(func() { a.unknown = "" })
+				}
+				return resp, err
+			})
+		}))
+		_, err := c.ARI().Application("").Subscribe(context.WithValue(t.Context(), overTaken{}, true), "channel:c1")
+		require.NoError(t, err)
+		synctest.Wait()
+		a.set(func() { assert.Equal(t, []string{"channel:c1"}, a.sources["hello"]) })
+		a.set(func() { a.sources["hello"] = nil })
+		a.reconnect()
+		a.set(func() { assert.Equal(t, []string{"channel:c1"}, a.sources["hello"], "and it is remembered") })
+	})
+}
+
+type overTaken struct{}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ari-go/ari/internal/audio/resample"
 	"github.com/ari-go/ari/pkg/ari"
-	"github.com/ari-go/ari/pkg/media/internal/resample"
 )
 
 // Detach takes the call out of the stream's bridge: to let it talk to somebody else, or hear music, say. The stream

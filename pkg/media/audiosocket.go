@@ -44,6 +44,11 @@ func ListenAudioSocket(address, advertised string) (*AudioSocketListener, error)
 	if err != nil {
 		return nil, fmt.Errorf("media: AudioSocket: %w", err)
 	}
+	return NewAudioSocketListener(listener, advertised), nil
+}
+
+// NewAudioSocketListener takes connections from a listener of yours: it is closed with it.
+func NewAudioSocketListener(listener net.Listener, advertised string) *AudioSocketListener {
 	if advertised == "" {
 		advertised = listener.Addr().String()
 	}
@@ -52,7 +57,7 @@ func ListenAudioSocket(address, advertised string) (*AudioSocketListener, error)
 		expected: make(map[[16]byte]chan audioSocketConn), pending: make(map[net.Conn]struct{}),
 	}
 	l.wg.Go(l.accept)
-	return l, nil
+	return l
 }
 
 // Addr is the address that it listens on.

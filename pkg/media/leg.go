@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ari-go/ari/pkg/media/internal/g711"
-	"github.com/ari-go/ari/pkg/media/internal/g722"
+	"github.com/ari-go/ari/internal/audio/g711"
+	"github.com/ari-go/ari/internal/audio/g722"
 )
 
 // A leg is one connection with Asterisk that carries a channel's audio both ways. read and write are each called by one

@@ -21,7 +21,7 @@ const rtpDepth = 3
 
 // An rtpLeg speaks RTP over a socket of ours. Asterisk keeps no queue.
 type rtpLeg struct {
-	conn   *net.UDPConn
+	conn   udpConn
 	peer   netip.AddrPort
 	codec  codec
 	header rtp.Header
@@ -37,7 +37,7 @@ type rtpLeg struct {
 	strangers, late, duplicate atomic.Int64 // datagrams from somebody else, or no RTP; of the buffer
 }
 
-func newRTPLeg(conn *net.UDPConn, peer netip.AddrPort, format string) (*rtpLeg, error) {
+func newRTPLeg(conn net.PacketConn, peer netip.AddrPort, format string) (*rtpLeg, error) {
 	pt, ok := payloadTypes[format]
 	if !ok {
 		return nil, fmt.Errorf("%w by RTP both ways: %q", errFormat, format)
@@ -46,8 +46,12 @@ func newRTPLeg(conn *net.UDPConn, peer netip.AddrPort, format string) (*rtpLeg, 
 	if err != nil {
 		return nil, err
 	}
+	fast, ok := conn.(udpConn)
+	if !ok {
+		fast = plainPacketConn{conn}
+	}
 	return &rtpLeg{
-		conn: conn, peer: peer, codec: c, step: 160, buf: make([]byte, 2048), buffer: rtp.Buffer{Depth: rtpDepth},
+		conn: fast, peer: peer, codec: c, step: 160, buf: make([]byte, 2048), buffer: rtp.Buffer{Depth: rtpDepth},
 		header: rtp.Header{
 			Marker: true, PayloadType: pt,
 			Sequence: uint16(rand.Uint32()), Timestamp: rand.Uint32(), SSRC: rand.Uint32(), //nolint:gosec // No secrets.

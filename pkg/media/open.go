@@ -84,8 +84,12 @@ type Options struct {
 	// Fade is how long an utterance takes to fall silent when it is stopped or paused: 5 ms by default, none if negative.
 	Fade time.Duration
 
-	// HTTPClient makes the connection by WebSocket; http.DefaultClient by default.
+	// HTTPClient makes the connection by WebSocket; that of the call's controller by default.
 	HTTPClient *http.Client
+
+	// Network is where this program listens for AudioSocket and RTP. By default it is this machine's; or the HTTP client's
+	// transport, if that is a Network: so it is with a simulated Asterisk in memory.
+	Network Network
 
 	// Logger gets what goes wrong; [slog.Default] by default.
 	Logger *slog.Logger
@@ -100,7 +104,6 @@ func (o Options) withDefaults() (Options, error) {
 	o.LookAhead = min(cmp.Or(o.LookAhead, 500*time.Millisecond), 16*time.Second)
 	o.History = cmp.Or(o.History, 3*time.Second)
 	o.Fade = max(cmp.Or(o.Fade, 5*time.Millisecond), 0)
-	o.HTTPClient = cmp.Or(o.HTTPClient, http.DefaultClient)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o, nil
 }
@@ -201,6 +204,8 @@ func Open(ctx context.Context, ch *ari.Channel, opts Options) (*Stream, error) {
 	if ctrl == nil {
 		return nil, errors.New("media: a channel without a controller")
 	}
+	opts.HTTPClient = cmp.Or(opts.HTTPClient, ctrl.HTTPClient())
+	opts.Network = networkOf(opts.Network, opts.HTTPClient)
 	v, err := ctrl.Version(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("media: Asterisk's version: %w", err)

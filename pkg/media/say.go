@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ari-go/ari/pkg/media/internal/resample"
+	"github.com/ari-go/ari/internal/audio/resample"
 )
 
 // SayOptions are the options of [Stream.SayWith].

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ari-go/ari/pkg/media/internal/resample"
+	"github.com/ari-go/ari/internal/audio/resample"
 )
 
 // ErrClosed is why a stream ended that was closed by its user.

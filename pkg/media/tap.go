@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ari-go/ari/pkg/media/internal/resample"
+	"github.com/ari-go/ari/internal/audio/resample"
 )
 
 // ErrTapped is returned by Tap for a stream that is being recorded already.

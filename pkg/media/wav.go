@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/ari-go/ari/pkg/media/internal/g711"
+	"github.com/ari-go/ari/internal/audio/g711"
 )
 
 // ErrNotWAV is returned for what is no WAV file, or one of a kind that can't be read here.

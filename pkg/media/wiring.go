@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -152,29 +151,6 @@ func (w *wiring) mediaURL(connection string) string {
 	return "ws" + strings.TrimPrefix(base, "http") + "/media/" + url.PathEscape(connection)
 }
 
-// localHost is the address from which this machine reaches Asterisk.
-func (w *wiring) localHost(ctx context.Context) (netip.Addr, error) {
-	host := w.opts.Host
-	if host == "" {
-		base, err := url.Parse(w.base())
-		if err != nil {
-			return netip.Addr{}, fmt.Errorf("media: ARI's URL: %w", err)
-		}
-		var dialer net.Dialer
-		conn, err := dialer.DialContext(ctx, "udp", net.JoinHostPort(base.Hostname(), "9"))
-		if err != nil {
-			return netip.Addr{}, fmt.Errorf("media: the way to Asterisk: %w", err)
-		}
-		defer conn.Close()
-		host, _, _ = net.SplitHostPort(conn.LocalAddr().String())
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("media: Host must be an address: %w", err)
-	}
-	return addr, nil
-}
-
 func (w *wiring) connectAudioSocket(ctx context.Context) (*Stream, error) {
 	listener := w.opts.Listener
 	if listener == nil {
@@ -182,9 +158,11 @@ func (w *wiring) connectAudioSocket(ctx context.Context) (*Stream, error) {
 		if err != nil {
 			return nil, err
 		}
-		if listener, err = ListenAudioSocket(netip.AddrPortFrom(addr, 0).String(), ""); err != nil {
-			return nil, err
+		port, err := w.opts.Network.Listen(ctx, addr)
+		if err != nil {
+			return nil, fmt.Errorf("media: AudioSocket: %w", err)
 		}
+		listener = NewAudioSocketListener(port, "")
 		defer listener.Close()
 	}
 	expected, id, err := listener.expect()
@@ -259,7 +237,7 @@ func (w *wiring) connectRTP(ctx context.Context) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+	conn, err := w.opts.Network.ListenPacket(ctx, addr)
 	if err != nil {
 		return nil, fmt.Errorf("media: RTP: %w", err)
 	}

@@ -9,9 +9,10 @@ export function bind(requester: Requester, type: string, snapshot: object): obje
 
 /** Makes objects of the snapshots in an event, in place. */
 export function bindEvent(requester: Requester, event: { type: string } & Record<string, unknown>): void {
-  for (const [member, type] of Object.entries(eventObjects[event.type] ?? {})) {
+  const members = Object.hasOwn(eventObjects, event.type) ? eventObjects[event.type]! : {}
+  for (const [member, type] of Object.entries(members)) {
     const snapshot = event[member]
-    if (typeof snapshot === 'object' && snapshot !== null) event[member] = bind(requester, type, snapshot)
+    if (typeof snapshot === 'object' && snapshot !== null && !Array.isArray(snapshot)) event[member] = requester.bind(type, snapshot)
   }
 }
 

@@ -1,10 +1,16 @@
+import { Aborts, manyMayListen } from './aborts.js'
 import { bindEvent, requesterFor } from './ari.js'
 import { Commands, type Channel, type Event, type Events, type EventType } from './api.gen.js'
+import { Calls, type Call } from './calls.js'
+import { compare } from './compare.js'
+import { Connection } from './connection.js'
 import { AriError, EndedError } from './errors.js'
-import { Calls } from './calls.js'
+import { aboutChannel, channelsOf, idOf, keyOf, vital } from './event.js'
 import { Lanes } from './lanes.js'
+import { Made } from './made.js'
 import { newId, type ConnectionOptions, type Requester } from './request.js'
-import { openSocket, type Socket } from './socket.js'
+import { Tasks } from './tasks.js'
+import { Wanted } from './wanted.js'
 
 /** An event of a type that isn't described: a newer Asterisk's, or an extra module's. */
 export type UnknownEvent = { type: string } & Record<string, unknown>
@@ -35,7 +41,7 @@ export interface ClientOptions extends ConnectionOptions {
   subscriptions?: string[]
   /** Whether to get the events of everything. With Asterisk 20.16 to 22.10 that can lock up when the connection ends: prefer subscriptions. */
   subscribeAll?: boolean
-  /** The event types that are wanted. Those that the client itself lives by are added. */
+  /** The event types that are wanted. Those that the client itself lives by are added, and reach handlers too. */
   events?: EventType[]
   /** How often to ask whether Asterisk is still there, in milliseconds: 10,000 if not given. */
   keepalive?: number
@@ -56,18 +62,17 @@ export interface WaitOptions<E> {
   signal?: AbortSignal
 }
 
-// These the client itself lives by: no filter may hold them back, and no full lane drops them.
-const vital = ['StasisStart', 'StasisEnd', 'ChannelDestroyed', 'BridgeDestroyed', 'PlaybackFinished', 'RecordingFinished', 'RecordingFailed', 'Dial']
-const needed: string[] = ['StasisStart', 'StasisEnd', 'ChannelDestroyed', 'ApplicationReplaced', 'ApplicationMoveFailed', 'RESTResponse']
-
-// Asterisk may take a connection that comes at once after the end of the one before for that one, and forget it.
-const leastBackoff = 100
-
 interface Subscription {
   types: readonly string[] | undefined // undefined: all
   lanes: Lanes
   handler: Handler<never>
 }
+
+// What may come of a channel whose id was used before.
+const births = ['StasisStart', 'ChannelCreated', 'Dial']
+
+// After which time a playback whose end may never be told is asked for first, and how long a word of it may be under way.
+const firstAsked = 500
 
 /** A Client is one or several Stasis applications of an Asterisk: it hands out their events and sends commands. */
 export class Client {
@@ -76,58 +81,82 @@ export class Client {
   /** Resolves when the client has ended: by close, or because another program took the application over. */
   readonly done: Promise<EndedError>
 
-  private readonly requester: Requester
-  private readonly apps: string[]
-  private readonly subscriptions = new Set<Subscription>()
-  private readonly calls = new Calls()
-  private readonly made = new Set<string>()
-  private readonly life = new AbortController()
-  private socket: Socket | undefined
-  private state: 'new' | 'connecting' | 'connected' | 'disconnected' | 'closed' = 'new'
-  private finish: (error: EndedError) => void = () => {}
-  private loop: Promise<void> = Promise.resolve()
+  readonly #options: Pick<ClientOptions, 'onConnected' | 'onDisconnected' | 'onError'>
+  readonly #apps: readonly string[]
+  readonly #requester: Requester
+  readonly #connection: Connection
+  readonly #wanted: Wanted
+  readonly #calls = new Calls()
+  readonly #made = new Made(() => void this.#pruneMade())
+  readonly #subscriptions = new Set<Subscription>()
+  readonly #watchers = new Set<(event: UnknownEvent) => void>()
+  readonly #playing = new Set<() => void>() // each asks whether a playback is over
+  readonly #tasks = new Tasks()
+  readonly #aborts = new Aborts()
+  readonly #life = manyMayListen()
+  #state: 'new' | 'connecting' | 'connected' | 'disconnected' | 'closed' = 'new'
+  #finish: (error: EndedError) => void = () => {}
 
-  constructor(private readonly options: ClientOptions) {
-    this.requester = requesterFor(options)
-    this.requester.onMake = (id) => this.made.add(id)
-    this.ari = new Commands(this.requester)
-    this.apps = [options.app].flat()
-    this.done = new Promise((resolve) => (this.finish = resolve))
-    if (this.apps.length === 0 || this.apps.some((app) => app === '' || app.includes(','))) throw new TypeError('want the names of applications, without commas')
+  constructor(options: ClientOptions) {
+    const { url, username, password, cleartextCredentials = false, app, subscribeAll = false, subscriptions = [], events, keepalive = 10_000, maxBackoff = 10_000 } = options
+    this.#options = { ...options }
+    this.#apps = [app].flat()
+    if (this.#apps.length === 0 || this.#apps.some((name) => name === '' || name.includes(','))) throw new TypeError('want the names of applications, without commas')
+    for (const [name, ms] of Object.entries({ keepalive, maxBackoff })) if (!(ms > 0)) throw new TypeError(`${name} is no time: ${ms}`)
+    this.done = new Promise((resolve) => (this.#finish = resolve))
+    this.#wanted = new Wanted(this.#apps, subscribeAll, subscriptions, events)
+    this.#requester = requesterFor(options)
+    this.#requester.hooks = this.#hooks()
+    this.ari = new Commands(this.#requester)
+    this.#connection = new Connection(
+      { url, username, password, cleartextCredentials, apps: this.#apps, subscribeAll, keepalive, maxBackoff, signal: this.#life.signal },
+      {
+        receive: (text) => this.#receive(text),
+        opened: () => this.#calls.connected(),
+        settle: (again, signal) => this.#settle(again, signal),
+        up: (connected) => this.#up(connected),
+        down: (reason) => this.#down(reason),
+        silent: (reason) => this.#requester.abandon(reason),
+      },
+    )
   }
 
   /** Whether events flow. */
   get connected(): boolean {
-    return this.state === 'connected'
+    return this.#state === 'connected'
   }
 
   /**
-   * Connects. It resolves when events flow, and rejects if Asterisk can't be reached or refuses. Every loss after that is repaired.
+   * Connects. It resolves when events flow, and rejects if Asterisk can't be reached or refuses; then it may be called again. Every loss
+   * after that is repaired.
    */
   async connect(): Promise<void> {
-    if (this.state !== 'new') throw new Error('connect is called once')
-    this.state = 'connecting'
+    this.#life.signal.throwIfAborted()
+    if (this.#state !== 'new') throw new Error('connect is called once')
+    this.#state = 'connecting'
     try {
-      const socket = await this.open()
-      await this.subscribe(false)
-      this.life.signal.throwIfAborted()
-      this.up({ reconnected: false, ended: [] })
-      this.loop = this.live(socket)
+      await this.#connection.connect()
     } catch (error) {
-      this.socket?.terminate()
-      if (!this.life.signal.aborted) this.state = 'new'
+      this.#life.signal.throwIfAborted()
+      this.#state = 'new'
+      // Calls may have come in already.
+      this.#calls.endAll(new EndedError('gap', 'the connection was lost before all was in place'))
       throw error
     }
   }
 
-  /** Stops taking events, aborts the handlers' signals, and waits for the handlers until the signal is aborted. */
+  /**
+   * Stops taking events, aborts the handlers' signals, and waits for the handlers, until the signal is aborted. A handler may call it, and
+   * isn't waited for then.
+   */
   async close(init: { signal?: AbortSignal } = {}): Promise<void> {
-    this.end(new EndedError('closed', 'the client is closed'))
-    await this.socket?.close()
-    await this.loop
-    const idle = Promise.all([...this.subscriptions].map((s) => s.lanes.whenIdle()))
-    const impatient = new Promise<void>((resolve) => init.signal?.addEventListener('abort', () => resolve(), { once: true }))
-    if (!init.signal?.aborted) await Promise.race([idle, impatient])
+    const idle = this.#tasks.whenIdle()
+    this.#end(new EndedError('closed', 'the client is closed'))
+    try {
+      await this.#aborts.race(Promise.all([this.#connection.close(), idle]), init.signal)
+    } catch {
+      this.#connection.terminate()
+    }
   }
 
   /**
@@ -135,302 +164,328 @@ export class Client {
    * those of different ones side by side. Returns what ends that.
    */
   on<T extends EventType>(type: T | readonly T[], handler: Handler<Events[T]>): () => void {
-    return this.add([type].flat() as string[], handler as Handler<never>)
+    return this.#add([type].flat() as string[], handler as Handler<never>)
   }
 
   /** Calls a function for every event, those included that aren't described. */
   onAny(handler: Handler<Event | UnknownEvent>): () => void {
-    return this.add(undefined, handler as Handler<never>)
+    return this.#add(undefined, handler as Handler<never>)
   }
 
   /** Calls a function for each call that comes in: for each StasisStart of a channel that this client didn't make itself. */
   onCall(handler: (channel: Channel, event: Events['StasisStart'], context: HandlerContext) => void | Promise<void>): () => void {
     return this.on('StasisStart', (event, context) => {
-      if (!this.made.has(event.channel.id)) return handler(event.channel, event, context)
+      if (!this.#made.has(event.channel.id)) return handler(event.channel, event, context)
     })
   }
 
   /**
    * Waits for an event. It listens from this call on: call it before the command that brings the event about, and await it afterwards. It
-   * rejects with an EndedError when the channel that it is about, or the client, ends first.
+   * rejects with an EndedError when the channel that it is about, or the client, ends first, or has ended already.
    */
   waitFor<T extends EventType>(type: T | readonly T[], options: WaitOptions<Events[T]> = {}): Promise<Events[T]> {
     const types = [type].flat() as string[]
+    const { channel, match, signal } = options
     const { promise, resolve, reject } = withResolvers<Events[T]>()
     promise.catch(() => {}) // It may end before somebody awaits it, which is no reason to end the program.
     const undo: (() => void)[] = []
-    const settle = () => undo.splice(0).forEach((f) => f())
+    let settled = false
+    const settle = () => {
+      settled = true
+      for (const f of undo.splice(0)) f()
+    }
     const fail = (error: unknown) => {
       settle()
       reject(error)
     }
-    undo.push(
-      this.watch((event) => {
-        if (!types.includes(event.type) || (options.channel !== undefined && !channelsOf(event).includes(options.channel))) return
-        if (options.match && !options.match(event as unknown as Events[T])) return
-        settle()
-        resolve(event as unknown as Events[T])
-      }),
-    )
-    if (options.channel !== undefined) undo.push(this.calls.onEnd(options.channel, fail))
-    for (const signal of [this.life.signal, options.signal]) {
-      if (!signal) continue
-      const aborted = () => fail(signal.reason)
-      if (signal.aborted) aborted()
-      else {
-        signal.addEventListener('abort', aborted, { once: true })
-        undo.push(() => signal.removeEventListener('abort', aborted))
+    const watcher = (event: UnknownEvent) => {
+      if (!types.includes(event.type) || (channel !== undefined && !channelsOf(event).includes(channel))) return
+      try {
+        if (match && !match(event as unknown as Events[T])) return
+      } catch (error) {
+        fail(error)
+        return
       }
+      settle()
+      resolve(event as unknown as Events[T])
     }
+    this.#watchers.add(watcher)
+    undo.push(() => this.#watchers.delete(watcher))
+    if (channel !== undefined) {
+      undo.push(this.#calls.onEnd(channel, fail))
+      if (!types.some((type) => births.includes(type))) void this.#failIfOver(channel, fail)
+    }
+    for (const ending of [this.#life.signal, signal]) {
+      if (settled || !ending) continue
+      undo.push(this.#aborts.link(ending, () => fail(ending.reason)))
+    }
+    if (settled) settle()
     return promise
+  }
+
+  /** Ends a wait for a channel that has ended already. One that has left the application may live on, and come back. */
+  async #failIfOver(channel: string, fail: (error: unknown) => void): Promise<void> {
+    const error = this.#calls.endOf(channel)
+    if (!error) return
+    if (error.end === 'destroyed') return fail(error)
+    try {
+      await this.ari.channel(channel).refresh({ signal: this.#life.signal })
+    } catch (failed) {
+      if (isGone(failed)) fail(error)
+    }
   }
 
   /**
    * Plays media on a channel, one after the other, and resolves when the last one is over. An abort stops it. It rejects if the playback
-   * failed, and with an EndedError if the channel ended first.
+   * failed, and with an EndedError if the channel ended first, or the playback while there was no connection.
    */
   async play(channel: string | { readonly id: string }, media: string | string[], init: { signal?: AbortSignal } = {}): Promise<void> {
     const id = typeof channel === 'string' ? channel : channel.id
-    const playbackId = newId()
-    const stop = new AbortController()
-    const finished = this.waitFor('PlaybackFinished', { channel: id, match: (event) => event.playback.id === playbackId, signal: stop.signal })
-    finished.catch(() => {})
+    const all = [media].flat()
+    const playback = this.ari.playback(newId())
+    const over = new AbortController() // ends the wait
+    init.signal?.throwIfAborted()
+    const finished = this.waitFor('PlaybackFinished', { channel: id, match: (event) => event.playback.id === playback.id, signal: over.signal })
+    // The command isn't given up: what it starts has to be stopped.
+    const started = this.ari.channel(id).play({ media: all, playbackId: playback.id })
+    const unlink = this.#aborts.link(init.signal, () => {
+      started.then(() => playback.stop()).catch(() => {}) // It may be over by now.
+      over.abort(init.signal!.reason)
+    })
     try {
-      await this.ari.channel(id).play({ media: [media].flat(), playbackId }, init)
-    } catch (error) {
-      stop.abort()
-      throw error
-    }
-    const aborted = () => {
-      this.ari.playback(playbackId).stop().catch(() => {}) // It may be over by now.
-      stop.abort(init.signal?.reason)
-    }
-    if (init.signal?.aborted) aborted()
-    init.signal?.addEventListener('abort', aborted, { once: true })
-    try {
-      const { playback } = await finished
-      if (playback.state === 'failed') throw new Error(`playback of ${[media].flat().join(', ')} failed`)
+      await this.#aborts.race(started, init.signal)
+      const { playback: last } = await this.#followed(playback, all, over, finished)
+      if (last.state === 'failed') throw new Error(`playback of ${all.join(', ')} failed`)
     } finally {
-      init.signal?.removeEventListener('abort', aborted)
+      unlink()
+      over.abort()
+    }
+  }
+
+  /** Asks for a playback where its end may not be told: after each gap, and now and then for media that Asterisk may give up without a word. */
+  async #followed<T>(playback: { readonly id: string; refresh(init?: object): Promise<unknown> }, media: string[], over: AbortController, finished: Promise<T>): Promise<T> {
+    const { signal } = over
+    const ask = async () => {
+      try {
+        await playback.refresh({ signal })
+      } catch (error) {
+        if (!isGone(error)) return
+        await this.#aborts.pause(firstAsked, signal) // Its event may still be under way.
+        over.abort(new EndedError('gap', `playback ${playback.id} has ended, and nobody was told how`))
+      }
+    }
+    const untold = !media.every((one) => /^(sound|tone):/.test(one))
+    const askOften = async () => {
+      for (let pause = firstAsked; untold && !signal.aborted; pause *= 2) {
+        await this.#aborts.pause(pause, signal)
+        if (!signal.aborted && this.connected) await ask()
+      }
+    }
+    this.#playing.add(ask)
+    void askOften()
+    try {
+      return await finished
+    } finally {
+      this.#playing.delete(ask)
+      over.abort() // ends what asks
     }
   }
 
   // Connection.
 
-  private async open(): Promise<Socket> {
-    const socket = await openSocket({
-      ...this.options,
-      apps: this.apps,
-      subscribeAll: this.options.subscribeAll ?? false,
-      keepalive: this.options.keepalive ?? 10_000,
-      handshakeTimeout: 5000,
-      onMessage: (text) => this.receive(text),
-    })
-    this.socket = socket
-    return socket
-  }
-
-  /** Says again what Asterisk forgets, or only thinks it knows, after a loss. */
-  private async subscribe(again: boolean): Promise<void> {
-    const sources = [...(this.options.subscriptions ?? [])]
-    // It ignores subscribeAll where the application still exists from before.
-    if (again && this.options.subscribeAll) sources.push('channel:', 'bridge:', 'endpoint:', 'deviceState:')
-    for (const name of this.apps) {
-      const app = this.ari.application(name)
-      if (this.options.events) await app.filter({ allowed: [...new Set([...this.options.events, ...needed])].map((type) => ({ type })) })
-      for (const source of sources) {
-        try {
-          await app.subscribe({ eventSource: [source] })
-        } catch (error) {
-          // What it names may be gone, which is no reason to stay away.
-          if (again && error instanceof AriError && error.reason === 'unprocessable') this.report(error)
-          else throw error
-        }
-      }
-      if (again) await app.refresh() // 404: Asterisk has taken the new connection for the old one
+  #hooks() {
+    const begun = new WeakMap<object, string[]>() // the channels that a command makes, by its options
+    return {
+      before: (operation: string, options: Record<string, unknown>) => {
+        const out = this.#wanted.before(operation, options)
+        begun.set(out, madeBy(operation, out).filter((id) => this.#made.begin(id)))
+        return out
+      },
+      after: (operation: string, options: Record<string, unknown>, error: unknown) => {
+        if (error === undefined) this.#wanted.after(operation, options)
+        const refused = error instanceof AriError && error.reason !== 'connection' && error.reason !== 'protocol'
+        for (const id of begun.get(options) ?? []) this.#made.end(id, refused)
+      },
     }
   }
 
-  private up(connected: Connected): void {
-    if (this.state === 'closed') return
-    this.state = 'connected'
-    this.options.onConnected?.(connected)
+  /** Forgets the channels of its own that are no more. */
+  async #pruneMade(): Promise<void> {
+    const ids = this.#made.settled()
+    const list = await this.ari.channels.list({ signal: this.#life.signal }).catch(() => undefined)
+    this.#made.prune(ids, list && new Set(list.map((channel) => channel.id)))
   }
 
-  /** Comes back after each loss, until the client is closed. */
-  private async live(socket: Socket): Promise<void> {
-    for (;;) {
-      const { reason, silent } = await socket.ended
-      if (this.life.signal.aborted) return
-      const lost = new Error(`the connection is lost: ${reason}`)
-      if (silent) this.requester.abandon(lost)
-      this.down(lost)
-      for (let attempt = 0; ; attempt++) {
-        await this.pause(attempt)
-        if (this.life.signal.aborted) return
-        try {
-          socket = await this.open()
-          await this.subscribe(true)
-          const ended = await this.resync()
-          this.life.signal.throwIfAborted()
-          this.up({ reconnected: true, ended })
-          break
-        } catch (error) {
-          this.socket?.terminate()
-          if (this.life.signal.aborted) return
-          this.down(error instanceof Error ? error : new Error(String(error)))
-        }
-      }
+  async #settle(again: boolean, signal: AbortSignal): Promise<string[]> {
+    const init = { signal }
+    await this.#wanted.restore(this.ari, again, init, (error) => this.#report(error))
+    if (!again) return []
+    const made = this.#made.settled()
+    const keeps = (app: string, id: string) => this.#wanted.keeps(app, id) || this.#made.has(id)
+    const found = await compare(this.ari, this.#apps, this.#calls, keeps, init)
+    signal.throwIfAborted()
+    this.#made.prune(made, found.channels)
+    for (const call of found.over) this.#endUnheard(call, true)
+    for (const id of found.gone) this.#calls.destroyed(id, gap(id))
+    for (const { application, channel, args } of found.entered) {
+      if (this.#calls.has(channel.id) || this.#calls.hasLeft(channel.id)) continue
+      this.#calls.begin(application, channel.id, channel)
+      this.#dispatch({ ...this.#madeUp('StasisStart', application, channel), args })
     }
+    for (const ask of this.#playing) ask()
+    return found.over.map((call) => call.channel)
   }
 
-  private down(reason: Error): void {
-    if (this.state === 'closed') return
-    this.state = 'disconnected'
-    this.options.onDisconnected?.(reason)
+  /** Ends a call whose end nobody has heard of. Owed says that Asterisk's own word may still come. */
+  #endUnheard(call: Call, owed: boolean): void {
+    if (call.signal.aborted) return // It was told meanwhile.
+    this.#calls.end(call.application, call.channel, gap(call.channel), owed)
+    this.#dispatch(this.#madeUp('StasisEnd', call.application, call.snapshot ?? this.ari.channel(call.channel)))
   }
 
-  private pause(attempt: number): Promise<void> {
-    const longest = Math.min(this.options.maxBackoff ?? 10_000, leastBackoff * 2 ** (attempt + 1))
-    const time = Math.max(leastBackoff, longest * (0.5 + Math.random() / 2))
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, time)
-      const signal = this.life.signal
-      function done() {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      signal.addEventListener('abort', done)
-    })
+  /** An event that Asterisk has sent to nobody. */
+  #madeUp(type: string, application: string, channel: object): UnknownEvent {
+    return { type, timestamp: new Date().toISOString().replace('Z', '+0000'), application, channel }
   }
 
-  /** Ends here what has ended in Asterisk meanwhile: it sends no events for that. */
-  private async resync(): Promise<string[]> {
-    const live = new Map((await this.ari.channels.list()).map((channel) => [channel.id, channel]))
-    const ended: string[] = []
-    for (const name of this.apps) {
-      const inApp = (await this.ari.application(name).refresh()).channel_ids
-      const all = inApp.some((id) => id.startsWith('__AST_CHANNEL'))
-      for (const id of this.calls.of(name)) {
-        // An application may hear of a channel that has left it, so that alone doesn't tell.
-        if (live.get(id)?.dialplan.app_name.startsWith('Stasis') && (all || inApp.includes(id))) continue
-        ended.push(id)
-        this.calls.end(name, id, new EndedError('gap', `channel ${id} ended while there was no connection`))
-        this.made.delete(id)
-      }
-    }
-    for (const id of this.calls.waitedFor()) {
-      if (!live.has(id)) this.calls.destroyed(id, new EndedError('gap', `channel ${id} ended while there was no connection`))
-    }
-    return ended
+  #up(connected: Connected): void {
+    if (this.#state === 'closed') return
+    this.#state = 'connected'
+    this.#call(this.#options.onConnected, connected)
   }
 
-  private end(error: EndedError): void {
-    if (this.state === 'closed') return
-    this.state = 'closed'
-    for (const s of this.subscriptions) s.lanes.clear()
-    this.calls.endAll(error)
-    this.life.abort(error)
-    this.finish(error)
+  #down(reason: Error): void {
+    if (this.#state === 'closed') return
+    this.#state = 'disconnected'
+    this.#call(this.#options.onDisconnected, reason)
+  }
+
+  #end(error: EndedError): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    for (const s of this.#subscriptions) s.lanes.clear()
+    this.#calls.endAll(error)
+    this.#life.abort(error)
+    this.#finish(error)
   }
 
   // Events.
 
-  private readonly watchers = new Set<(event: UnknownEvent) => void>()
-
-  private watch(f: (event: UnknownEvent) => void): () => void {
-    this.watchers.add(f)
-    return () => void this.watchers.delete(f)
-  }
-
-  private add(types: string[] | undefined, handler: Handler<never>): () => void {
-    const lanes = new Lanes((key, dropped) => this.report(new Error(`a handler fell behind: ${dropped} events of ${key} were dropped`)))
+  #add(types: string[] | undefined, handler: Handler<never>): () => void {
+    const lanes = new Lanes((key, dropped, over) =>
+      this.#report(new Error(over ? `a handler fell behind: ${dropped} events of ${key} were dropped` : `a handler falls behind: events of ${key} are dropped`)),
+    )
     const subscription = { types, lanes, handler }
-    this.subscriptions.add(subscription)
+    this.#subscriptions.add(subscription)
     return () => {
       lanes.clear()
-      this.subscriptions.delete(subscription)
+      this.#subscriptions.delete(subscription)
     }
   }
 
-  /** Takes a frame. It must not wait: Asterisk cuts off who doesn't read for 100 ms. */
-  private receive(text: string): void {
-    if (this.state === 'closed') return
+  #receive(text: string): void {
+    if (this.#state === 'closed') return
     let event: UnknownEvent
     try {
       event = JSON.parse(text) as UnknownEvent
       if (typeof event.type !== 'string') throw new SyntaxError('has no type')
+      bindEvent(this.#requester, event)
     } catch (error) {
-      this.report(new Error(`what came is no event: ${text.slice(0, 200)}`, { cause: error }))
+      this.#report(new Error(`what came is no event: ${text.slice(0, 200)}`, { cause: error }))
       return
     }
-    bindEvent(this.requester, event)
-    const application = String(event['application'] ?? '')
-    const id = idOf(event['channel'])
-    if (event.type === 'StasisStart' && id !== undefined) this.calls.begin(application, id)
-    for (const channel of channelsOf(event)) this.calls.see(channel)
-    const signal = (id === undefined ? undefined : this.calls.signal(application, id)) ?? this.life.signal
+    if (event.type === 'StasisStart' && !this.#begins(event)) return
+    if (event.type === 'StasisEnd' && this.#calls.paid(...aboutChannel(event))) return
+    for (const channel of channelsOf(event)) this.#calls.see(channel)
+    this.#dispatch(event)
+    this.#ends(event)
+  }
+
+  /** Takes a StasisStart, and reports whether it is news. */
+  #begins(event: UnknownEvent): boolean {
+    const [application, id] = aboutChannel(event)
+    if (id === undefined) return true
+    const at = typeof event['timestamp'] === 'string' ? event['timestamp'] : undefined
+    const before = this.#calls.get(application, id)
+    if (before && this.#calls.repeats(before, at)) return false
+    if (before) this.#endUnheard(before, false)
+    this.#calls.begin(application, id, event['channel'] as object, at)
+    return true
+  }
+
+  #dispatch(event: UnknownEvent): void {
+    const [application, id] = aboutChannel(event)
+    const over = event.type === 'StasisEnd' || event.type === 'ChannelDestroyed' // Their handlers have all the time that they want.
+    const signal = (id === undefined || over ? undefined : this.#calls.get(application, id)?.signal) ?? this.#life.signal
     const key = keyOf(event)
-    for (const s of this.subscriptions) {
+    for (const s of this.#subscriptions) {
       if (s.types !== undefined && !s.types.includes(event.type)) continue
-      s.lanes.add(key, vital.includes(event.type), async () => {
-        try {
-          await s.handler(event as never, { signal })
-        } catch (error) {
-          this.report(error, event)
-        }
+      s.lanes.add(key, vital.includes(event.type), () =>
+        this.#tasks.run(async () => {
+          try {
+            await s.handler(event as never, { signal })
+          } catch (error) {
+            this.#report(error, event)
+          }
+        }),
+      )
+    }
+    for (const watcher of [...this.#watchers]) watcher(event)
+  }
+
+  #ends(event: UnknownEvent): void {
+    const [application, id] = aboutChannel(event)
+    if (event.type === 'ApplicationReplaced') {
+      this.#end(new EndedError('replaced', `another connection has taken the application ${application} over`))
+      this.#connection.terminate()
+    }
+    if (event.type === 'BridgeDestroyed') this.#wanted.gone(`bridge:${idOf(event['bridge'])}`)
+    if (id === undefined) return
+    if (event.type === 'StasisEnd') this.#calls.end(application, id, new EndedError('leftStasis', `channel ${id} has left the application`))
+    if (event.type === 'ChannelDestroyed') {
+      this.#calls.destroyed(id, new EndedError('destroyed', `channel ${id} was hung up`, Number(event['cause'])))
+      this.#made.gone(id)
+      this.#wanted.gone(`channel:${id}`)
+    }
+  }
+
+  /** Calls what a user has given, whatever becomes of it. */
+  #call<T>(f: ((value: T) => unknown) | undefined, value: T): void {
+    settle(() => f?.(value), (error) => this.#report(error))
+  }
+
+  #report(error: unknown, event?: UnknownEvent): void {
+    const write = (what: unknown) => console.error(event ? `handler of ${event.type}:` : 'ari:', what)
+    const { onError } = this.#options
+    if (!onError) write(error)
+    else {
+      settle(() => onError(error, event), (failed) => {
+        write(error)
+        write(failed)
       })
     }
-    for (const watcher of [...this.watchers]) watcher(event)
-    this.ends(event, application, id)
-  }
-
-  private ends(event: UnknownEvent, application: string, id: string | undefined): void {
-    if (event.type === 'ApplicationReplaced') {
-      this.end(new EndedError('replaced', `another connection has taken the application ${application} over`))
-      this.socket?.terminate()
-    }
-    if (id === undefined) return
-    if (event.type === 'StasisEnd') this.calls.end(application, id, new EndedError('leftStasis', `channel ${id} has left the application`))
-    if (event.type === 'ChannelDestroyed') {
-      this.calls.destroyed(id, new EndedError('destroyed', `channel ${id} was hung up`, Number(event['cause'])))
-      this.made.delete(id)
-    }
-  }
-
-  private report(error: unknown, event?: UnknownEvent): void {
-    if (this.options.onError) this.options.onError(error, event)
-    else console.error(event ? `handler of ${event.type}:` : 'ari:', error)
   }
 }
 
-function idOf(value: unknown): string | undefined {
-  const id = (value as { id?: unknown } | undefined)?.id
-  return typeof id === 'string' ? id : undefined
+/** Calls f, and fail if it throws, or returns a promise that is rejected. */
+function settle(f: () => unknown, fail: (error: unknown) => void): void {
+  try {
+    const result = f()
+    if (result instanceof Promise) result.catch(fail)
+  } catch (error) {
+    fail(error)
+  }
 }
 
-/** The channels that an event is about: that of a playback or recording is one, too. */
-function channelsOf(event: UnknownEvent): string[] {
-  const out = [event['channel'], event['peer'], event['caller'], event['replace_channel']].map(idOf).filter((id) => id !== undefined)
-  for (const member of ['playback', 'recording']) {
-    const target = (event[member] as { target_uri?: string } | undefined)?.target_uri
-    if (target?.startsWith('channel:')) out.push(target.slice('channel:'.length))
-  }
-  return out
-}
+const isGone = (error: unknown) => error instanceof AriError && error.reason === 'notFound'
 
-/** What an event's order is kept with: its channel, else its bridge, playback, recording, endpoint or device. */
-function keyOf(event: UnknownEvent): string {
-  const channel = channelsOf(event)[0]
-  if (channel !== undefined) return `channel ${channel}`
-  const bridge = idOf(event['bridge'])
-  if (bridge !== undefined) return `bridge ${bridge}`
-  for (const member of ['playback', 'recording', 'endpoint', 'device_state']) {
-    const value = event[member] as Record<string, unknown> | undefined
-    if (value) return `${member} ${String(value['id'] ?? value['target_uri'] ?? value['name'] ?? value['resource'])}`
-  }
-  return event.type
+const gap = (channel: string) => new EndedError('gap', `channel ${channel} ended while there was no connection`)
+
+/** The ids of the channels that a command makes. */
+function madeBy(operation: string, options: Record<string, unknown>): string[] {
+  if (operation === 'channelsSnoopChannel' || operation === 'channelsSnoopChannelWithId') return [String(options['snoopId'])]
+  if (['channelsOriginate', 'channelsOriginateWithId', 'channelsCreate', 'channelsExternalMedia'].includes(operation)) return [String(options['channelId'])]
+  return []
 }
 
 function withResolvers<T>() {
@@ -439,4 +494,3 @@ function withResolvers<T>() {
   const promise = new Promise<T>((yes, no) => ([resolve, reject] = [yes, no]))
   return { promise, resolve, reject }
 }
-

@@ -2,51 +2,62 @@
 export const laneLimit = 1000
 
 interface Lane {
-  waiting: (() => Promise<void>)[]
+  waiting: (() => Promise<void> | void)[]
   dropped: number
 }
 
 /**
- * Lanes run tasks in order and one at a time for each key, and side by side for different keys. An idle lane costs nothing.
+ * Lanes run tasks in order and one at a time for each key, and side by side for different keys. An idle lane costs nothing. Tasks are
+ * expected not to fail: a failure is nobody's, and the lane goes on.
  */
 export class Lanes {
   private readonly lanes = new Map<string, Lane>()
   private idle: (() => void)[] = []
 
-  /** @param onDrop is told once for each time that a lane was full, when it has room again. */
-  constructor(private readonly onDrop: (key: string, dropped: number) => void) {}
+  /** @param onDrop is told twice for each time that a lane was full: of the first that is dropped, and of how many there were when it has room again. */
+  constructor(private readonly onDrop: (key: string, dropped: number, over: boolean) => void) {}
 
-  /** Adds a task. One that isn't vital is dropped if its lane is full. */
-  add(key: string, vital: boolean, task: () => Promise<void>): void {
+  /** Adds a task. One that isn't vital is dropped if its lane is full. It never runs before add returns. */
+  add(key: string, vital: boolean, task: () => Promise<void> | void): void {
     const lane = this.lanes.get(key)
-    if (lane) {
-      if (lane.waiting.length >= laneLimit && !vital) lane.dropped++
-      else lane.waiting.push(task)
-      return
-    }
-    const fresh: Lane = { waiting: [task], dropped: 0 }
-    this.lanes.set(key, fresh)
-    void this.run(key, fresh)
+    if (!lane) {
+      const fresh: Lane = { waiting: [task], dropped: 0 }
+      this.lanes.set(key, fresh)
+      void this.run(key, fresh)
+    } else if (lane.waiting.length < laneLimit || vital) lane.waiting.push(task)
+    else if (++lane.dropped === 1) this.tell(key, 1, false)
   }
 
   private async run(key: string, lane: Lane): Promise<void> {
+    await undefined
     for (let task = lane.waiting.shift(); task; task = lane.waiting.shift()) {
-      await task()
+      try {
+        await task()
+      } catch {
+        // The next ones can do nothing for it.
+      }
       if (lane.dropped > 0 && lane.waiting.length < laneLimit / 2) {
-        this.onDrop(key, lane.dropped)
+        const { dropped } = lane
         lane.dropped = 0
+        this.tell(key, dropped, true)
       }
     }
     this.lanes.delete(key)
-    if (this.lanes.size === 0) {
-      for (const done of this.idle) done()
-      this.idle = []
+    if (this.lanes.size > 0) return
+    for (const done of this.idle.splice(0)) done()
+  }
+
+  private tell(key: string, dropped: number, over: boolean): void {
+    try {
+      this.onDrop(key, dropped, over)
+    } catch {
+      // It is told to nobody then.
     }
   }
 
   /** Forgets what waits, but not what runs. */
   clear(): void {
-    for (const lane of this.lanes.values()) lane.waiting = []
+    for (const lane of this.lanes.values()) lane.waiting.length = 0
   }
 
   /** Resolves when nothing runs any more. */

@@ -2503,13 +2503,13 @@ export interface components {
         Dialed: Record<string, never>;
         /** @description A place in the dialplan, and the dialplan application that runs there. Since Asterisk 12. */
         DialplanCEP: {
-            /** @description Argument string of that application. Empty or null if none. Since Asterisk 13.27, 16.4. */
+            /** @description Argument string of that application. Empty if none. Since Asterisk 13.27, 16.4. */
             app_data: string;
-            /** @description Name of the dialplan application that the channel executes, such as `Stasis`. Empty or null if none. Since Asterisk 13.27, 16.4. */
+            /** @description Name of the dialplan application that the channel executes, such as `Stasis`. Empty if none. Since Asterisk 13.27, 16.4. */
             app_name: string;
-            /** @description Name of the context. Empty, rarely null, if the channel is not in the dialplan. */
+            /** @description Name of the context. Empty if the channel is not in the dialplan. */
             context: string;
-            /** @description Extension within the context. Empty, rarely null, if the channel is not in the dialplan. */
+            /** @description Extension within the context. Empty if the channel is not in the dialplan. */
             exten: string;
             /**
              * Format: int64

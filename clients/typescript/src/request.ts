@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import createClient from 'openapi-fetch'
+import { Aborts } from './aborts.js'
+import { baseOf } from './address.js'
 import { AriError, reasonOf, type Reason } from './errors.js'
+import { Limits } from './limits.js'
 import type { operations, paths } from './openapi.gen.js'
 
 type Empty = Record<never, never>
@@ -42,6 +45,11 @@ export interface ConnectionOptions {
   url: string
   username: string
   password: string
+  /**
+   * Lets user and password go to any host without TLS. By default they go in clear text to this machine only, and with a warning to a
+   * private address or a name without a domain.
+   */
+  cleartextCredentials?: boolean
   /** Used in place of the global fetch. */
   fetch?: (request: Request) => Promise<Response>
 }
@@ -60,86 +68,126 @@ export function newId(): string {
   return `ari-${randomBytes(12).toString('hex')}`
 }
 
+/** What a client does before and after its commands. */
+export interface Hooks {
+  /** Returns what is sent in place of the options. */
+  before?(operation: string, options: Record<string, unknown>): Record<string, unknown>
+  /** The command has had its answer; error is undefined if it was a good one. */
+  after?(operation: string, options: Record<string, unknown>, error: unknown): void
+}
+
+interface Fetched {
+  data?: unknown
+  error?: unknown
+  response: Response
+}
+
 /** A Requester sends commands. */
 export class Requester {
-  /** Called with the id of each channel that is about to be made. */
-  onMake: (id: string) => void = () => {}
-  private readonly client
-  private lost = new AbortController()
+  hooks: Hooks = {}
+  // Nobody who prints a client sees into these.
+  readonly #client
+  readonly #pending = new Set<AbortController>()
+  readonly #aborts = new Aborts()
+  readonly #limits = new Limits()
+  readonly #table: Record<string, OperationInfo>
+  readonly #bind: Bind
 
-  constructor(
-    options: ConnectionOptions,
-    private readonly table: Record<string, OperationInfo>,
-    readonly bind: Bind,
-  ) {
-    this.client = createClient<paths>({
-      baseUrl: options.url.replace(/\/+$/, ''),
+  constructor(options: ConnectionOptions, table: Record<string, OperationInfo>, bind: Bind) {
+    this.#client = createClient<paths>({
+      baseUrl: baseOf(options),
       headers: { Authorization: authorization(options.username, options.password) },
       querySerializer: { array: { style: 'form', explode: false } },
+      redirect: 'manual', // A command that is redirected would become a GET.
       ...(options.fetch ? { fetch: options.fetch } : {}),
     })
+    this.#table = table
+    this.#bind = bind
+  }
+
+  /** Makes an object of a snapshot. */
+  bind(type: string, snapshot: object): object {
+    return this.#bind(this, type, snapshot)
   }
 
   /** Ends all commands that wait for an answer, since Asterisk gives no sign of life any more. */
   abandon(reason: Error): void {
-    this.lost.abort(reason)
-    this.lost = new AbortController()
+    for (const abort of [...this.#pending]) abort.abort(reason)
   }
 
   async send(operation: string, own: Record<string, string>, options: object | undefined, init: Init = {}): Promise<unknown> {
-    let info = this.table[operation]
+    init.signal?.throwIfAborted()
+    let info = this.#table[operation]
     if (!info) throw new TypeError(`there is no operation ${operation}`)
-    const all: Record<string, unknown> = { ...options, ...own }
-    if (info.id !== undefined) {
-      all[info.id] ??= newId()
-      if (info.result === 'Channel') this.onMake(String(all[info.id]))
-    } else if (operation === 'channelsOriginateWithId') this.onMake(String(all['channelId']))
+    let all: Record<string, unknown> = { ...options, ...own }
+    if (info.id !== undefined) all[info.id] ??= newId()
     if (operation === 'bridgesCreate' && all['variables'] !== undefined) {
       // There Asterisk takes all members of the body for variables.
       operation = 'bridgesCreateWithId'
-      info = this.table[operation]!
+      info = this.#table[operation]!
     }
-    const request = sort(operation, info, all)
-    const method = info.method.toLowerCase()
-    const fetchOptions = {
-      params: { path: request.path, query: request.query },
-      ...(request.body ? { body: request.body } : {}),
-      signal: init.signal ? AbortSignal.any([init.signal, this.lost.signal]) : this.lost.signal,
-      parseAs: info.binary ? 'stream' : 'json',
-    }
-    const failed = (reason: Reason, message: string, more: object = {}) =>
-      new AriError({ operation, method: info.method, path: filled(info.path, request.path), reason, message, ...more })
-    // The types of one operation are checked where it is called.
-    const raw = this.client.request as unknown as (
-      method: string,
-      path: string,
-      init: object,
-    ) => Promise<{ data?: unknown; error?: unknown; response: Response }>
-    for (let again = info.method === 'GET' || info.method === 'DELETE'; ; again = false) {
-      try {
-        const { data, error, response } = await raw(method, info.path, fetchOptions)
-        if (!response.ok) {
-          const body = typeof error === 'object' && error !== null ? error : undefined
-          const text = (body as { message?: string } | undefined)?.message ?? (body as { error?: string } | undefined)?.error ?? response.statusText
-          throw failed(reasonOf(response.status), text, { status: response.status, body })
-        }
-        if (info.binary) return response
-        return this.result(info, data)
-      } catch (error) {
-        if (error instanceof AriError) throw error
-        init.signal?.throwIfAborted()
-        if (error instanceof SyntaxError) throw failed('protocol', 'the answer is no JSON', { cause: error })
-        // An idle connection may have been closed at the very moment it was used again.
-        if (again && closedOnUse(error)) continue
-        throw failed('connection', `no answer: ${textOf(error)}`, { cause: error })
-      }
+    all = this.hooks.before?.(operation, all) ?? all
+    try {
+      const result = await this.#sendOnce(operation, info, sort(operation, info, all), init)
+      this.hooks.after?.(operation, all, undefined)
+      return result
+    } catch (error) {
+      this.hooks.after?.(operation, all, error)
+      throw error
     }
   }
 
-  private result(info: OperationInfo, data: unknown): unknown {
+  async #sendOnce(operation: string, info: OperationInfo, request: Sorted, { signal }: Init): Promise<unknown> {
+    const failed = (reason: Reason, message: string, more: object = {}) =>
+      new AriError({ operation, method: info.method, path: filled(info.path, request.path), reason, message, ...more })
+    // Each command has a signal of its own: one for all would have a listener for each.
+    const abort = new AbortController()
+    this.#pending.add(abort)
+    const unlink = this.#aborts.link(signal, () => abort.abort(signal!.reason))
+    try {
+      const { data, error, response } = await this.#limits.run(operation, info.method, abort.signal, this.#aborts, () =>
+        this.#fetch(info, request, info.binary && signal ? AbortSignal.any([signal, abort.signal]) : abort.signal),
+      )
+      if (!response.ok) {
+        const body = typeof error === 'object' && error !== null ? error : undefined
+        const text = (body as { message?: string } | undefined)?.message ?? (body as { error?: string } | undefined)?.error ?? response.statusText
+        throw failed(reasonOf(response.status), text, { status: response.status, body })
+      }
+      return info.binary ? response : this.#result(info, data)
+    } catch (error) {
+      if (error instanceof AriError) throw error
+      signal?.throwIfAborted()
+      if (error instanceof SyntaxError) throw failed('protocol', 'the answer is no JSON', { cause: error })
+      throw failed('connection', `no answer: ${textOf(error)}`, { cause: error })
+    } finally {
+      this.#pending.delete(abort)
+      unlink()
+    }
+  }
+
+  async #fetch(info: OperationInfo, request: Sorted, signal: AbortSignal): Promise<Fetched> {
+    // The types of one operation are checked where it is called.
+    const raw = this.#client.request as unknown as (method: string, path: string, init: object) => Promise<Fetched>
+    const init = {
+      params: { path: request.path, query: request.query },
+      ...(request.body ? { body: request.body } : {}),
+      signal,
+      parseAs: info.binary ? 'stream' : 'json',
+    }
+    const send = () => raw(info.method.toLowerCase(), info.path, init)
+    try {
+      return await send()
+    } catch (error) {
+      // An idle connection may have been closed at the very moment it was used again.
+      if ((info.method === 'GET' || info.method === 'DELETE') && closedOnUse(error) && !signal.aborted) return send()
+      throw error
+    }
+  }
+
+  #result(info: OperationInfo, data: unknown): unknown {
     const type = info.result
     if (type === undefined || typeof data !== 'object' || data === null) return data
-    return Array.isArray(data) ? data.map((item: object) => this.bind(this, type, item)) : this.bind(this, type, data)
+    return Array.isArray(data) ? data.map((item: object) => this.bind(type, item)) : this.bind(type, data)
   }
 }
 
@@ -176,7 +224,8 @@ function sort(operation: string, info: OperationInfo, all: Record<string, unknow
       else out.query[name] = value
     } else out.query[name] = value
   }
-  if (info.method !== 'GET' && lengthOf(out.query) > longestQuery) {
+  if (lengthOf(out.query) > longestQuery) {
+    if (info.method === 'GET') throw refuse('the options are too long for one request')
     out.body = { ...out.query, ...out.body }
     out.query = {}
   }
@@ -203,7 +252,11 @@ function textOf(error: unknown): string {
 
 /** A Resource sends commands that are about no object yet. */
 export class Resource {
-  constructor(protected readonly requester: Requester) {}
+  protected declare readonly requester: Requester
+
+  constructor(requester: Requester) {
+    Object.defineProperty(this, 'requester', { value: requester })
+  }
 }
 
 /** A Handle sends commands on one object. */
@@ -213,6 +266,7 @@ export class Handle {
   constructor(requester: Requester, keys: object) {
     // Hidden, so that a snapshot printed or encoded shows what Asterisk sent.
     Object.defineProperty(this, 'requester', { value: requester })
-    Object.assign(this, keys)
+    // What a newer Asterisk may send under the name of a command must not take its place.
+    for (const [name, value] of Object.entries(keys)) if (!(name in this)) (this as Record<string, unknown>)[name] = value
   }
 }

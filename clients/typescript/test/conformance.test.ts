@@ -513,6 +513,7 @@ scenario('a connection that is half open is noticed', async (s) => {
   const client = await s.client({ url: proxy.url, keepalive: 200 })
   proxy.freeze()
   const command = client.ari.asterisk.ping()
+  command.catch(() => {})
   await s.until('it is noticed', () => s.outages.length > 0)
   assert.equal(client.connected, false)
   await assert.rejects(command, failsFor('connection'))

@@ -27,9 +27,9 @@ test('lanes keep order for a key, and run keys side by side', async () => {
   await lanes.whenIdle() // nothing to wait for
 })
 
-test('a full lane drops what may be dropped, and tells once', async () => {
-  const told: [string, number][] = []
-  const lanes = new Lanes((key, dropped) => told.push([key, dropped]))
+test('a full lane drops what may be dropped, and tells when that begins and when it is over', async () => {
+  const told: [string, number, boolean][] = []
+  const lanes = new Lanes((...what) => told.push(what))
   let release: () => void = () => {}
   lanes.add('a', false, () => new Promise((resolve) => (release = resolve)))
   await next()
@@ -42,7 +42,7 @@ test('a full lane drops what may be dropped, and tells once', async () => {
   await lanes.whenIdle()
   assert.equal(ran, laneLimit + 1)
   assert.equal(vital, 1)
-  assert.deepEqual(told, [['a', 7]])
+  assert.deepEqual(told, [['a', 1, false], ['a', 7, true]])
 })
 
 test('a lane that was cleared finishes only what runs', async () => {
@@ -62,7 +62,7 @@ test('calls end once, in the application that they are in', () => {
   calls.begin('a', '1')
   calls.begin('a', '1') // told twice
   calls.begin('b', '1') // it moves from a to b, which is told first
-  const [inA, inB] = [calls.signal('a', '1')!, calls.signal('b', '1')!]
+  const [inA, inB] = [calls.get('a', '1')!.signal, calls.get('b', '1')!.signal]
   const ends: string[] = []
   calls.onEnd('1', (error) => ends.push(error.end))
   calls.onEnd('1', () => assert.fail('was taken away'))()
@@ -75,7 +75,7 @@ test('calls end once, in the application that they are in', () => {
   assert.deepEqual(ends, ['destroyed'])
   calls.destroyed('1', new EndedError('destroyed', ''))
   assert.equal(ends.length, 1)
-  assert.deepEqual(calls.of('a'), [])
+  assert.deepEqual(calls.list(), [])
 })
 
 test('only a channel that was there can be missed', () => {

@@ -17,6 +17,8 @@ type Service struct {
 	URL   string // such as wss://api.example.com/v1/realtime
 	Model string // added to the URL, if it isn't empty
 	Key   string // sent as a bearer token, if it isn't empty
+
+	HTTPClient *http.Client // makes the connection; nil: the usual one
 }
 
 // A message is what goes either way: the fields of all types together.
@@ -124,7 +126,7 @@ func (s Service) dial(ctx context.Context) (*link, error) {
 	if s.Key != "" {
 		header.Set("Authorization", "Bearer "+s.Key)
 	}
-	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: header})
+	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: header, HTTPClient: s.HTTPClient})
 	if err != nil {
 		return nil, fmt.Errorf("the speech service: %w", err)
 	}

@@ -32,15 +32,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	heard, err := run(ctx, inst, *out, func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
+	heard, err := demo(ctx, inst, *out)
 	if err := errors.Join(err, inst.Close()); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("the bot knows that it was interrupted after %v ms; listen to %s\n", heard, *out)
 }
 
-// run makes one call, and returns after how many milliseconds the bot was interrupted, as its service was told.
-func run(ctx context.Context, inst *asterisk.Instance, out string, say func(string, ...any)) ([]int64, error) {
+// demo makes one call, on an Asterisk that runs.
+func demo(ctx context.Context, inst *asterisk.Instance, out string) ([]int64, error) {
 	standIn := new(bot.StandIn)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It doesn't wait.
 	if err != nil {
@@ -49,37 +49,39 @@ func run(ctx context.Context, inst *asterisk.Instance, out string, say func(stri
 	server := &http.Server{Handler: standIn, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
-
-	b := &bot.Bot{Service: bot.Service{URL: "ws://" + listener.Addr().String()}}
 	answering, err := connect(ctx, inst, "voicebot")
 	if err != nil {
 		return nil, err
 	}
 	defer answering.Close(ari.Cleanup(ctx))
-	answering.OnCall(func(ctx context.Context, call *ari.StasisStart) error { return b.Call(ctx, call.Channel) })
 	calling, err := connect(ctx, inst, "voicebot-caller")
 	if err != nil {
 		return nil, err
 	}
 	defer calling.Close(ari.Cleanup(ctx))
+	b := &bot.Bot{Service: bot.Service{URL: "ws://" + listener.Addr().String()}}
+	err = run(ctx, b, answering, calling, out, func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
+	return standIn.Truncated(), err
+}
+
+// run lets one client answer calls, and another make one.
+func run(ctx context.Context, b *bot.Bot, answering, calling *ari.Client, out string, say func(string, ...any)) error {
+	answering.OnCall(func(ctx context.Context, call *ari.StasisStart) error { return b.Call(ctx, call.Channel) })
 	ch, err := calling.ARI().Originate(ctx, ari.OriginateOptions{Endpoint: "Local/app-voicebot@default"})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer ch.Stop(ari.Cleanup(ctx))
 	if err := ch.WaitStasis(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	file, err := os.Create(out)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
 	c := &caller{say: say}
-	if err := c.talk(ctx, ch, file); err != nil {
-		return nil, err
-	}
-	return standIn.Truncated(), nil
+	return c.talk(ctx, ch, file)
 }
 
 func connect(ctx context.Context, inst *asterisk.Instance, app string) (*ari.Client, error) {

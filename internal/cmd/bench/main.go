@@ -174,6 +174,7 @@ var table = []row{
 	{what: "decode and dispatch it, 1 subscription", bench: "Dispatch", contender: "subscriptions=1", unit: "ns/op", compare: ratio, to: "reflection", limit: 0.5},
 	{what: "  1,000 subscriptions", bench: "Dispatch", contender: "subscriptions=1000", unit: "ns/op", compare: ratio, to: "subscriptions=1", limit: 1.1},
 	{what: "  10,000 subscriptions", bench: "Dispatch", contender: "subscriptions=10000", unit: "ns/op", compare: ratio, to: "subscriptions=1", limit: 1.1},
+	{what: "  1 subscription each to two Asterisks of one client", bench: "Dispatch", contender: "two-sessions", unit: "ns/op", compare: ratio, to: "subscriptions=1", limit: 1.1},
 	{what: "  to a handler, each event on a goroutine of its own", bench: "Dispatch", contender: "handler", unit: "ns/op", compare: ratio, to: "reflection", limit: 1.5},
 	{what: "  to one handler of all events", bench: "Dispatch", contender: "catch-all", unit: "ns/op", compare: ratio, to: "reflection", limit: 1.5},
 	{what: "  that nobody wants", bench: "Dispatch", contender: "unwanted", unit: "ns/op"},

@@ -26,6 +26,8 @@ type Bridge struct {
 	mohEnds     func() // takes away who plays it
 	announcer   func() // takes away who plays to the bridge
 
+	mix *mixing // nil unless it mixes
+
 	playing *Playback // and those that wait for it
 	queue   []*Playback
 }

@@ -1,12 +1,10 @@
 package pbx
 
 import (
-	"net"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/ari-go/ari/internal/sim/media"
 	"github.com/ari-go/ari/internal/sim/wire"
 )
 
@@ -83,6 +81,9 @@ type Channel struct {
 	Snooped   *Channel   // which one it listens to
 	Snoops    []*Channel // which ones listen to it
 	Muted     bool       // in one direction or both
+	mutedIn   bool       // nobody hears what comes from its far end
+	mutedOut  bool       // its far end hears nothing
+	Leg       Leg        // the program at the other end, or nil
 	origApp   string     // what it is said to run when it is called: "AppDial2", or nothing
 	Broadcast *broadcast
 	talk      *time.Timer // until it is told that the party has fallen silent
@@ -95,7 +96,6 @@ type Channel struct {
 	bridged   bool      // it is, or was, in a bridge
 	transfer  *transfer // that is left to the application, or nil
 	Stale     bool      // it is over, but still shown
-	conn      net.Conn  // that its media go by, or nil
 	cause     int
 	techCause int
 	refused   int // the cause with which it refused the call to the other half
@@ -275,28 +275,16 @@ func (p *PBX) Taken(id string) bool {
 	return false
 }
 
-// Mute mutes the channel, or ends that.
-func (ch *Channel) Mute(on bool) {
+// Mute mutes the channel in a direction, "in", "out" or "both", or ends that.
+func (ch *Channel) Mute(direction string, on bool) {
+	if direction != "out" {
+		ch.mutedIn = on
+	}
+	if direction != "in" {
+		ch.mutedOut = on
+	}
 	ch.Muted = on
 	if ch.Bridge != nil {
 		ch.Bridge.retune()
-	}
-}
-
-// Carry gives the channel the connection that its media go by: each ends with the other.
-func (ch *Channel) Carry(conn net.Conn) {
-	ch.conn = conn
-	go func() {
-		media.ReadAudioSocket(conn)
-		ch.PBX.Mu.Lock()
-		defer ch.PBX.Mu.Unlock()
-		ch.Hangup(Hangup{})
-	}()
-}
-
-// disconnect ends the connection of the channel's media.
-func (ch *Channel) disconnect() {
-	if ch.conn != nil {
-		_ = ch.conn.Close() // Its reader ends.
 	}
 }

@@ -24,6 +24,17 @@ func (p *PBX) real(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / p.Config.Speed)
 }
 
+// simulatedOf is the simulated duration of a real one.
+func (p *PBX) simulatedOf(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * p.Config.Speed)
+}
+
+// Beat runs f, with the lock held, at a moment, or at once when that has passed. Sound has real time, however fast all else is: so have the
+// programs that it is exchanged with.
+func (p *PBX) Beat(at time.Time, f func()) *time.Timer {
+	return p.After(p.simulatedOf(time.Until(at)), f)
+}
+
 // simulated is the simulated duration that has passed since then.
 func (p *PBX) simulated(since time.Time) time.Duration {
 	return time.Duration(float64(time.Since(since)) * p.Config.Speed)

@@ -71,10 +71,12 @@ func (ch *Channel) CallParty(timeout time.Duration, answered func()) {
 	case ch.Other != nil:
 		half := ch.Other
 		half.StartDialplan(half.Context, half.Exten, half.Priority)
+	case ch.Leg != nil:
+		ch.Leg.Called()
 	case ch.Tech == "UnicastRTP" || ch.Tech == "AudioSocket":
 		ch.CalleeAnswers()
 	case ch.Tech == "WebSocket":
-		// It answers when the application has connected.
+		// Nobody connects.
 	default:
 		ch.callEndpoint()
 	}

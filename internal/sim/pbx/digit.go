@@ -47,6 +47,8 @@ func (ch *Channel) write(digit string) {
 	case ch.Hungup:
 	case ch.Other != nil:
 		ch.Other.Digit(digit)
+	case ch.Leg != nil:
+		ch.Leg.Gets(digit)
 	case ch.Far != nil:
 		ch.Far.Gets(digit)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ari-go/ari/internal/sim/media"
 	"github.com/ari-go/ari/internal/sim/text"
 	"github.com/ari-go/ari/internal/sim/wire"
 )
@@ -159,6 +160,8 @@ type farEnd interface {
 	Answered()
 	// Hears tells of a medium that begins: "sound:hello-world", "moh:default", "beep".
 	Hears(media string)
+	// Sounds tells what is to be heard.
+	Sounds(f media.Frame)
 	// Gets tells of a digit.
 	Gets(digit string)
 	// Redirected tells that it is to call somebody else.

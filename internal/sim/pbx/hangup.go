@@ -12,6 +12,7 @@ type Hangup struct {
 	Soft             bool // ARI asked for it
 	Silent           bool // nobody did: no request is told
 	Unknown          bool // the other side didn't say why
+	Forgotten        bool // only the request tells the cause, unless the channel is in a bridge
 }
 
 // hangupRequest tells that the channel is to be hung up.
@@ -55,6 +56,9 @@ func (ch *Channel) Hangup(h Hangup) {
 		h.Cause = 16
 	}
 	ch.cause, ch.techCause = h.Cause, h.TechCause
+	if h.Forgotten && ch.Bridge == nil {
+		ch.cause = 0
+	}
 	if h.Unknown {
 		ch.cause = 0
 		old, bridged := ch.PBX.Config.Version.Major < 20, ch.Bridge != nil && len(ch.Bridge.members) > 1
@@ -131,7 +135,9 @@ func (ch *Channel) destroy() {
 	ch.endpointChanged()
 	p.ForgetChannel(ch.ID)
 	p.DeviceChanged(ch)
-	ch.disconnect()
+	if ch.Leg != nil {
+		ch.Leg.Over(ch.techCause)
+	}
 	if ch.talk != nil {
 		ch.talk.Stop()
 	}

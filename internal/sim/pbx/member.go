@@ -54,6 +54,7 @@ func (b *Bridge) retune() {
 	default:
 		b.technology = "simple_bridge"
 	}
+	b.startMix()
 }
 
 // native reports whether the media of two SIP channels can go from one to the other past the bridge. They can't when the bridge was made to

@@ -47,6 +47,10 @@ type PBX struct {
 	Dialplan  *dialplan
 	Sounds    map[string]*media.Sound
 
+	sounding   int            // those who want to hear something
+	frozen     int            // those because of whom no channel can be made
+	thawed     chan struct{}  // closed when there are none any more
+	passed     int            // Local channels that a frame has gone through
 	Serial     int            // of unique ids
 	techSerial map[string]int // of channel names
 	Changed    chan struct{}  // closed when something has changed that tests may wait for
@@ -59,12 +63,11 @@ type Config struct {
 	ChannelVars []string
 	EntityID    string
 	Name        string
-	Network     bool // external media may be connected to servers
 }
 
 // features are what the version has, as far as it isn't about whole operations.
 type features struct {
-	asteriskID, RestOverWebsocket, protocolID, techCause, DuplicateBridge, failedPlayback, SyncSetVar, rdnis bool
+	asteriskID, RestOverWebsocket, MediaWebsocket, protocolID, techCause, DuplicateBridge, failedPlayback, SyncSetVar, rdnis bool
 }
 
 // New makes an Asterisk that has just started.
@@ -74,6 +77,7 @@ func New(o Config) *PBX {
 		Config: o,
 		Has: features{
 			asteriskID:        v.AtLeast("13.13", "14.2", "15.0"),
+			MediaWebsocket:    v.AtLeast("20.16", "21.11", "22.6", "23.0"),
 			RestOverWebsocket: v.AtLeast("20.14", "21.9", "22.4", "23.0"),
 			protocolID:        v.AtLeast("16.27", "18.13", "19.5", "20.0"),
 			techCause:         v.AtLeast("20.17", "22.7", "23.1"),
@@ -121,17 +125,23 @@ func (p *PBX) Reset() {
 // Restart ends Asterisk without a word to anybody, and starts it anew.
 func (p *PBX) Restart() {
 	var ends []farEnd
+	var legs []Leg
 	for _, ch := range p.ChannelOrder {
 		ch.Hungup = true
 		ch.flushSilently()
-		ch.disconnect()
 		if ch.Far != nil {
 			ends = append(ends, ch.Far)
+		}
+		if ch.Leg != nil {
+			legs = append(legs, ch.Leg)
 		}
 	}
 	p.Reset()
 	for _, far := range ends {
 		far.Over(0, 0)
+	}
+	for _, leg := range legs {
+		leg.Over(0)
 	}
 }
 
@@ -139,7 +149,9 @@ func (p *PBX) Restart() {
 func (p *PBX) Close() {
 	p.Closed = true
 	for _, ch := range p.ChannelOrder {
-		ch.disconnect()
+		if ch.Leg != nil {
+			ch.Leg.Over(0)
+		}
 	}
 	p.Signal()
 }

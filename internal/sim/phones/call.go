@@ -32,10 +32,14 @@ type Call struct {
 	onHold         bool
 	heard          []string
 	changed        chan struct{} // closed when something has changed
+	voice          voice
 }
 
-func newCall(p *pbx.PBX, ch *pbx.Channel, exten string, outbound bool) *Call {
-	c := &Call{p: p, ch: ch, outbound: outbound, exten: exten, changed: make(chan struct{})}
+func newCall(p *pbx.PBX, ch *pbx.Channel, exten, codec string, outbound bool) *Call {
+	if codec != "" {
+		ch.SetFormat(codec)
+	}
+	c := &Call{p: p, ch: ch, outbound: outbound, exten: exten, changed: make(chan struct{}), voice: newVoice(ch.Format())}
 	ch.Far = c
 	return c
 }
@@ -55,6 +59,7 @@ func (c *Call) lock() func() {
 func (c *Call) Changed() {
 	close(c.changed)
 	c.changed = make(chan struct{})
+	c.talk()
 }
 
 // note wakes those who wait for something that has come to the call.
@@ -84,6 +89,7 @@ func (c *Call) Redirected() { c.status = http.StatusFound }
 // Over tells that the call is over.
 func (c *Call) Over(cause, status int) {
 	c.over, c.cause = true, cause
+	c.silence()
 	if !c.outbound && !c.up && !c.hungup && c.status == 0 {
 		if c.status = status; c.status == 0 {
 			c.status = 603

@@ -26,6 +26,7 @@ type Behaviour struct {
 	Refuse      int           // a SIP status instead of an answer
 	Silent      bool          // it doesn't ring
 	Unreachable bool          // it isn't registered
+	Codec       string        // ulaw where nothing else is said
 }
 
 // A Network is all telephones.
@@ -64,7 +65,7 @@ func (ph *Phone) OnCall(f func(*Call)) {
 
 // called does what the telephone does when a channel calls it.
 func (ph *Phone) called(ch *pbx.Channel) {
-	c := newCall(ph.p, ch, ch.Dest, true)
+	c := newCall(ph.p, ch, ch.Dest, ph.behaviour.Codec, true)
 	ph.deliver(c)
 	b := ph.behaviour
 	switch {

@@ -15,6 +15,7 @@ type Invitation struct {
 	CallerID  string // a number, or a name and number
 	Variables []Setting
 	ID        string // of the channel; "" for one that Asterisk makes up
+	Codec     string // ulaw where nothing else is said
 	Answered  bool   // before the application gets it
 
 	// App is the application that the call is led into, with arguments; "" is what the dialplan says, or fallback for extensions of the
@@ -40,7 +41,7 @@ func (n *Network) Place(o Invitation) *Call {
 	ch.State = pbx.StateRing
 	ch.Caller = pbx.ParseCallerID(o.CallerID)
 	ch.Context, ch.Exten = o.Context, o.Exten
-	c := newCall(p, ch, o.Exten, false)
+	c := newCall(p, ch, o.Exten, o.Codec, false)
 	ch.Announce()
 	p.DeviceChanged(ch)
 	if tech == "PJSIP" {

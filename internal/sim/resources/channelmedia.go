@@ -117,7 +117,7 @@ func (o *operations) mute(w http.ResponseWriter, _ *http.Request, id, direction 
 		case "":
 			return nil, failed(http.StatusBadRequest, "Direction is required")
 		case "in", "out", "both":
-			ch.Mute(on)
+			ch.Mute(direction, on)
 			return nil, nil
 		default:
 			return nil, failed(http.StatusBadRequest, "Invalid direction specified")

@@ -7,6 +7,8 @@ import (
 
 	"github.com/ari-go/ari/internal/ariserver"
 	"github.com/ari-go/ari/internal/sim/applications"
+	"github.com/ari-go/ari/internal/sim/external"
+	"github.com/ari-go/ari/internal/sim/media"
 	"github.com/ari-go/ari/internal/sim/pbx"
 	"github.com/ari-go/ari/internal/sim/release"
 )
@@ -28,7 +30,7 @@ func FuzzRequest(f *testing.F) {
 		}()
 		p.Dialplan.Parse("[default]\nexten = _X.,1,Stasis(a)\n")
 		sockets := applications.NewSockets(p.Registry, &p.Mu, applications.SocketOptions{}, p.Signal)
-		r := NewRouter(p, sockets, Users{Name: "asterisk", Password: "asterisk"})
+		r := NewRouter(p, sockets, external.New(p, media.NewMemory()), Users{Name: "asterisk", Password: "asterisk"})
 		p.Mu.Lock()
 		p.Connect("a", nobody{}, false)
 		ch := p.NewChannel("PJSIP", "x", "PJSIP/x-1", "c")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ari-go/ari/internal/ariserver"
 	"github.com/ari-go/ari/internal/sim/applications"
+	"github.com/ari-go/ari/internal/sim/external"
 	"github.com/ari-go/ari/internal/sim/pbx"
 	"github.com/ari-go/ari/internal/sim/wire"
 )
@@ -15,6 +16,7 @@ type operations struct {
 	ariserver.Unimplemented
 	p       *pbx.PBX
 	sockets *applications.Sockets
+	legs    *external.Legs
 }
 
 var _ ariserver.ServerInterface = (*operations)(nil)

@@ -75,6 +75,9 @@ func checkFormats(list string) *apiError {
 
 func (o *operations) originate(w http.ResponseWriter, r *http.Request, q origination) {
 	vars, bad := argsOf(r).variables(false)
+	if o.p.AwaitThaw(r.Context()) != nil {
+		return // Whoever has asked has gone.
+	}
 	o.locked(w, http.StatusOK, func() (wire.JSON, *apiError) {
 		if bad != nil {
 			return nil, bad
@@ -155,6 +158,9 @@ func originateTimeout(seconds *int) time.Duration {
 // ChannelsCreate makes a channel that isn't called yet.
 func (o *operations) ChannelsCreate(w http.ResponseWriter, r *http.Request, q gen.ChannelsCreateParams) {
 	vars, bad := argsOf(r).variables(false)
+	if o.p.AwaitThaw(r.Context()) != nil {
+		return // Whoever has asked has gone.
+	}
 	o.locked(w, http.StatusOK, func() (wire.JSON, *apiError) {
 		if bad != nil {
 			return nil, bad

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ari-go/ari/internal/ariserver"
 	"github.com/ari-go/ari/internal/sim/applications"
+	"github.com/ari-go/ari/internal/sim/external"
 	"github.com/ari-go/ari/internal/sim/pbx"
 )
 
@@ -23,6 +24,7 @@ const (
 // parameters are written as they expect them.
 type Router struct {
 	p     *pbx.PBX
+	legs  *external.Legs
 	users Users
 	root  *node
 	ops   map[string]*ariserver.Operation // by method and path, as in "GET /channels"; while the routes are made
@@ -44,8 +46,8 @@ type route struct {
 func newNode() *node { return &node{children: map[string]*node{}, methods: map[string]route{}} }
 
 // NewRouter makes the routes of the operations that the version has.
-func NewRouter(p *pbx.PBX, s *applications.Sockets, u Users) *Router {
-	r := &Router{p: p, users: u, root: newNode()}
+func NewRouter(p *pbx.PBX, s *applications.Sockets, legs *external.Legs, u Users) *Router {
+	r := &Router{p: p, legs: legs, users: u, root: newNode()}
 	ops := map[string]*ariserver.Operation{}
 	for i := range ariserver.Operations {
 		op := &ariserver.Operations[i]
@@ -54,7 +56,7 @@ func NewRouter(p *pbx.PBX, s *applications.Sockets, u Users) *Router {
 		}
 	}
 	r.ops = ops
-	ariserver.HandlerWithOptions(&operations{p: p, sockets: s}, ariserver.StdHTTPServerOptions{
+	ariserver.HandlerWithOptions(&operations{p: p, sockets: s, legs: legs}, ariserver.StdHTTPServerOptions{
 		BaseRouter: r,
 		ErrorHandlerFunc: func(w http.ResponseWriter, _ *http.Request, err error) {
 			fail(w, http.StatusBadRequest, err.Error())
@@ -107,6 +109,10 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if len(req.Method)+len(req.RequestURI)+len(" HTTP/1.1 ") > maxLine {
 		w.Header().Set("Connection", "close")
 		failHTML(w, http.StatusBadRequest, "Request line too long")
+		return
+	}
+	if id, ok := strings.CutPrefix(req.URL.EscapedPath(), "/media/"); ok && r.p.Has.MediaWebsocket {
+		r.legs.Connect(w, req, id, func(status int, text string) { failHTML(w, status, text) })
 		return
 	}
 	path, ok := strings.CutPrefix(req.URL.EscapedPath(), "/ari")

@@ -23,7 +23,8 @@
 // All operations of the interface, with the checks, statuses and messages of Asterisk 22; what they do to channels
 // (also Local pairs, snooping, external media), bridges, playbacks, recordings, device states, mailboxes, and the events
 // that follow, in Asterisk's order; a small dialplan; REST over the websocket. Sounds last as long as Asterisk's do, or as
-// [Server.Sound] says, and [Call.Heard] names what would be heard. Two telephones in a bridge of the type "mixing" are
+// [Server.Sound] says, and [Call.Heard] names what would be heard. External media are connected by websocket, in both directions, by AudioSocket
+// and by RTP, and bridges pass on or mix what is said: [Call.Say] says something, and [Call.Listen] keeps what is heard, sample by sample. Two telephones in a bridge of the type "mixing" are
 // connected past it, so that no digit is reported: see the type "mixing,dtmf_events".
 //
 // # What is different
@@ -34,7 +35,9 @@
 //   - Things happen at once where Asterisk takes some milliseconds: an application is told of a call before the request that made the
 //     call is answered. Asterisk promises no order between the two, and mostly answers first. Where its threads leave the order of two events to
 //     chance, it is always the same here. Only an originated channel enters the application a little after its answer, as it may with Asterisk.
-//   - There is no sound. Telephones send media from the answer on, Local channels pass on what they are given, and recordings are silence. How
+//   - What is played is not heard: the simulator knows only how long sounds are, and recordings are silence. Only external media, and what Call.Say
+//     says, have samples. Sound has real time, whatever [WithSpeed] says. Where rates differ it is resampled by package media's own filter, and
+//     a Local channel passes on any rate. Snooping hears nothing. Telephones send media from the answer on, Local channels pass on what they are given, and recordings are silence. How
 //     long a recording lasts that nobody speaks in counts from what would come.
 //   - The dialplan's Answer waits half a second for media on Local channels only.
 //   - The variables BRIDGEPEER and BRIDGEPVTCALLID are set once when a bridge changes; Asterisk sets them up to three times.
@@ -42,8 +45,9 @@
 //   - Video is not simulated, RTP statistics count nothing, and no websocket is opened to an application.
 //   - An endpoint that can be reached counts as one that has registered; nobody is at the addresses that are configured through ARI. An attended
 //     transfer needs a bridge of an application: the dialplan doesn't connect calls.
-//   - External media by RTP are sent to nobody; only hosts of the domain "invalid" are unknown. AudioSocket servers are connected to, unless
-//     the server is [InMemory]. External media over a websocket never connect, and end after 30 seconds.
+//   - External media are sent to, and connected with, programs on this machine, or in memory with [InMemory]; only hosts of the domain "invalid" are
+//     unknown. To the port 9, discard, no RTP is sent. Digits aren't played into RTP. Opus and other codecs pass as they are, and are heard only by
+//     external media of the same format.
 //   - A telephone that is redirected after it has answered takes no notice, and one that is redirected before is refused with 302.
 //   - Dialplan functions that aren't known can be set, and nothing comes of it, as with those that Asterisk doesn't know.
 //   - Of modules, log channels and configuration objects, few are there, with their most important attributes.

@@ -167,3 +167,25 @@ func TestRunDrains(t *testing.T) {
 		require.NoError(t, <-ran)
 	})
 }
+
+// A program that hears of its calls by a subscription drains as well.
+func TestDrainWithoutHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory(), aritest.WithDialplan(drainDialplan))
+		client := srv.Client(quiet)
+		starts := ari.Subscribe[*ari.StasisStart](client)
+		require.NoError(t, client.Connect(soon(t)))
+		first := srv.Call("1000")
+		_, err := starts.Next(soon(t))
+		require.NoError(t, err)
+		drained := make(chan error, 1)
+		go func() { drained <- client.Drain(soon(t)) }()
+		synctest.Wait()
+		assert.Empty(t, drained)
+		late := srv.Call("1000")
+		time.Sleep(time.Second)
+		assert.Equal(t, "default,1000 Wait", position(srv, late))
+		first.Hangup()
+		require.NoError(t, <-drained)
+	})
+}

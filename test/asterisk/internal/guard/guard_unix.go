@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // The program is held back until its watchdog is there, so that there is no moment in which it could be left alone: if its starter dies earlier, the gate
@@ -118,8 +122,35 @@ func (p *Process) Signal(sig os.Signal) error {
 // Terminate asks the program to end.
 func (p *Process) Terminate() error { return p.Signal(syscall.SIGTERM) }
 
-// Freeze stops the program as if its machine stood still.
-func (p *Process) Freeze() error { return p.Signal(syscall.SIGSTOP) }
+// Freeze stops the program as if its machine stood still. It returns when all its threads have stopped, where the system
+// tells (by /proc).
+func (p *Process) Freeze() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for p.moves() {
+		select {
+		case <-p.done:
+			return ErrExited
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// moves reports whether any of the program's threads isn't stopped.
+func (p *Process) moves() bool {
+	stats, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID()))
+	return slices.ContainsFunc(stats, func(path string) bool {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			return false // The thread has ended.
+		}
+		// The name of the program, in parentheses, may hold anything.
+		_, state, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
+		return !strings.HasPrefix(state, "T")
+	})
+}
 
 // Thaw lets a frozen program go on.
 func (p *Process) Thaw() error { return p.Signal(syscall.SIGCONT) }

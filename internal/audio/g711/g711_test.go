@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ari-go/ari/pkg/media/internal/g711"
+	"github.com/ari-go/ari/internal/audio/g711"
 )
 
 // Decision values by the recommendation's tables 1a and 2a: µ-law's are 0, 1, 3, ... 31, 35, ... 95, 103, ... 8159 in

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ari-go/ari/pkg/media/internal/g722"
+	"github.com/ari-go/ari/internal/audio/g722"
 )
 
 // speechLike is four seconds of everything: sines that sweep through both bands, noise, silence, full scale.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ari-go/ari/pkg/media/internal/resample"
+	"github.com/ari-go/ari/internal/audio/resample"
 )
 
 var rates = []int{8000, 16000, 24000, 48000}
