@@ -148,6 +148,7 @@ func (ch *Channel) heard() farEnd {
 func Hear(media string, channels ...*Channel) {
 	for _, ch := range channels {
 		if c := ch.heard(); c != nil {
+			ch.sends()
 			c.Hears(media)
 		}
 	}
