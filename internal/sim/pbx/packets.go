@@ -12,8 +12,9 @@ type Packets struct {
 }
 
 const (
-	// OwnSource and PacketSize are those of all packets: 20 ms of a byte for each of 8000 samples a second.
-	OwnSource  = 1
+	// OwnSource is who sends packets here.
+	OwnSource = 1
+	// PacketSize is how many bytes a packet has: 20 ms of a byte for each of 8000 samples a second.
 	PacketSize = 160
 	packetTime = 20 * time.Millisecond
 
