@@ -34,6 +34,7 @@ var _ = register(
 	scenario{name: "create-timeout", run: createTimeout},
 	scenario{name: "create-early-bridge", run: createEarlyBridge},
 	scenario{name: "create-invalid", run: createInvalid},
+	scenario{name: "rtp-statistics-from-the-answer", run: rtpStatisticsFromAnswer, needs: []Feature{SIP}, unrecorded: true},
 	scenario{name: "rtp-statistics", run: rtpStatistics, needs: []Feature{SIP, RTP}},
 )
 
@@ -396,4 +397,35 @@ func rtpStatistics(s *S) {
 	s.refused(err, 404, ari.ErrNotFound)
 	s.ok(party.Hangup(s.Ctx))
 	s.ok(line.Wait(s.Ctx))
+}
+
+// Before the answer there is nothing to tell. From then on packets come, and go where something is played; at the end the channel itself tells.
+func rtpStatisticsFromAnswer(s *S) {
+	line, ch := s.incoming(Call{Sound: true})
+	got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
+	_, err := ch.RTPStatistics(s.Ctx)
+	s.refused(err, 404, ari.ErrNotFound)
+	s.ok(ch.Answer(s.Ctx))
+	p := got(ch.Play(s.Ctx, s.Server().Tone))(s)
+	await[*ari.PlaybackStarted](s, p)
+	for {
+		stats := got(ch.RTPStatistics(s.Ctx))(s)
+		require.Equal(s, ch.ID, stats.ChannelUniqueid)
+		if stats.Rxcount > 10 && stats.Txcount > 10 {
+			require.Equal(s, 160*stats.Rxcount, stats.Rxoctetcount)
+			require.Positive(s, stats.Txoctetcount)
+			require.NotZero(s, stats.RemoteSSRC)
+			break
+		}
+		s.ok(pause(s.Ctx))
+	}
+	s.ok(ch.Stop(s.Ctx))
+	s.ok(line.Wait(s.Ctx))
+	await[*ari.ChannelDestroyed](s, ch)
+	if !s.from("20") {
+		return // They keep it to themselves.
+	}
+	end := await(s, ch, func(ev *ari.ChannelVarset) bool { return ev.Variable == "RTPAUDIOQOS" })
+	require.NotContains(s, end.Value, ";rxcount=0;")
+	require.NotContains(s, end.Value, ";txcount=0;")
 }

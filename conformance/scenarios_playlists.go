@@ -12,6 +12,7 @@ import (
 var _ = register(
 	scenario{name: "playback-list-controlled", run: playbackListControlled, unrecorded: true},
 	scenario{name: "playback-list-stopped", run: playbackListStopped, unrecorded: true},
+	scenario{name: "playback-spoken-controlled", run: playbackSpokenControlled, unrecorded: true},
 	scenario{name: "playback-tones", run: playbackTones, unrecorded: true},
 	scenario{name: "playback-to-bridged-channel", run: playbackToBridgedChannel, unrecorded: true},
 	scenario{name: "playback-to-bridged-channel-hangup", run: playbackToBridgedChannelHangup, unrecorded: true},
@@ -137,4 +138,19 @@ func playbackOnBridgeControlled(s *S) {
 	s.ok(p.Wait(s.Ctx))
 	s.sequence(p, "PlaybackStarted", "PlaybackStarted", "PlaybackFinished done")
 	s.ok(b.Stop(s.Ctx))
+}
+
+// What is spoken can't be controlled, but for going on, which it does anyway.
+func playbackSpokenControlled(s *S) {
+	ch := s.up("a", extSilent)
+	p := got(ch.Play(s.Ctx, "number:123456789"))(s)
+	await[*ari.PlaybackStarted](s, p)
+	for _, operation := range []ari.PlaybackOperation{ari.PlaybackOperationReverse, ari.PlaybackOperationForward, ari.PlaybackOperationRestart, ari.PlaybackOperationPause} {
+		err := p.Control(s.Ctx, operation)
+		s.refused(err, 500, ari.ErrInternal)
+		require.ErrorContains(s, err, "Could not "+string(operation)+" playback")
+	}
+	s.ok(p.Control(s.Ctx, ari.PlaybackOperationUnpause))
+	s.refused(p.Stop(s.Ctx), 500, ari.ErrInternal)
+	s.ok(ch.Stop(s.Ctx))
 }

@@ -61,7 +61,8 @@ func (s *S) raw(r request) reply {
 	if !r.keyInQuery && r.user != nobodyAtAll {
 		req.SetBasicAuth(r.user, r.secret)
 	}
-	resp := got(s.recorder.transport.RoundTrip(req))(s)
+	resp, err := s.recorder.transport.RoundTrip(req)
+	s.ok(err)
 	defer resp.Body.Close()
 	body := got(io.ReadAll(resp.Body))(s)
 	return reply{resp.StatusCode, resp.Header, string(body)}

@@ -58,6 +58,8 @@ var groups = []struct{ pkg, pattern, time string }{
 	{"./pkg/ari", "^BenchmarkCommand$", "40000x"},
 	{"./pkg/ari", "^BenchmarkMemory$", "1x"},
 	{"./pkg/media", "^BenchmarkFrame$", "50000x"},
+	{"./pkg/ari/aritest", "^BenchmarkTestStart$", "300x"},
+	{"./pkg/ari/aritest", "^BenchmarkTenThousandCalls$", "1x"},
 }
 
 // results are the values of each benchmark by its unit, one of each run.
@@ -187,6 +189,11 @@ var table = []row{
 	{what: "Channel.Answer, 256 at once", bench: "Command/256", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.08},
 	{what: "memory of an idle subscription", bench: "Memory/subscription", unit: "B/subscription", limit: 320},
 	{what: "memory of a live call with a waiting handler", bench: "Memory/call", unit: "B/call", limit: 5 * 1024},
+	{what: "aritest: an Asterisk and a connected client for one test, in memory", bench: "TestStart/memory", unit: "ns/op"},
+	{what: "  by TCP", bench: "TestStart/tcp", unit: "ns/op"},
+	{what: "aritest, 10,000 calls at once: one comes in and is answered", bench: "TenThousandCalls", unit: "answered-ns/call"},
+	{what: "  one is there, both sides of it", bench: "TenThousandCalls", unit: "B/call", limit: 16 * 1024},
+	{what: "  one is hung up", bench: "TenThousandCalls", unit: "hungup-ns/call"},
 	{what: "bare read of 20 ms of audio from a websocket", bench: "Frame", contender: "bare-read", unit: "ns/op"},
 	{what: "Stream.ReadFrame, with all before it: more", bench: "Frame", contender: "read", unit: "ns/op", compare: extra, to: "bare-read"},
 	{what: "  allocations", bench: "Frame", contender: "read", unit: "allocs/op", limit: 0.1},

@@ -32,6 +32,7 @@ func (ch *Channel) Progress() {
 	if ch.State == StateUp || ch.Hungup {
 		return
 	}
+	ch.early = true
 	if ch.Far != nil {
 		ch.Far.Progress()
 	}

@@ -115,12 +115,12 @@ func (ch *Channel) standIn(leg *Channel) {
 // legs are the members of the event that tell of the party's two channels as they were.
 func (t *attended) legs() []wire.Field {
 	fields := []wire.Field{
-		wire.F("transferer_first_leg", t.ch.JSON()), wire.F("transferer_second_leg", t.other.JSON()), wire.F("result", "Success"), wire.F("is_external", false),
+		wire.F("transferer_first_leg", t.ch.JSON()), wire.F("transferer_second_leg", t.other.JSON()), wire.F("result", "Success"), wire.F("is_external", false), //nolint:misspell // Asterisk's own word
 	}
 	for _, leg := range []struct {
 		ch           *Channel
 		peer, bridge string
-	}{{t.ch, "transferee", "transferer_first_leg_bridge"}, {t.other, "transfer_target", "transferer_second_leg_bridge"}} {
+	}{{t.ch, "transferee", "transferer_first_leg_bridge"}, {t.other, "transfer_target", "transferer_second_leg_bridge"}} { //nolint:misspell // Asterisk's own word
 		if b := leg.ch.Bridge; b != nil {
 			if peer := b.peer(leg.ch); peer != nil {
 				fields = append(fields, wire.F(leg.peer, peer.JSON()))

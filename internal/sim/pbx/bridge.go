@@ -139,6 +139,9 @@ func (b *Bridge) Enter(ch *Channel, r *Role) {
 	}
 	b.p.Signal()
 	for _, o := range b.Channels {
+		if b.kind == "mixing" && len(b.Channels) > 1 {
+			o.sends()
+		}
 		if o.Far != nil {
 			o.Far.Changed()
 		}

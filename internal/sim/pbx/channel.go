@@ -91,13 +91,16 @@ type Channel struct {
 	queue   []*Command
 	Current *Command
 
-	Hungup    bool
-	bridged   bool      // it is, or was, in a bridge
-	transfer  *transfer // that is left to the application, or nil
-	Stale     bool      // it is over, but still shown
-	cause     int
-	techCause int
-	refused   int // the cause with which it refused the call to the other half
+	Hungup bool
+	early  bool // it has, or had, early media
+	// hearsSince and sendsSince are since when packets come from its party, and go to it.
+	hearsSince, sendsSince time.Time
+	bridged                bool      // it is, or was, in a bridge
+	transfer               *transfer // that is left to the application, or nil
+	Stale                  bool      // it is over, but still shown
+	cause                  int
+	techCause              int
+	refused                int // the cause with which it refused the call to the other half
 }
 
 // NewChannel makes a channel in its first state.
@@ -201,6 +204,9 @@ func (ch *Channel) setState(state string) {
 		return
 	}
 	ch.State = state
+	if state == StateUp {
+		ch.hearsSince = ch.PBX.Now()
+	}
 	ch.publish("ChannelStateChange")
 	if ch.Bridge != nil && state == StateUp {
 		ch.Bridge.tellPeers(true)

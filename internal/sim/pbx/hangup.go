@@ -32,20 +32,6 @@ func (ch *Channel) hangupRequest(h Hangup) {
 	})
 }
 
-// rtpStatistics are what a SIP channel says of its media at the end.
-func (ch *Channel) rtpStatistics() {
-	if ch.Tech != "PJSIP" || ch.State != StateUp {
-		return
-	}
-	ch.SetVariable("RTPAUDIOQOS", "ssrc=1;themssrc=0;lp=0;rxjitter=0.000000;rxcount=0;txjitter=0.000000;txcount=0;rlp=0;rtt=0.000000;rxmes=0.000000;txmes=0.000000")
-	ch.SetVariable("RTPAUDIOQOSJITTER", "minrxjitter=000.000000;maxrxjitter=000.000000;avgrxjitter=000.000000;stdevrxjitter=000.000000;mintxjitter=000.000000;maxtxjitter=000.000000;avgtxjitter=000.000000;stdevtxjitter=000.000000;")
-	ch.SetVariable("RTPAUDIOQOSLOSS", "  minrxlost=000.000000;  maxrxlost=000.000000;  avgrxlost=000.000000;  stdevrxlost=000.000000;  mintxlost=000.000000;  maxtxlost=000.000000;  avgtxlost=000.000000;  stdevtxlost=000.000000;")
-	ch.SetVariable("RTPAUDIOQOSRTT", "     minrtt=000.000000;     maxrtt=000.000000;     avgrtt=000.000000;     stdevrtt=000.000000;")
-	if ch.PBX.Config.Version.Major >= 20 {
-		ch.SetVariable("RTPAUDIOQOSMES", "   minrxmes=000.000000;   maxrxmes=000.000000;   avgrxmes=000.000000;   stdevrxmes=000.000000;   mintxmes=000.000000;   maxtxmes=000.000000;   avgtxmes=000.000000;   stdevtxmes=000.000000;")
-	}
-}
-
 // Hangup ends the channel, and tells of all that follows from it.
 func (ch *Channel) Hangup(h Hangup) {
 	if ch.Hungup {

@@ -148,6 +148,7 @@ func (ch *Channel) heard() farEnd {
 func Hear(media string, channels ...*Channel) {
 	for _, ch := range channels {
 		if c := ch.heard(); c != nil {
+			ch.sends()
 			c.Hears(media)
 		}
 	}
@@ -289,6 +290,9 @@ func (p *PBX) PlayOnBridge(b *Bridge, pb *Playback) wire.JSON {
 
 // Control does what the operation of that name says. It reports whether it could.
 func (pb *Playback) Control(operation string) bool {
+	if operation == "unpause" && pb.State == "playing" {
+		return true // Nothing is to be done.
+	}
 	if !pb.Controllable() {
 		return false
 	}

@@ -235,7 +235,7 @@ func (o *operations) checkRecording(name, format string, duration, silence *int,
 	return r, nil
 }
 
-// ChannelsRtpstatistics shows what went over the wire: nothing.
+// ChannelsRtpstatistics shows what went over the wire: as many packets as a clock says.
 func (o *operations) ChannelsRtpstatistics(w http.ResponseWriter, _ *http.Request, id string) {
 	o.locked(w, http.StatusOK, func() (wire.JSON, *apiError) {
 		ch := o.p.Find(id)
@@ -247,20 +247,24 @@ func (o *operations) ChannelsRtpstatistics(w http.ResponseWriter, _ *http.Reques
 		case ch.Tech != "PJSIP":
 			return nil, failed(http.StatusForbidden, "Unsupported channel type")
 		}
-		return rtpStatistics(ch.ID), nil
+		counts, ok := ch.Packets()
+		if !ok {
+			return nil, failed(http.StatusNotFound, "RTP info not found")
+		}
+		return rtpStatistics(ch.ID, counts), nil
 	})
 }
 
-func rtpStatistics(id string) wire.JSON {
+func rtpStatistics(id string, counts pbx.Packets) wire.JSON {
 	fields := []wire.Field{
-		wire.F("txcount", 0),
-		wire.F("rxcount", 0),
+		wire.F("txcount", counts.Sent),
+		wire.F("rxcount", counts.Received),
 		wire.F("txploss", 0),
 		wire.F("rxploss", 0),
-		wire.F("local_ssrc", 1),
-		wire.F("remote_ssrc", 0),
-		wire.F("txoctetcount", 0),
-		wire.F("rxoctetcount", 0),
+		wire.F("local_ssrc", pbx.OwnSource),
+		wire.F("remote_ssrc", counts.Source),
+		wire.F("txoctetcount", counts.Sent*pbx.PacketSize),
+		wire.F("rxoctetcount", counts.Received*pbx.PacketSize),
 		wire.F("channel_uniqueid", id),
 		wire.F("txjitter", wire.JSON("0.0")),
 		wire.F("rxjitter", wire.JSON("0.0")),

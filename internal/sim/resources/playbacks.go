@@ -53,7 +53,7 @@ func (o *operations) PlaybacksControl(w http.ResponseWriter, r *http.Request, id
 		case pb.State == "queued", pb.State == "paused" && q.Operation != "unpause" && q.Operation != "pause":
 			return nil, failed(http.StatusConflict, "Can only "+string(q.Operation)+" while media is playing")
 		case !pb.Control(string(q.Operation)):
-			return nil, failed(http.StatusInternalServerError, "Could not control playback")
+			return nil, failed(http.StatusInternalServerError, "Could not "+string(q.Operation)+" playback")
 		}
 		return nil, nil
 	})

@@ -42,7 +42,7 @@
 //   - The dialplan's Answer waits half a second for media on Local channels only.
 //   - The variables BRIDGEPEER and BRIDGEPVTCALLID are set once when a bridge changes; Asterisk sets them up to three times.
 //   - Device states of endpoints are told for PJSIP only, and at once.
-//   - Video is not simulated, RTP statistics count nothing, and no websocket is opened to an application.
+//   - Video is not simulated, RTP statistics count by the clock and nothing is lost, and no websocket is opened to an application.
 //   - An endpoint that can be reached counts as one that has registered; nobody is at the addresses that are configured through ARI. An attended
 //     transfer needs a bridge of an application: the dialplan doesn't connect calls.
 //   - External media are sent to, and connected with, programs on this machine, or in memory with [InMemory]; only hosts of the domain "invalid" are
