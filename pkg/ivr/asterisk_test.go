@@ -110,7 +110,9 @@ func TestAsteriskDial(t *testing.T) {
 			{Targets: ivr.Endpoints("PJSIP/alice", "PJSIP/bob", "PJSIP/nobody"), Headers: map[string]string{"X-Test": "1"}},
 			{Targets: ivr.Endpoints("PJSIP/alice"), EarlyMedia: true},
 		} {
-			done := script(r, func(ctx context.Context, caller *ari.Channel) (*ivr.DialResult, error) { return ivr.Dial(ctx, caller, opts) })
+			done := script(r, func(ctx context.Context, caller *ari.Channel) (*ivr.DialResult, error) {
+				return ivr.Dial(ctx, caller, opts)
+			})
 			alice := r.phone("alice", -1)
 			var bob func() *sipp.Call
 			if len(opts.Targets) > 1 {
@@ -181,6 +183,42 @@ func TestAsteriskDialEnds(t *testing.T) {
 			require.Equal(r, tt.outcome == ivr.Busy, got.err == nil, name)
 			require.NoError(r, r.idle(), name)
 			cancel()
+		}
+	})
+}
+
+// A key stops what is said, and what is asked, within 100 ms of its end on the line.
+func TestAsteriskSayStops(t *testing.T) {
+	onAsterisk(t, func(r *real) {
+		for _, ask := range []bool{false, true} {
+			stopped := make(chan time.Time, 1)
+			done := script(r, func(ctx context.Context, caller *ari.Channel) (string, error) {
+				if err := caller.Answer(ctx); err != nil {
+					return "", err
+				}
+				if ask {
+					res, err := ivr.Menu(ctx, caller, ivr.MenuOptions{Keys: []string{"5"}, Prompt: ivr.Phrase{ivr.Number(7777), ivr.Number(7777)}})
+					stopped <- time.Now()
+					return res.Digits, err
+				}
+				res, err := ivr.Say(ctx, caller, ivr.SayOptions{}, ivr.Number(7777), ivr.Number(7777))
+				stopped <- time.Now()
+				return res.Key, err
+			})
+			caller := r.call()
+			require.NoError(r, caller.Await(r.ctx, "answered"))
+			media := must(caller.Media(r.ctx))(r)
+			require.NoError(r, media.AwaitSound(r.ctx))
+			time.Sleep(time.Second) // It is somewhere within the second number's words by then.
+			require.NoError(r, media.Dial(r.ctx, "5"))
+			pressed := time.Now()
+			took := (<-stopped).Sub(pressed)
+			r.Logf("menu %v: stopped %v after the key", ask, took)
+			got := <-done
+			require.NoError(r, got.err)
+			require.Equal(r, "5", got.res)
+			require.NoError(r, caller.Await(r.ctx, "bye"))
+			require.NoError(r, r.idle())
 		}
 	})
 }

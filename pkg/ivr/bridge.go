@@ -30,8 +30,8 @@ type Warning struct {
 	// Before is how long before the limit it begins.
 	Before time.Duration
 
-	// Media are played; a beep by default.
-	Media []string
+	// Prompt is played; a beep by default.
+	Prompt Phrase
 }
 
 // A Side is who may press the keys of a [Command].
@@ -219,12 +219,12 @@ func (t *talk) last(ctx context.Context, playing *sync.WaitGroup) (keys string, 
 
 // warn tells the caller that the limit comes near.
 func (t *talk) warn(ctx context.Context, w Warning) {
-	media := w.Media
-	if len(media) == 0 {
-		media = []string{"sound:beep"}
+	prompt := w.Prompt
+	if len(prompt) == 0 {
+		prompt = Sounds("beep")
 	}
 	if pause(ctx, max(0, t.opts.Limit-w.Before)) {
-		_ = playAll(ctx, t.Caller, "", media)
+		_ = playPhrase(ctx, t.Caller, "", prompt)
 	}
 }
 

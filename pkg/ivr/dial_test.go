@@ -172,7 +172,7 @@ func TestDialWaiting(t *testing.T) {
 		heard   string
 	}{
 		"music":  {ivr.Music("jazz"), "moh:jazz"},
-		"media":  {ivr.Playing("sound:pls-hold-while-try"), "sound:pls-hold-while-try"},
+		"media":  {ivr.Playing(ivr.Sound("pls-hold-while-try")), "sound:pls-hold-while-try"},
 		"silent": {ivr.Quiet(), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestDialLimit(t *testing.T) {
 		var call *aritest.Call
 		res, err := dial(p, ivr.DialOptions{Targets: ivr.Endpoints("PJSIP/alice"), Bridge: ivr.BridgeOptions{
 			Limit:    10 * time.Minute,
-			Warnings: []ivr.Warning{{Before: time.Minute, Media: []string{"sound:vm-goodbye"}}, {Before: 10 * time.Second}},
+			Warnings: []ivr.Warning{{Before: time.Minute, Prompt: ivr.Sounds("vm-goodbye")}, {Before: 10 * time.Second}},
 		}}, func(caller *aritest.Call) {
 			call = caller
 			require.NoError(p, caller.WaitHeard(p.ctx, "sound:vm-goodbye"))

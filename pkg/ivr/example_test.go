@@ -2,6 +2,7 @@ package ivr_test
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ari-go/ari/pkg/ari"
@@ -29,12 +30,10 @@ func ExampleDial() {
 	if err != nil {
 		return // The caller is gone.
 	}
-	switch res.Outcome {
-	case ivr.Answered:
-		ari.Logger(ctx).Info("talked", "with", res.Winner.Endpoint, "for", res.Bridge.Duration)
-	case ivr.Busy, ivr.NoAnswer:
-		// On to the voicemail.
+	if res.Outcome != ivr.Answered {
+		return // Busy, NoAnswer and so on: to the voicemail.
 	}
+	ari.Logger(ctx).Info("talked", "with", res.Winner.Endpoint, "for", res.Bridge.Duration)
 }
 
 // Who answers hears who calls, and takes the call with 1. A mailbox doesn't.
@@ -75,5 +74,61 @@ func ExampleBridge() {
 	res, err := ivr.Bridge(ctx, caller, callee, ivr.BridgeOptions{})
 	if err == nil && res.Outcome == ivr.PeerHungUp {
 		return // The caller is still there.
+	}
+}
+
+// Two numbers, a time and an amount, until the caller presses a key.
+func ExampleSay() {
+	res, err := ivr.Say(ctx, caller, ivr.SayOptions{Lang: "en"},
+		ivr.Sound("vm-youhave"), ivr.Number(3), ivr.Sound("vm-messages"),
+		ivr.TimeOfDay(time.Now()), ivr.Money(1250, "USD"))
+	if err == nil && res.Outcome == ivr.Key {
+		return // He has heard enough.
+	}
+}
+
+// Sounds for anything that plays media.
+func ExamplePhrase_Media() {
+	media, err := ivr.Phrase{ivr.Sound("vm-youhave"), ivr.Number(21)}.Media("en")
+	fmt.Println(media, err)
+	// Output: [sound:vm-youhave sound:digits/20 sound:digits/1] <nil>
+}
+
+// A customer number of six digits, confirmed by the caller.
+func ExampleAsk() {
+	res, err := ivr.Ask(ctx, caller, ivr.AskOptions{
+		Prompt:    ivr.Sounds("agent-user"),
+		MinDigits: 6, MaxDigits: 6,
+		Confirm: &ivr.ConfirmOptions{},
+	})
+	if err == nil && res.Outcome == ivr.Done {
+		ari.Logger(ctx).Info("customer", "number", res.Digits)
+	}
+}
+
+func ExampleConfirm() {
+	res, err := ivr.Confirm(ctx, caller, ivr.ConfirmOptions{Prompt: ivr.Sounds("vm-tohearenv")})
+	if err == nil && res.Yes {
+		return
+	}
+}
+
+// Callers who know the menu type ahead, since the keypad lives as long as the call.
+func ExampleMenu() {
+	keypad := caller.Keypad()
+	defer keypad.Close()
+	res, err := ivr.Menu(ctx, caller, ivr.MenuOptions{
+		Prompt: ivr.Sounds("basic-pbx-ivr-main"), Keys: []string{"1", "2", "0"}, Extensions: 4, Keypad: keypad,
+	})
+	if err != nil {
+		return
+	}
+	switch res.Digits {
+	case "1":
+		// Sales.
+	case "2":
+		// Support.
+	default:
+		_, _ = ivr.Dial(ctx, caller, ivr.DialOptions{Targets: ivr.Endpoints("PJSIP/" + res.Digits)})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,8 +90,10 @@ func served[R any](p *pbx, behave func(caller *aritest.Call), script func(ctx co
 		return err
 	})
 	call := p.Call("1000", aritest.From("Ada <100>"))
+	var behaving sync.WaitGroup
+	defer behaving.Wait()
 	if behave != nil {
-		go behave(call)
+		behaving.Go(func() { behave(call) })
 	}
 	err = <-ended
 	require.NoError(p, p.WaitIdle(p.ctx))

@@ -13,20 +13,20 @@ import (
 // A Screen asks somebody who has answered whether he wants the call: he hears who calls, and takes it with a key. It also keeps
 // calls off mailboxes and answering machines, which press none.
 type Screen struct {
-	// Media are played to who has answered. By default he hears the caller's number: vm-from-phonenumber and its digits,
+	// Prompt is played to who has answered. By default he hears the caller's number: vm-from-phonenumber and its digits,
 	// or vm-unknown-caller.
-	Media []string
+	Prompt Phrase
 
 	// Accept are keys that take the call, "1" by default; Decline are keys that don't, "2" by default.
 	Accept, Decline string
 
-	// Timeout is how long to wait for a key, from the end of the media on; 0 stands for 5 s.
+	// Timeout is how long to wait for a key, from the end of the prompt on; 0 stands for 5 s.
 	Timeout time.Duration
 
-	// Repeats is how often the media are played again when no key comes, or another one.
+	// Repeats is how often the prompt is played again when no key comes, or another one.
 	Repeats int
 
-	// Lang is the language of the media; by default the channel's.
+	// Lang is the language of the prompt; by default the channel's.
 	Lang string
 }
 
@@ -34,9 +34,13 @@ const defaultScreenTime = 5 * time.Second
 
 // ask returns nil if the call is wanted; errDeclined if it isn't, or who has answered hangs up.
 func (s *Screen) ask(ctx context.Context, caller, callee *ari.Channel) error {
-	media := s.Media
-	if len(media) == 0 {
-		media = whoCalls(caller)
+	prompt := s.Prompt
+	if len(prompt) == 0 {
+		prompt = whoCalls(caller)
+	}
+	media, err := prompt.mediaFor(callee, s.Lang)
+	if err != nil {
+		return err
 	}
 	keypad := callee.Keypad()
 	defer keypad.Close()
@@ -56,16 +60,10 @@ func (s *Screen) ask(ctx context.Context, caller, callee *ari.Channel) error {
 	return errDeclined
 }
 
-// whoCalls are media that say a caller's number.
-func whoCalls(caller *ari.Channel) []string {
+// whoCalls says a caller's number.
+func whoCalls(caller *ari.Channel) Phrase {
 	if caller == nil || caller.Caller.Number == "" {
-		return []string{"sound:vm-unknown-caller"}
+		return Sounds("vm-unknown-caller")
 	}
-	media := []string{"sound:vm-from-phonenumber"}
-	for _, c := range caller.Caller.Number {
-		if c >= '0' && c <= '9' {
-			media = append(media, "sound:digits/"+string(c))
-		}
-	}
-	return media
+	return Phrase{Sound("vm-from-phonenumber"), Digits(caller.Caller.Number)}
 }

@@ -11,9 +11,9 @@ import (
 // Waiting is what somebody hears while he waits: see [Ringback], [Music], [Playing] and [Quiet]. The zero value is what is usual
 // at that place.
 type Waiting struct {
-	kind  waitingKind
-	class string
-	media []string
+	kind   waitingKind
+	class  string
+	phrase Phrase
 }
 
 type waitingKind uint8
@@ -32,8 +32,8 @@ func Ringback() Waiting { return Waiting{kind: ringback} }
 // Music is music on hold of a class of musiconhold.conf; "" is the channel's own.
 func Music(class string) Waiting { return Waiting{kind: music, class: class} }
 
-// Playing plays media, over and over, a second apart.
-func Playing(media ...string) Waiting { return Waiting{kind: playing, media: media} }
+// Playing plays something over and over, a second apart.
+func Playing(parts ...Part) Waiting { return Waiting{kind: playing, phrase: parts} }
 
 // Quiet is silence.
 func Quiet() Waiting { return Waiting{kind: quiet} }
@@ -81,7 +81,7 @@ func (w Waiting) loop(ctx context.Context, ch *ari.Channel) (end func()) {
 	go func() {
 		defer close(done)
 		for {
-			if err := playAll(ctx, ch, "", w.media); err != nil && !errors.Is(err, ari.ErrPlaybackFailed) {
+			if err := playPhrase(ctx, ch, "", w.phrase); err != nil && !errors.Is(err, ari.ErrPlaybackFailed) {
 				return
 			}
 			if !pause(ctx, loopPause) {
