@@ -23,6 +23,10 @@ type BridgeOptions struct {
 
 	// Commands are what the parties can do by keys while they talk.
 	Commands []Command
+
+	// Refer, if set, lets the parties' telephones transfer the call by their own transfer key (SIP REFER): see
+	// [TransferOptions]. Where it isn't set, Asterisk does what it does by itself. Since Asterisk 20.13, 21.8, 22.3.
+	Refer *TransferOptions
 }
 
 // A Warning is played to the caller some time before a conversation's limit.
@@ -66,8 +70,10 @@ type Conversation struct {
 	// By is who has pressed the keys, and Other the other party.
 	By, Other *ari.Channel
 
-	// Keypad has the keys that By presses from then on.
+	// Keypad has the keys that By presses from then on; nil if it was no key.
 	Keypad *ari.Keypad
+
+	res *BridgeResult
 }
 
 type conversation = Conversation
@@ -82,6 +88,9 @@ type BridgeResult struct {
 
 	// Keys are those of the command that ended it.
 	Keys string
+
+	// Transfer is what came of a transfer, if there was one: whom the call went to, and how they talked.
+	Transfer *DialResult
 }
 
 // Bridge lets two parties talk, and returns when one of them hangs up, the limit is reached or a command ends it. Both must be
@@ -146,6 +155,7 @@ func converse(ctx context.Context, c conversation, opts BridgeOptions) (res *Bri
 	if err := opts.check(); err != nil {
 		return res, err
 	}
+	c.res = res
 	t := &talk{conversation: c, opts: &opts, pressed: make(chan keyPress)}
 	ctx, cancel := context.WithCancel(ctx)
 	var release func()
@@ -157,7 +167,8 @@ func converse(ctx context.Context, c conversation, opts BridgeOptions) (res *Bri
 	defer listeners.Wait()
 	defer cancel()
 	t.listen(ctx, &listeners)
-	if t.Bridge == nil {
+	err = t.listenRefer(ctx, &listeners)
+	if err == nil && t.Bridge == nil {
 		err = t.connect(ctx, &clean)
 	}
 	begun := time.Now()
@@ -167,6 +178,9 @@ func converse(ctx context.Context, c conversation, opts BridgeOptions) (res *Bri
 	res.Duration = time.Since(begun)
 	if err != nil || res.Outcome == "" {
 		res.Outcome, err = t.ended(ctx, err)
+	}
+	if err == nil { // A caller who has transferred the other is gone.
+		err = endOf(t.caller.why(), t.Caller)
 	}
 	return res, err
 }

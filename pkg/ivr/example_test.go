@@ -132,3 +132,34 @@ func ExampleMenu() {
 		_, _ = ivr.Dial(ctx, caller, ivr.DialOptions{Targets: ivr.Endpoints("PJSIP/" + res.Digits)})
 	}
 }
+
+// In the conversation, alice can transfer the caller: blindly with *1, after asking with *3, or with her telephone's own key.
+func ExampleAttendedTransfer() {
+	to := ivr.TransferOptions{
+		MaxDigits: 3,
+		Targets:   func(number string) []ivr.Target { return ivr.Endpoints("PJSIP/" + number) },
+	}
+	res, err := ivr.Dial(ctx, caller, ivr.DialOptions{
+		Targets: ivr.Endpoints("PJSIP/alice"),
+		Bridge: ivr.BridgeOptions{
+			Commands: []ivr.Command{ivr.BlindTransfer("*1", ivr.ByCallee, to), ivr.AttendedTransfer("*3", ivr.ByCallee, to)},
+			Refer:    &to,
+		},
+	})
+	if err == nil && res.Bridge != nil && res.Bridge.Outcome == ivr.Transferred {
+		return // The transferred conversation is over: res.Bridge.Transfer.
+	}
+}
+
+func ExampleBlindTransfer() {
+	_ = ivr.BridgeOptions{Commands: []ivr.Command{ivr.BlindTransfer("#", ivr.Either, ivr.TransferOptions{})}}
+}
+
+// A bot hands its caller over to a human, and goes on when nobody takes the call.
+func ExampleWarmTransfer() {
+	res, err := ivr.WarmTransfer(ctx, caller, ivr.Sounds("priv-callpending"), ivr.DialOptions{Targets: ivr.Endpoints("PJSIP/alice")})
+	if err != nil || res.Outcome == ivr.Answered {
+		return
+	}
+	// The bot goes on.
+}
