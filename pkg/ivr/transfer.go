@@ -198,12 +198,9 @@ func (o *TransferOptions) consult(ctx context.Context, c *Conversation, target *
 		{Keys: cmp.Or(o.Complete, "*2"), By: ByCaller, Do: give(Transferred)},
 		{Keys: cmp.Or(o.Cancel, "*#"), By: ByCaller, Do: give(Key)},
 	}})
-	switch hungUp := endOf(err, c.By) != nil; {
-	case hungUp:
-		return true, nil
-	default:
-		return talked.Outcome == Transferred, err
-	}
+	complete := talked.Outcome == Transferred || endOf(err, c.By) != nil
+	_, err = c.settle("", err)
+	return complete, err
 }
 
 // complete connects the other party with a target that has answered, and returns when they have talked.

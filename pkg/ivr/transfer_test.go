@@ -96,10 +96,10 @@ func TestBlindTransfer(t *testing.T) {
 func TestBlindTransferByCaller(t *testing.T) {
 	tt := transfer(t, func(tt *transferTest) {
 		tt.caller.SendDTMF("*1200")
-		tt.answered()
+		target := tt.answered()
 		require.True(tt, tt.caller.Ended())
 		require.False(tt, tt.alice.Ended())
-		tt.alice.Hangup()
+		target.Hangup() // Nobody else would hang alice up.
 	})
 	_, ended := errors.AsType[*ari.EndError](tt.err)
 	require.True(t, ended, "%v", tt.err)
