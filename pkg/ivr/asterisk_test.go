@@ -222,3 +222,49 @@ func TestAsteriskSayStops(t *testing.T) {
 		}
 	})
 }
+
+// What is recorded of a telephone, ended by a key, is known to have been said, and can be played to it.
+func TestAsteriskRecord(t *testing.T) {
+	onAsterisk(t, func(r *real) {
+		done := script(r, func(ctx context.Context, caller *ari.Channel) (*ivr.RecordResult, error) {
+			if err := caller.Answer(ctx); err != nil {
+				return nil, err
+			}
+			return ivr.Record(ctx, caller, ivr.RecordOptions{Name: "said", NoBeep: true, Review: true, ReviewPrompt: ivr.Sounds("beep")})
+		})
+		caller := r.call()
+		require.NoError(r, caller.Await(r.ctx, "answered"))
+		media := must(caller.Media(r.ctx))(r)
+		time.Sleep(2500 * time.Millisecond) // It speaks all the while.
+		require.NoError(r, media.Dial(r.ctx, "#"))
+		time.Sleep(500 * time.Millisecond)
+		require.NoError(r, media.Dial(r.ctx, "2"))
+		require.NoError(r, media.AwaitSound(r.ctx))
+		require.NoError(r, media.Dial(r.ctx, "1"))
+		time.Sleep(500 * time.Millisecond)
+		require.NoError(r, media.Dial(r.ctx, "1"))
+		got := <-done
+		require.NoError(r, got.err)
+		require.Equal(r, ivr.Key, got.res.Outcome)
+		require.NotNil(r, got.res.Recording, "it counts as spoken")
+		require.NoError(r, caller.Await(r.ctx, "bye"))
+
+		// The caller hangs up: the message is there.
+		done = script(r, func(ctx context.Context, caller *ari.Channel) (*ivr.RecordResult, error) {
+			if err := caller.Answer(ctx); err != nil {
+				return nil, err
+			}
+			return ivr.Record(ctx, caller, ivr.RecordOptions{Name: "left"})
+		})
+		caller = r.call()
+		require.NoError(r, caller.Await(r.ctx, "answered"))
+		time.Sleep(3 * time.Second)
+		require.NoError(r, caller.Hangup(r.ctx))
+		got = <-done
+		require.ErrorIs(r, got.err, ari.ErrEnded)
+		require.Equal(r, ivr.HungUp, got.res.Outcome)
+		require.NotNil(r, got.res.Recording)
+		_, err := got.res.Recording.Refresh(r.ctx)
+		require.NoError(r, err)
+	})
+}

@@ -163,3 +163,51 @@ func ExampleWarmTransfer() {
 	}
 	// The bot goes on.
 }
+
+func ExampleRecord() {
+	res, err := ivr.Record(ctx, caller, ivr.RecordOptions{Prompt: ivr.Sounds("vm-rec-name"), MaxDuration: 10 * time.Second, Review: true})
+	if err == nil && res.Recording != nil {
+		ari.Logger(ctx).Info("recorded", "name", res.Recording.Name, "for", res.Duration)
+	}
+}
+
+func ExampleLeaveMessage() {
+	boxes := &ivr.FileStore{Dir: "/var/lib/mailboxes"} // one for the program
+	_, _ = ivr.LeaveMessage(ctx, caller, ivr.VoicemailOptions{Mailbox: "alice", Store: boxes})
+}
+
+func ExampleReadMailbox() {
+	boxes := &ivr.FileStore{Dir: "/var/lib/mailboxes"}
+	_, _ = ivr.ReadMailbox(ctx, caller, ivr.VoicemailOptions{Mailbox: "alice", Store: boxes, PIN: "1234"})
+}
+
+// The caller waits until somebody is there, for five minutes at most.
+func ExampleHold() {
+	ready := make(chan struct{})
+	_, _ = ivr.Hold(ctx, caller, ivr.HoldOptions{Until: ready, Limit: 5 * time.Minute, ExitKeys: "#"})
+}
+
+// One script parks a caller, another takes him.
+func ExampleParkingLot() {
+	var lot ivr.ParkingLot // one for the program
+	_, _ = lot.Park(ctx, caller, ivr.ParkOptions{Limit: 2 * time.Minute})
+	_, _ = lot.Retrieve(ctx, caller, 701, ivr.BridgeOptions{})
+}
+
+// A supervisor listens to an agent, and may whisper to him (2) or talk to both (3).
+func ExampleMonitor() {
+	var supervisor, agent *ari.Channel
+	_, _ = ivr.Monitor(ctx, supervisor, agent, ivr.MonitorOptions{})
+}
+
+func ExampleDetectMachine() {
+	called, err := ivr.Call(ctx, client.ARI(), ivr.DialOptions{Targets: ivr.Endpoints("PJSIP/+4930123@trunk")})
+	if err != nil || called.Outcome != ivr.Answered {
+		return
+	}
+	defer called.Channel.Stop(ari.Cleanup(ctx))
+	found, err := ivr.DetectMachine(ctx, called.Channel, ivr.AMDOptions{Client: client})
+	if err == nil && found.Outcome == ivr.Machine {
+		return
+	}
+}

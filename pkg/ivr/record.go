@@ -132,6 +132,9 @@ func (r *recorder) record(ctx context.Context, more bool) error {
 	if err != nil && !isEnd(err) {
 		return err
 	}
+	if key == "" && (isEnd(err) || r.unexplained(final)) {
+		pause(ctx, leaveTime) // The caller's end is on its way, most likely.
+	}
 	r.judge(ctx, final, key)
 	if r.res.Recording == nil {
 		err = r.drop(ctx)
@@ -170,6 +173,12 @@ func (r *recorder) await(ctx context.Context, live *ari.LiveRecording) (key stri
 	}
 	cancel()
 	return <-pressed
+}
+
+// unexplained reports whether a recording ended neither by time nor by silence.
+func (r *recorder) unexplained(final *ari.LiveRecording) bool {
+	return final != nil && final.Duration() < r.opts.MaxDuration-time.Second &&
+		(r.opts.MaxSilence == 0 || final.SilenceDuration() < r.opts.MaxSilence-time.Second)
 }
 
 // judge says why a recording ended, and whether it is kept.

@@ -28,19 +28,19 @@ func TestRecord(t *testing.T) {
 		"too short": {
 			ivr.RecordOptions{MinDuration: 3 * s}, func(_ *pbx, c *aritest.Call) { c.Speak(s); time.Sleep(s); c.SendDTMF("#") }, ivr.Key, false, 1, "#",
 		},
-		"played and kept": {ivr.RecordOptions{Review: true}, func(p *pbx, c *aritest.Call) {
+		"played and kept": {ivr.RecordOptions{Review: true}, func(_ *pbx, c *aritest.Call) {
 			c.Speak(2 * s)
 			time.Sleep(2 * s)
 			c.SendDTMF("#2")
 			time.Sleep(3 * s)
 			c.SendDTMF("1")
 		}, ivr.Key, true, 2, "#"},
-		"thrown away": {ivr.RecordOptions{Review: true}, func(p *pbx, c *aritest.Call) {
+		"thrown away": {ivr.RecordOptions{Review: true}, func(_ *pbx, c *aritest.Call) {
 			c.Speak(2 * s)
 			time.Sleep(2 * s)
 			c.SendDTMF("#*")
 		}, ivr.Discarded, false, 2, "#"},
-		"recorded anew": {ivr.RecordOptions{Review: true}, func(p *pbx, c *aritest.Call) {
+		"recorded anew": {ivr.RecordOptions{Review: true}, func(_ *pbx, c *aritest.Call) {
 			c.Speak(2 * s)
 			time.Sleep(2 * s)
 			c.SendDTMF("#3")
