@@ -174,6 +174,7 @@ func (q *Queue) Enter(ctx context.Context, caller *ari.Channel, opts EnterOption
 // admit takes a caller in, unless he may not wait.
 func (q *Queue) admit(ctx context.Context, w *waiter) (Outcome, error) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.stats.Entered++
 	full := q.opts.MaxWaiting > 0 && len(q.waiting) >= q.opts.MaxWaiting
 	if !full {
@@ -182,18 +183,20 @@ func (q *Queue) admit(ctx context.Context, w *waiter) (Outcome, error) {
 			at = len(q.waiting)
 		}
 		q.waiting = slices.Insert(q.waiting, at, w)
+		return "", q.matchLocked(ctx)
 	}
-	q.mu.Unlock()
-	if full {
-		return Full, nil
-	}
-	return "", q.match(ctx)
+	return Full, nil
 }
 
 // match offers free agents to those who wait, in the order of their turn.
 func (q *Queue) match(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.matchLocked(ctx)
+}
+
+// matchLocked is match with the lock held.
+func (q *Queue) matchLocked(ctx context.Context) error {
 	for _, w := range q.waiting {
 		if w.offered {
 			continue

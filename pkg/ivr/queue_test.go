@@ -180,6 +180,39 @@ func TestQueueEnds(t *testing.T) {
 	}
 }
 
+// reserving is a directory in which something happens when an agent is reserved.
+type reserving struct {
+	*ivr.MemoryDirectory
+
+	then func()
+}
+
+func (d *reserving) Reserve(ctx context.Context, agent string) (bool, error) {
+	ok, err := d.MemoryDirectory.Reserve(ctx, agent)
+	d.then()
+	return ok, err
+}
+
+// An agent who is reserved in the moment in which the caller goes isn't lost. Which of the two is seen first is chance.
+func TestQueueLateOffer(t *testing.T) {
+	for range 20 {
+		bubble(t, func(p *pbx) {
+			dir := &reserving{MemoryDirectory: &ivr.MemoryDirectory{}}
+			dir.Join(ivr.Agent{ID: "ann", Endpoint: "PJSIP/ann"}, "sales")
+			p.Endpoint("PJSIP/ann", aritest.Rings())
+			queue := ivr.NewQueue("sales", dir, ivr.QueueOptions{})
+			res, err := served(p, nil, func(ctx context.Context, caller *ari.Channel) (*ivr.QueueResult, error) {
+				ctx, dir.then = context.WithCancel(ctx)
+				return queue.Enter(ctx, caller, ivr.EnterOptions{})
+			})
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, ivr.Canceled, res.Outcome)
+			time.Sleep(time.Minute)
+			require.False(t, agents(p, dir)[0].Busy)
+		})
+	}
+}
+
 func TestQueueFull(t *testing.T) {
 	bubble(t, func(p *pbx) {
 		c := newCentre(p, ivr.QueueOptions{MaxWaiting: 1, Limit: 5 * s})
@@ -325,9 +358,10 @@ func watchIdle(c *centre) (found func() []time.Time) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		time.Sleep(s / 4) // Everything else happens at full seconds, or a little later.
 		for ctx.Err() == nil {
 			time.Sleep(s)
-			free := slices.ContainsFunc(agents(c.pbx, c.dir), func(a ivr.AgentState) bool { return !a.Busy && !a.Paused && time.Since(a.Since) > s/2 })
+			free := slices.ContainsFunc(agents(c.pbx, c.dir), func(a ivr.AgentState) bool { return !a.Busy && !a.Paused && time.Since(a.Since) > 100*time.Millisecond })
 			if free && c.queue.Unserved() > 0 {
 				times = append(times, time.Now())
 			}
