@@ -8,6 +8,7 @@ import { AriError, EndedError } from './errors.js'
 import { aboutChannel, channelsOf, idOf, keyOf, vital } from './event.js'
 import { Lanes } from './lanes.js'
 import { Made } from './made.js'
+import { Probe } from './probe.js'
 import { newId, type ConnectionOptions, type Requester } from './request.js'
 import { Tasks } from './tasks.js'
 import { Wanted } from './wanted.js'
@@ -91,6 +92,7 @@ export class Client {
   readonly #subscriptions = new Set<Subscription>()
   readonly #watchers = new Set<(event: UnknownEvent) => void>()
   readonly #playing = new Set<() => void>() // each asks whether a playback is over
+  readonly #probe = new Probe()
   readonly #tasks = new Tasks()
   readonly #aborts = new Aborts()
   readonly #life = manyMayListen()
@@ -116,6 +118,7 @@ export class Client {
         settle: (again, signal) => this.#settle(again, signal),
         up: (connected) => this.#up(connected),
         down: (reason) => this.#down(reason),
+        mute: (signal) => this.#mute(signal),
         silent: (reason) => this.#requester.abandon(reason),
       },
     )
@@ -348,6 +351,13 @@ export class Client {
     return { type, timestamp: new Date().toISOString().replace('Z', '+0000'), application, channel }
   }
 
+  async #mute(signal: AbortSignal): Promise<boolean> {
+    for (const app of this.#apps) {
+      if (this.#wanted.passes(app, 'ChannelUserevent') && (await this.#probe.mute(this.ari, app, signal, this.#aborts))) return true
+    }
+    return false
+  }
+
   #up(connected: Connected): void {
     if (this.#state === 'closed') return
     this.#state = 'connected'
@@ -394,7 +404,7 @@ export class Client {
       this.#report(new Error(`what came is no event: ${text.slice(0, 200)}`, { cause: error }))
       return
     }
-    if (event.type === 'StasisStart' && !this.#begins(event)) return
+    if (this.#probe.came(event) || (event.type === 'StasisStart' && !this.#begins(event))) return
     if (event.type === 'StasisEnd' && this.#calls.paid(...aboutChannel(event))) return
     for (const channel of channelsOf(event)) this.#calls.see(channel)
     this.#dispatch(event)
