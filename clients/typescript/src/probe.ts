@@ -34,6 +34,8 @@ export class Probe {
     try {
       await ari.events.userEvent({ eventName: this.name, application }, { signal })
       await aborts.pause(patience, over.signal)
+      // After the program has been busy for long, the event may be there, and not yet read.
+      for (let i = 0; i < 2 && !came; i++) await new Promise((resolve) => setImmediate(resolve))
       return !came && !signal.aborted
     } catch (error) {
       return error instanceof AriError && error.reason === 'notFound'
