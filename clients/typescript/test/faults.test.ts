@@ -158,6 +158,53 @@ scenario('close before connect', async (fake) => {
   assert.equal(fake.sockets.length, 0)
 })
 
+scenario('close at any moment of connecting', async (fake) => {
+  const outcomes = new Set<string>()
+  for (let ticks = 0; ticks < 60; ticks++) {
+    const client = fake.client({ subscriptions: ['endpoint:PJSIP'], events: ['ChannelHold'], keepalive: 60_000 })
+    const connected = client.connect().then(
+      () => outcomes.add('connected'),
+      (error: unknown) => ended('closed')(error) && outcomes.add('closed'),
+    )
+    for (let i = 0; i < ticks; i++) await new Promise((resolve) => setImmediate(resolve))
+    await soon(`close after ${ticks} ticks`, client.close())
+    await soon(`connect after ${ticks} ticks`, connected)
+    assert.equal(client.connected, false)
+    assert.equal((await client.done).end, 'closed')
+  }
+  assert.ok(outcomes.has('closed'))
+  await fake.until('all websockets are closed', () => fake.sockets.every((socket) => socket.readyState === socket.CLOSED))
+})
+
+scenario('close, and a loss, at any moment of coming back', async (fake) => {
+  for (const what of ['close', 'loss']) {
+    for (let moment = 1; moment <= 5; moment++) {
+      fake.answer = () => undefined
+      const client = fake.client({ subscriptions: ['endpoint:PJSIP'], keepalive: 60_000 })
+      await client.connect()
+      const before = fake.sockets.length
+      let asked = 0
+      let over: Promise<void> | undefined
+      fake.answer = ({ path }) => {
+        if (path.startsWith('/events/') || ++asked !== moment) return undefined
+        if (what === 'close') over = client.close()
+        else fake.socket.terminate()
+        return 'never'
+      }
+      fake.socket.terminate()
+      if (what === 'close') {
+        await fake.until('it is closed', () => over !== undefined || client.ups.length === 2)
+        await soon('close', over ?? client.close())
+        assert.equal(client.downs.length, 1, 'a closed client goes on')
+      } else {
+        await fake.until(`it is back after a loss at question ${moment}`, () => client.ups.length === 2)
+        assert.ok(fake.sockets.length - before >= (asked > moment ? 2 : 1))
+        await client.close()
+      }
+    }
+  }
+})
+
 scenario('handlers may close, and wait for that', async (fake) => {
   const client = fake.client()
   await client.connect()
