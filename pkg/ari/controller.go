@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/ari-go/ari/gen"
 )
@@ -22,7 +23,7 @@ import (
 type Controller struct {
 	api         *gen.Client
 	chain       *chain
-	http        *http.Client
+	http        func() *http.Client // for further connections
 	application string
 	ids         ids
 	sessionID   sessionID // 0 without a client
@@ -54,12 +55,7 @@ func newController(cfg *config) *Controller {
 	}
 	c.ids = newIDs("", newRun())
 	c.chain.mine = func(id string) bool { return c.ids.mine(id) }
-	c.http = cfg.http
-	if own, ok := cfg.http.Transport.(*http.Transport); ok && cfg.ownTransport {
-		others := own.Clone()
-		others.MaxConnsPerHost, others.DialContext = 0, nil // The limit is for requests.
-		c.http = &http.Client{Transport: others}
-	}
+	c.http = sync.OnceValue(cfg.furtherClient)
 	return c
 }
 
@@ -69,7 +65,7 @@ func (c *Controller) HTTPClient() *http.Client {
 	if c == nil || c.http == nil {
 		return http.DefaultClient
 	}
-	return c.http
+	return c.http()
 }
 
 // attach tells the controller of the session whose Asterisk it commands, before its first request.

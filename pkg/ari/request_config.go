@@ -33,6 +33,18 @@ func (cfg *requestConfig) closeIdle() {
 	}
 }
 
+// furtherClient makes a client for other connections than those of requests, whose number is limited and which end when
+// Asterisk has been found dead.
+func (cfg *requestConfig) furtherClient() *http.Client {
+	own, ok := cfg.http.Transport.(*http.Transport)
+	if !ok || !cfg.ownTransport {
+		return cfg.http
+	}
+	further := own.Clone()
+	further.MaxConnsPerHost, further.DialContext = 0, nil
+	return &http.Client{Transport: further}
+}
+
 // parseBase reads a base URL. No error shows a password.
 func parseBase(raw string) (*url.URL, *url.Userinfo, error) {
 	if raw == "" {

@@ -95,18 +95,36 @@ func (l *Line) Dial(t *testing.T, app string, opts media.Options) (*ari.Channel,
 	return ch, phone
 }
 
+// Network is where the Asterisk finds programs, and they find it.
+func (l *Line) Network() aritest.Network {
+	if l.Simulated != nil {
+		return l.Simulated.Network()
+	}
+	return machine{}
+}
+
+// machine is this machine's network.
+type machine struct{}
+
+func (machine) Host(context.Context, string) (string, error) { return "127.0.0.1", nil }
+
+func (machine) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+}
+
+func (machine) Listen(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
+
+func (machine) ListenPacket(ctx context.Context, address string) (net.PacketConn, error) {
+	return (&net.ListenConfig{}).ListenPacket(ctx, "udp", address)
+}
+
 // Serve serves HTTP until the test ends, and returns the server's host and a client that reaches it.
 func (l *Line) Serve(t *testing.T, handler http.Handler) (host string, client *http.Client) {
 	t.Helper()
-	listen, dial := (&net.ListenConfig{}).Listen, (&net.Dialer{}).DialContext
-	if l.Simulated != nil {
-		network := l.Simulated.Network()
-		listen = func(ctx context.Context, _, address string) (net.Listener, error) {
-			return network.Listen(ctx, address)
-		}
-		dial = func(ctx context.Context, _, address string) (net.Conn, error) { return network.Dial(ctx, address) }
-	}
-	listener, err := listen(t.Context(), "tcp", "127.0.0.1:0")
+	network := l.Network()
+	listener, err := network.Listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan struct{})
@@ -114,7 +132,7 @@ func (l *Line) Serve(t *testing.T, handler http.Handler) (host string, client *h
 		defer close(served)
 		_ = server.Serve(listener)
 	}()
-	transport := &http.Transport{DialContext: dial}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return network.Dial(ctx, address) }}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()

@@ -59,7 +59,6 @@ type WebSocketOptions struct {
 func (l *Legs) WebSocket(ch *pbx.Channel, o WebSocketOptions) {
 	g := &websocketLeg{leg: newLeg(l, ch, o.Format), id: o.ID, format: o.Format, size: media.FrameBytes(o.Format), phase: l.p.Now()}
 	g.queue = media.NewQueue(g.size)
-	g.queue.Silence = media.SilenceOf(o.Format)
 	for _, opt := range parseOptions(o.Options) {
 		switch opt.name {
 		case 'f':

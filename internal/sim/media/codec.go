@@ -39,18 +39,6 @@ func FrameBytes(format string) int {
 	}
 }
 
-// SilenceOf is the byte that is silence in a format.
-func SilenceOf(format string) byte {
-	switch format {
-	case "ulaw":
-		return 0xff
-	case "alaw":
-		return 0xd5
-	default:
-		return 0
-	}
-}
-
 // A Codec turns the bytes of a format into sound and back. It has a memory, so each stream has its own.
 type Codec struct {
 	Format    string

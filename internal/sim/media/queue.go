@@ -1,9 +1,6 @@
 package media
 
-import (
-	"bytes"
-	"slices"
-)
+import "slices"
 
 // What a chan_websocket says of its queue.
 const (
@@ -31,7 +28,6 @@ const (
 // Marks stand in it between frames, and take no beat of their own. It knows no clock.
 type Queue struct {
 	Bulk, Paused, Full bool
-	Silence            byte // what a frame that is too short is filled with
 
 	size    int // of a frame, in bytes; 0: they pass as they are
 	items   []queued
@@ -136,9 +132,6 @@ func (q *Queue) Beat() (frame []byte, events []QueueEvent) {
 			continue
 		}
 		q.length--
-		if len(first.frame) < q.size { // A short one is filled with silence.
-			first.frame = append(first.frame, bytes.Repeat([]byte{q.Silence}, q.size-len(first.frame))...)
-		}
 		return first.frame, events
 	}
 	return nil, events

@@ -26,6 +26,8 @@ type Recording struct {
 
 	began    time.Time
 	recorded time.Duration // before it was paused
+	talked   time.Duration // of what was said so far, or is being said until
+	until    time.Time
 	silence  *time.Timer
 	limit    *time.Timer
 	beep     *time.Timer
@@ -81,8 +83,8 @@ func (r *Recording) JSON() wire.JSON {
 	case "done":
 		fields = append(fields, wire.F("duration", int(r.recorded.Seconds())))
 		if r.MaxSilence > 0 {
-			silent := min(r.recorded, r.MaxSilence)
-			fields = append(fields, wire.F("talking_duration", int((r.recorded-silent).Seconds())), wire.F("silence_duration", int(silent.Seconds())))
+			talked := min(r.talked-r.left(), r.recorded)
+			fields = append(fields, wire.F("talking_duration", int(talked.Seconds())), wire.F("silence_duration", int((r.recorded-talked).Seconds())))
 		}
 	}
 	return wire.Object(fields...)
@@ -238,8 +240,20 @@ func (r *Recording) heard(d time.Duration) {
 	if r.State == "recording" && r.silence != nil {
 		r.silence.Stop()
 		r.silence = r.p.After(d+r.MaxSilence, r.Finish)
+		r.talk(d)
 	}
 }
+
+// talk counts what is said.
+func (r *Recording) talk(d time.Duration) {
+	r.talked += max(d-r.left(), 0)
+	if until := r.p.Now().Add(r.p.real(d)); until.After(r.until) {
+		r.until = until
+	}
+}
+
+// left is how long what was said last still goes on.
+func (r *Recording) left() time.Duration { return max(-r.p.simulated(r.until), 0) }
 
 // open makes the file, which is there from the beginning, behind the beep.
 func (r *Recording) open() {
