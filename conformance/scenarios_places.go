@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,8 +10,8 @@ import (
 
 // Where originated channels and continued ones go in the dialplan, for each way to say it.
 var _ = register(
-	scenario{name: "originate-places", run: originatePlaces, unrecorded: true},
-	scenario{name: "originate-places-phone", run: originatePlacesPhone, needs: []Feature{SIP}, unrecorded: true},
+	scenario{name: "originate-places", run: originatePlaces, options: everything, unrecorded: true},
+	scenario{name: "originate-places-phone", run: originatePlacesPhone, needs: []Feature{SIP}, options: everything, unrecorded: true},
 	scenario{name: "continue-places", run: continuePlaces, unrecorded: true},
 )
 
@@ -62,16 +61,15 @@ func (s *S) originatedTo(endpoint string) {
 		ch := got(s.ARI.Originate(s.Ctx, ari.OriginateOptions{
 			Endpoint: endpoint, ChannelID: id, Context: p.context, Extension: p.exten, Priority: int64(p.priority), Label: p.label,
 		}))(s)
-		got(s.ARI.Application("").Subscribe(s.Ctx, key(ch)))(s)
 		s.reached(ch, p)
 		s.never(ch, "StasisStart")
 	}
 }
 
-func originatePlaces(s *S) { s.originatedTo(local(extRingsAnswer)) }
+func originatePlaces(s *S) { s.originatedTo(local(extSilent)) }
 
 func originatePlacesPhone(s *S) {
-	line := s.Answer(s, Phone{Count: 18, Ring: 100 * time.Millisecond})
+	line := s.Answer(s, Phone{Count: 18})
 	s.originatedTo(line.Endpoint())
 	s.ok(line.Wait(s.Ctx))
 }

@@ -191,9 +191,9 @@ var table = []row{
 	{what: "memory of a live call with a waiting handler", bench: "Memory/call", unit: "B/call", limit: 5 * 1024},
 	{what: "aritest: an Asterisk and a connected client for one test, in memory", bench: "TestStart/memory", unit: "ns/op"},
 	{what: "  by TCP", bench: "TestStart/tcp", unit: "ns/op"},
-	{what: "aritest, 10,000 calls at once: one comes in and is answered", bench: "TenThousandCalls", unit: "answered-ns/call"},
+	{what: "aritest, 10,000 calls at once: one comes in and is answered", bench: "TenThousandCalls", contender: "answered", unit: "ns/call"},
 	{what: "  one is there, both sides of it", bench: "TenThousandCalls", unit: "B/call", limit: 16 * 1024},
-	{what: "  one is hung up", bench: "TenThousandCalls", unit: "hungup-ns/call"},
+	{what: "  one is hung up", bench: "TenThousandCalls", contender: "hungup", unit: "ns/call"},
 	{what: "bare read of 20 ms of audio from a websocket", bench: "Frame", contender: "bare-read", unit: "ns/op"},
 	{what: "Stream.ReadFrame, with all before it: more", bench: "Frame", contender: "read", unit: "ns/op", compare: extra, to: "bare-read"},
 	{what: "  allocations", bench: "Frame", contender: "read", unit: "allocs/op", limit: 0.1},
@@ -261,13 +261,13 @@ func (row row) compared(r results, values []float64) (float64, string) {
 }
 
 func figure(v float64, unit string) string {
-	unit = strings.TrimSuffix(unit, "/op")
+	unit = strings.TrimSuffix(strings.TrimSuffix(unit, "/op"), "/call")
 	switch {
 	case unit == "ns" && v >= 10_000:
 		return fmt.Sprintf("%.1f µs", v/1000)
 	case unit == "ns":
 		return fmt.Sprintf("%.0f ns", v)
-	case strings.HasPrefix(unit, "B/"):
+	case unit == "B", strings.HasPrefix(unit, "B/"):
 		return fmt.Sprintf("%.0f B", v)
 	default:
 		return fmt.Sprintf("%.0f", v)
