@@ -104,6 +104,8 @@ func (o Options) withDefaults() (Options, error) {
 	o.LookAhead = min(cmp.Or(o.LookAhead, 500*time.Millisecond), 16*time.Second)
 	o.History = cmp.Or(o.History, 3*time.Second)
 	o.Fade = max(cmp.Or(o.Fade, 5*time.Millisecond), 0)
+	o.HTTPClient = cmp.Or(o.HTTPClient, http.DefaultClient)
+	o.Network = networkOf(o.Network, o.HTTPClient)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o, nil
 }
@@ -196,16 +198,15 @@ func (o Options) choose(v ari.Version, narrow bool) (Options, error) {
 // It fails with [ErrUnsupported] where this Asterisk can't do it, with an [*ari.Error] of a command that fails, and with
 // ctx's cause.
 func Open(ctx context.Context, ch *ari.Channel, opts Options) (*Stream, error) {
+	ctrl := ch.Controller()
+	opts.HTTPClient = cmp.Or(opts.HTTPClient, ctrl.HTTPClient())
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	ctrl := ch.Controller()
 	if ctrl == nil {
 		return nil, errors.New("media: a channel without a controller")
 	}
-	opts.HTTPClient = cmp.Or(opts.HTTPClient, ctrl.HTTPClient())
-	opts.Network = networkOf(opts.Network, opts.HTTPClient)
 	v, err := ctrl.Version(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("media: Asterisk's version: %w", err)
