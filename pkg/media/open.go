@@ -50,6 +50,10 @@ type Options struct {
 	// RTP: there is nothing above to be carried, and this package's resampling is better than Asterisk's.
 	Format string
 
+	// NewCodec makes the codec of a Format that this package doesn't know, such as opus, for one call. By WebSocket only: there frames of formats
+	// that Asterisk doesn't cut pass as they are. Asterisk's queue can't be emptied then, so that it is kept short, as by AudioSocket.
+	NewCodec func() (Codec, error)
+
 	// Bridge is a bridge of yours, to which only the media channel is added, and that stays. Without it the stream makes
 	// one, puts the call into it, and destroys it at the end.
 	Bridge *ari.Bridge
@@ -180,6 +184,12 @@ func (o Options) choose(v ari.Version, narrow bool) (Options, error) {
 		}
 	default:
 		return o, fmt.Errorf("%w: the transport %q", ErrUnsupported, o.Transport)
+	}
+	if o.NewCodec != nil {
+		if o.Transport != WebSocket {
+			return o, fmt.Errorf("%w: a codec of yours by %s; only by websocket", ErrUnsupported, o.Transport)
+		}
+		return o, nil
 	}
 	if _, err := newCodec(o.Format, false); err != nil {
 		return o, err
