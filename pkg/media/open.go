@@ -95,6 +95,10 @@ type Options struct {
 	// transport, if that is a Network: so it is with a simulated Asterisk in memory.
 	Network Network
 
+	// Observe is told each five seconds, and at the end, how the stream is: for metrics, for example. It is called as all functions are that a
+	// stream calls: one after the other, by one goroutine.
+	Observe func(Report)
+
 	// Logger gets what goes wrong; [slog.Default] by default.
 	Logger *slog.Logger
 }
