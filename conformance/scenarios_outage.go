@@ -239,11 +239,12 @@ func (s *S) useOnceAnswered(b *ari.Bridge, id string, bridged bool) error {
 // Asterisk never tells of the end of what can't be said. Whoever waits for it isn't left waiting.
 func playbackOfNoNumberEnds(s *S) {
 	ch := s.up("a", extSilent)
-	for _, media := range []string{"number:", "number:many"} {
-		pb := got(ch.Play(s.Ctx, media))(s)
-		require.ErrorIs(s, pb.Wait(s.Ctx), ari.ErrPlaybackFailed, media)
+	for _, media := range [][]string{{"number:"}, {"number:many"}, {"sound:digits/1", "number:many"}} {
+		pb := got(ch.Play(s.Ctx, media...))(s)
+		require.ErrorIs(s, pb.Wait(s.Ctx), ari.ErrPlaybackFailed, "%s", media)
 	}
-	s.ok(got(ch.Play(s.Ctx, "sound:digits/1"))(s).Wait(s.Ctx))
+	// What comes after it in a list is played, and its end told.
+	s.ok(got(ch.Play(s.Ctx, "number:many", "sound:digits/1"))(s).Wait(s.Ctx))
 	s.ok(ch.Stop(s.Ctx))
 }
 

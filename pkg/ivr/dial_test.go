@@ -2,6 +2,7 @@ package ivr_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,10 +22,12 @@ func dial(p *pbx, opts ivr.DialOptions, behave func(caller *aritest.Call)) (*ivr
 		return err
 	})
 	call := p.Call("1000", aritest.From("Ada <100>"))
+	var behaved sync.WaitGroup
 	if behave != nil {
-		go behave(call)
+		behaved.Go(func() { behave(call) })
 	}
 	err := <-ended
+	behaved.Wait()
 	require.NoError(p, p.WaitIdle(p.ctx))
 	return res, err
 }

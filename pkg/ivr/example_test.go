@@ -211,3 +211,24 @@ func ExampleDetectMachine() {
 		return
 	}
 }
+
+// The queue is made once. Each call of it is a line of the call's script.
+func ExampleQueue() {
+	agents := &ivr.MemoryDirectory{}
+	agents.Join(ivr.Agent{ID: "alice", Endpoint: "PJSIP/alice"}, "sales")
+	agents.Join(ivr.Agent{ID: "bob", Endpoint: "PJSIP/bob"}, "sales", "support")
+	sales := ivr.NewQueue("sales", agents, ivr.QueueOptions{
+		Strategy: ivr.LongestIdle, WrapUp: 20 * time.Second, Limit: 10 * time.Minute, AnnounceEvery: time.Minute, ExitKeys: "#",
+	})
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		defer call.Channel.Stop(ari.Cleanup(ctx))
+		if err := call.Channel.Answer(ctx); err != nil {
+			return err
+		}
+		res, err := sales.Enter(ctx, call.Channel, ivr.EnterOptions{})
+		if err == nil && res.Outcome == ivr.Key {
+			_, err = ivr.Say(ctx, call.Channel, ivr.SayOptions{}, ivr.Sound("goodbye"))
+		}
+		return err
+	})
+}

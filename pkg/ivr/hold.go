@@ -269,7 +269,7 @@ func monitor(ctx context.Context, supervisor, target *ari.Channel, mode MonitorM
 		return &BridgeResult{Outcome: outcomeOf(ctx, err)}, err
 	}
 	bridge := BridgeOptions{}
-	for _, key := range strings.Split(keys, "") {
+	for key := range strings.SplitSeq(keys, "") {
 		bridge.Commands = append(bridge.Commands, Command{Keys: key, By: ByCaller, Do: func(context.Context, *Conversation) (Outcome, error) { return Key, nil }})
 	}
 	res, err := Bridge(ctx, supervisor, snoop, bridge)

@@ -50,6 +50,9 @@ const (
 	// Invalid: the caller has typed what isn't asked for, too often.
 	Invalid Outcome = "invalid"
 
+	// Discarded: the caller has thrown away what he had said.
+	Discarded Outcome = "discarded"
+
 	// Canceled: the context has ended.
 	Canceled Outcome = "canceled"
 	// Failed: Asterisk refused something, or can't be reached. The error says what.

@@ -10,9 +10,6 @@ import (
 	"github.com/ari-go/ari/pkg/ari"
 )
 
-// Discarded: the caller has thrown away what he had said.
-const Discarded Outcome = "discarded"
-
 // The times that hold where the options say nothing.
 const (
 	defaultMaxRecording = 3 * time.Minute

@@ -152,7 +152,7 @@ func TestSimulatedFreeze(t *testing.T) {
 		// Somebody else's program is mute.
 		listener, err := srv.Network().Listen(t.Context(), "127.0.0.1:0")
 		require.NoError(t, err)
-		defer listener.Close()
+		defer func() { _ = listener.Close() }()
 		conns := make(chan net.Conn, 1)
 		go func() {
 			conn, err := listener.Accept()

@@ -26,6 +26,7 @@ func processorTime(t *testing.T) time.Duration {
 
 // What a stream costs that speaks and listens all the time: pairs of streams speak to each other through Asterisk.
 func TestCost(t *testing.T) {
+	measured(t)
 	streams, err := strconv.Atoi(os.Getenv(streamsEnv))
 	if err != nil {
 		streams = 20

@@ -66,6 +66,7 @@ func (q *callQueue) take() []func() {
 }
 
 func (s *Stream) callLoop() {
+	defer close(s.called)
 	for {
 		select {
 		case <-s.calls.wake:

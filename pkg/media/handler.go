@@ -89,7 +89,7 @@ func (w *wiring) awaitWebSocket(ctx context.Context) (*Stream, error) {
 	s, err := connectBack(ctx, w, create, coming, func(conn *websocket.Conn) (leg, error) {
 		starting, cancel := context.WithTimeout(ctx, introductionTime)
 		defer cancel()
-		l, _, err := startWebsocketLeg(starting, conn)
+		l, err := w.websocketLeg(starting, conn)
 		if err != nil {
 			_ = conn.CloseNow()
 			return nil, fmt.Errorf("media: %w", err)

@@ -28,7 +28,7 @@ func TestHangups(t *testing.T) {
 	l := newLine(t, "22", "hangups")
 	calls, err := strconv.Atoi(os.Getenv(callsEnv))
 	if err != nil {
-		calls = 200
+		calls = 100
 	}
 	before := goroutines()
 	slots := make(chan struct{}, 50)
@@ -50,11 +50,13 @@ func TestHangups(t *testing.T) {
 	wg.Wait()
 	t.Log(ways)
 	requireNothingLeft(t, l.ctrl)
-	for range 100 {
-		if len(goroutines()) <= len(before) {
-			break
+	limit := nearEnd(t)
+	for over := false; !over && len(goroutines()) > len(before); {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-limit:
+			over = true
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	after := goroutines()
 	assert.LessOrEqual(t, len(after), len(before), "goroutines left:\n%s", strings.Join(after, "\n\n"))

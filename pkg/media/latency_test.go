@@ -61,6 +61,7 @@ func percentiles(all []time.Duration) string {
 // How long it takes until a caller hears an echo, from when the question was sent to when the first of it is back,
 // beside a bare loop over the same leg that writes each frame as soon as it has been read.
 func TestLatency(t *testing.T) {
+	measured(t)
 	for _, transport := range []Transport{WebSocket, AudioSocket, RTP} {
 		format := "slin"
 		t.Run(string(transport), func(t *testing.T) {
@@ -120,6 +121,7 @@ func bareEcho(t *testing.T, l *line, p *phone, transport Transport, format strin
 
 // Echoes, and sources that are 1 % too fast and too slow, for a while: nothing adds up.
 func TestDriftOnAsterisk(t *testing.T) {
+	measured(t)
 	minutes, err := strconv.ParseFloat(os.Getenv(minutesEnv), 64)
 	if err != nil {
 		minutes = 0.2

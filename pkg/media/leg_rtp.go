@@ -34,7 +34,7 @@ type rtpLeg struct {
 	conceals int     // lost packets one after the other
 	rest     []byte
 
-	strangers, late, duplicate atomic.Int64 // datagrams from somebody else, or no RTP; of the buffer
+	strangers, wrong, late, duplicate atomic.Int64 // datagrams from somebody else, or no RTP; of another codec; of the buffer
 }
 
 func newRTPLeg(conn net.PacketConn, peer netip.AddrPort, format string) (*rtpLeg, error) {
@@ -96,8 +96,12 @@ func (l *rtpLeg) receive() error {
 			continue // Nobody listens at the peer's port: the channel is ending.
 		}
 		h, payload, err := rtp.Parse(l.buf[:n])
-		if err != nil || netip.AddrPortFrom(from.Addr().Unmap(), from.Port()) != l.peer || h.PayloadType != l.header.PayloadType {
+		if err != nil || netip.AddrPortFrom(from.Addr().Unmap(), from.Port()) != l.peer {
 			l.strangers.Add(1)
+			continue
+		}
+		if h.PayloadType != l.header.PayloadType {
+			l.wrong.Add(1)
 			continue
 		}
 		l.buffer.Push(h, payload)

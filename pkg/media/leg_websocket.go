@@ -38,6 +38,16 @@ type websocketLeg struct {
 
 // startWebsocketLeg waits for Asterisk's first message, which says what it will be like.
 func startWebsocketLeg(ctx context.Context, conn *websocket.Conn) (*websocketLeg, chanws.Event, error) {
+	l, ev, err := startWebsocket(ctx, conn)
+	if err != nil {
+		return nil, ev, err
+	}
+	l.codec, err = newCodec(ev.Format, false)
+	return l, ev, err
+}
+
+// startWebsocket does it without a codec.
+func startWebsocket(ctx context.Context, conn *websocket.Conn) (*websocketLeg, chanws.Event, error) {
 	conn.SetReadLimit(1 << 20)
 	typ, text, err := conn.Read(ctx)
 	if err != nil {
@@ -47,12 +57,8 @@ func startWebsocketLeg(ctx context.Context, conn *websocket.Conn) (*websocketLeg
 	if err != nil || typ != websocket.MessageText || ev.Name != chanws.Start {
 		return nil, ev, fmt.Errorf("media: websocket: the first message is no %s", chanws.Start)
 	}
-	codec, err := newCodec(ev.Format, false)
-	if err != nil {
-		return nil, ev, err
-	}
 	// Marks came with JSON, which we ask for where there is both.
-	return &websocketLeg{conn: conn, codec: codec, control: control, canMark: control == chanws.JSON, buf: make([]byte, 8<<10)}, ev, nil
+	return &websocketLeg{conn: conn, control: control, canMark: control == chanws.JSON, buf: make([]byte, 8<<10)}, ev, nil
 }
 
 func (l *websocketLeg) rate() int { return l.codec.rate() }

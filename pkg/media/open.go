@@ -50,6 +50,10 @@ type Options struct {
 	// RTP: there is nothing above to be carried, and this package's resampling is better than Asterisk's.
 	Format string
 
+	// NewCodec makes the codec of a Format that this package doesn't know, such as opus, for one call. By WebSocket only: there frames of formats
+	// that Asterisk doesn't cut pass as they are. Asterisk's queue can't be emptied then, so that it is kept short, as by AudioSocket.
+	NewCodec func() (Codec, error)
+
 	// Bridge is a bridge of yours, to which only the media channel is added, and that stays. Without it the stream makes
 	// one, puts the call into it, and destroys it at the end.
 	Bridge *ari.Bridge
@@ -91,6 +95,10 @@ type Options struct {
 	// transport, if that is a Network: so it is with a simulated Asterisk in memory.
 	Network Network
 
+	// Observe is told each five seconds, and at the end, how the stream is: for metrics, for example. It is called as all functions are that a
+	// stream calls: one after the other, by one goroutine.
+	Observe func(Report)
+
 	// Logger gets what goes wrong; [slog.Default] by default.
 	Logger *slog.Logger
 }
@@ -104,6 +112,8 @@ func (o Options) withDefaults() (Options, error) {
 	o.LookAhead = min(cmp.Or(o.LookAhead, 500*time.Millisecond), 16*time.Second)
 	o.History = cmp.Or(o.History, 3*time.Second)
 	o.Fade = max(cmp.Or(o.Fade, 5*time.Millisecond), 0)
+	o.HTTPClient = cmp.Or(o.HTTPClient, http.DefaultClient)
+	o.Network = networkOf(o.Network, o.HTTPClient)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o, nil
 }
@@ -179,6 +189,12 @@ func (o Options) choose(v ari.Version, narrow bool) (Options, error) {
 	default:
 		return o, fmt.Errorf("%w: the transport %q", ErrUnsupported, o.Transport)
 	}
+	if o.NewCodec != nil {
+		if o.Transport != WebSocket {
+			return o, fmt.Errorf("%w: a codec of yours by %s; only by websocket", ErrUnsupported, o.Transport)
+		}
+		return o, nil
+	}
 	if _, err := newCodec(o.Format, false); err != nil {
 		return o, err
 	}
@@ -196,16 +212,15 @@ func (o Options) choose(v ari.Version, narrow bool) (Options, error) {
 // It fails with [ErrUnsupported] where this Asterisk can't do it, with an [*ari.Error] of a command that fails, and with
 // ctx's cause.
 func Open(ctx context.Context, ch *ari.Channel, opts Options) (*Stream, error) {
+	ctrl := ch.Controller()
+	opts.HTTPClient = cmp.Or(opts.HTTPClient, ctrl.HTTPClient())
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	ctrl := ch.Controller()
 	if ctrl == nil {
 		return nil, errors.New("media: a channel without a controller")
 	}
-	opts.HTTPClient = cmp.Or(opts.HTTPClient, ctrl.HTTPClient())
-	opts.Network = networkOf(opts.Network, opts.HTTPClient)
 	v, err := ctrl.Version(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("media: Asterisk's version: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -140,10 +141,33 @@ func (p *phone) listen() {
 	}
 }
 
+// measureEnv asks for figures, which are right on a quiet machine only: more runs, and limits to times.
+const measureEnv = "ARI_TEST_MEASURE"
+
+func measuring() bool { return os.Getenv(measureEnv) != "" }
+
+// measured skips a test that does nothing but measure times, unless that is asked for.
+func measured(t *testing.T) {
+	t.Helper()
+	if !measuring() {
+		t.Skipf("it measures times: set %s on a quiet machine", measureEnv)
+	}
+}
+
+// nearEnd is closed shortly before a test would be ended without a word: how busy the machine is nobody knows.
+func nearEnd(t *testing.T) <-chan time.Time {
+	t.Helper()
+	deadline, ok := t.Deadline()
+	if !ok {
+		return nil
+	}
+	return time.After(time.Until(deadline) - 10*time.Second)
+}
+
 // await waits until what has been heard fulfils a condition.
 func (p *phone) await(t *testing.T, condition func([]phoneFrame) bool) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := nearEnd(t)
 	for {
 		p.mu.Lock()
 		ok, wake := condition(p.frames), p.wake
@@ -176,7 +200,8 @@ func samplesOf(frames []phoneFrame) []int16 {
 func requireNothingLeft(t *testing.T, ctrl *ari.Controller) {
 	t.Helper()
 	var channels, bridges []string
-	for range 100 {
+	limit := nearEnd(t)
+	for over := false; !over; {
 		channels, bridges = nil, nil
 		list, err := ctrl.Channels(context.Background())
 		require.NoError(t, err)
@@ -191,7 +216,11 @@ func requireNothingLeft(t *testing.T, ctrl *ari.Controller) {
 		if len(channels)+len(bridges) == 0 {
 			return
 		}
-		time.Sleep(20 * time.Millisecond) // There is no event of the last channel's being gone.
+		select {
+		case <-time.After(20 * time.Millisecond): // There is no event of the last channel's being gone.
+		case <-limit:
+			over = true
+		}
 	}
 	require.Fail(t, "left on Asterisk", "%s", strings.Join(append(channels, bridges...), "\n"))
 }

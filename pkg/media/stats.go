@@ -21,8 +21,12 @@ type Stats struct {
 	QueueDepth int
 
 	// Lost, Late and Duplicate are RTP packets that never came in time, that came too late, that came twice. Strangers
-	// are datagrams from somebody else.
-	Lost, Late, Duplicate, Strangers int64
+	// are datagrams from somebody else, and WrongCodec packets of another codec than was agreed on.
+	Lost, Late, Duplicate, Strangers, WrongCodec int64
+
+	// Drift is how much more has come from the caller than this machine's clock says, while something came all the time. It is
+	// negative if it is less.
+	Drift time.Duration
 
 	// Missed is how many frames were too old before they were read.
 	Missed int64
@@ -43,7 +47,8 @@ type Stats struct {
 }
 
 type counters struct {
-	framesIn, framesOut, lost, stalls, digits, errors, depth, heardAt atomic.Int64
+	framesIn, framesOut, lost, stalls, digits, errors, depth, heardAt, drift atomic.Int64
+	sounded                                                                  atomic.Bool // something but digital silence has come
 
 	mu        sync.Mutex
 	askedAt   time.Time
@@ -94,6 +99,7 @@ func (s *Stream) Stats() Stats {
 	st := Stats{
 		FramesIn: c.framesIn.Load(), FramesOut: c.framesOut.Load(), Lost: c.lost.Load(), Stalls: c.stalls.Load(),
 		Digits: c.digits.Load(), Errors: c.errors.Load(), QueueDepth: int(c.depth.Load()), Skipped: s.pulse.missed.Load(),
+		Drift: time.Duration(c.drift.Load()),
 	}
 	c.mu.Lock()
 	st.FirstAudio, st.Underruns = c.first, c.underruns
@@ -106,7 +112,7 @@ func (s *Stream) Stats() Stats {
 	st.Missed = s.heard.missed
 	s.heard.mu.Unlock()
 	if l, ok := s.leg.(*rtpLeg); ok {
-		st.Strangers, st.Late, st.Duplicate = l.strangers.Load(), l.late.Load(), l.duplicate.Load()
+		st.Strangers, st.Late, st.Duplicate, st.WrongCodec = l.strangers.Load(), l.late.Load(), l.duplicate.Load(), l.wrong.Load()
 	}
 	return st
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,8 @@ type Stream struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 	done   chan struct{}
-	clean  func() error // frees what is in Asterisk
+	called chan struct{} // closed when the user's functions have ended
+	clean  func() error  // frees what is in Asterisk
 	cleanE error
 	wiring *wiring
 
@@ -120,6 +122,7 @@ func newStream(ctx context.Context, l leg, cfg streamConfig) (*Stream, error) {
 	s.pulse = startPulse(cfg.pacer, func() { s.lost(fmt.Errorf("nothing could be written for %s", stallLimit)) })
 	s.wg.Go(s.speakLoop)
 	s.wg.Go(s.listenLoop)
+	s.called = make(chan struct{})
 	go s.callLoop() // Not waited for: what it calls may close the stream.
 	go s.live(cfg.pacer)
 	return s, nil
@@ -150,6 +153,8 @@ func (s *Stream) live(pacer any) {
 	s.player.unlock()
 	s.wg.Wait()
 	close(s.done)
+	<-s.called // The last call is by this goroutine, when that one has ended.
+	s.report(nil, cause)
 }
 
 // opened lets audio out: the caller can hear it now. What was sent before would have been lost.
@@ -222,6 +227,9 @@ func (s *Stream) listenLoop() {
 
 func (s *Stream) hear(pcm []int16, now time.Time) {
 	s.stats.heardAt.Store(now.UnixNano())
+	if !s.stats.sounded.Load() && slices.ContainsFunc(pcm, func(x int16) bool { return x != 0 }) {
+		s.stats.sounded.Store(true)
+	}
 	if s.resampler != nil {
 		n := s.resampler.Process(s.resampled, pcm)
 		pcm = s.resampled[:n]

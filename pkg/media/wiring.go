@@ -114,7 +114,7 @@ func (w *wiring) connectWebSocket(ctx context.Context) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("media: websocket: %w", err)
 	}
-	l, _, err := startWebsocketLeg(dialing, conn)
+	l, err := w.websocketLeg(dialing, conn)
 	if err != nil {
 		_ = conn.CloseNow()
 		return nil, err

@@ -24,7 +24,7 @@ func acceptAudioSocket(t *testing.T, l *voice.Line, ctrl *ari.Controller, format
 	t.Helper()
 	listener, err := l.Network().Listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	type result struct {
 		ch  *ari.Channel
 		err error
@@ -148,10 +148,10 @@ func TestRTP(t *testing.T) {
 		ctrl := l.Client(t, "rtp").ARI()
 		port, err := l.Network().ListenPacket(t.Context(), "127.0.0.1:0")
 		require.NoError(t, err)
-		defer port.Close()
+		defer func() { _ = port.Close() }()
 		stranger, err := l.Network().ListenPacket(t.Context(), "127.0.0.1:0")
 		require.NoError(t, err)
-		defer stranger.Close()
+		defer func() { _ = stranger.Close() }()
 		ch, err := ctrl.CreateExternalMedia(t.Context(), ari.ExternalMediaOptions{ExternalHost: port.LocalAddr().String(), Format: "ulaw"})
 		require.NoError(t, err)
 		to, err := net.ResolveUDPAddr("udp", ch.ChannelVars["UNICASTRTP_LOCAL_ADDRESS"]+":"+ch.ChannelVars["UNICASTRTP_LOCAL_PORT"])

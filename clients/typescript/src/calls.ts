@@ -110,8 +110,8 @@ export class Calls {
 
   /** The channel has left an application. Owed says that Asterisk may still tell of it. */
   end(application: string, channel: string, error: EndedError, owed = false): void {
-    this.left?.add(channel)
     if (owed) this.owed.add(key(application, channel))
+    else this.left?.add(channel)
     const calls = this.live.get(application)
     const call = calls?.get(channel)
     calls?.delete(channel)

@@ -4,10 +4,12 @@ import { Commands, type Channel, type Event, type Events, type EventType } from 
 import { Calls, type Call } from './calls.js'
 import { compare } from './compare.js'
 import { Connection } from './connection.js'
-import { AriError, EndedError } from './errors.js'
+import { AriError, EndedError, isGone } from './errors.js'
 import { aboutChannel, channelsOf, idOf, keyOf, vital } from './event.js'
 import { Lanes } from './lanes.js'
 import { Made } from './made.js'
+import { asker, askOften, mayEndUntold } from './playback.js'
+import { Probe } from './probe.js'
 import { newId, type ConnectionOptions, type Requester } from './request.js'
 import { Tasks } from './tasks.js'
 import { Wanted } from './wanted.js'
@@ -71,9 +73,6 @@ interface Subscription {
 // What may come of a channel whose id was used before.
 const births = ['StasisStart', 'ChannelCreated', 'Dial']
 
-// After which time a playback whose end may never be told is asked for first, and how long a word of it may be under way.
-const firstAsked = 500
-
 /** A Client is one or several Stasis applications of an Asterisk: it hands out their events and sends commands. */
 export class Client {
   /** All commands. */
@@ -90,7 +89,8 @@ export class Client {
   readonly #made = new Made(() => void this.#pruneMade())
   readonly #subscriptions = new Set<Subscription>()
   readonly #watchers = new Set<(event: UnknownEvent) => void>()
-  readonly #playing = new Set<() => void>() // each asks whether a playback is over
+  readonly #playing = new Set<() => Promise<void>>() // each asks whether a playback is over
+  readonly #probe = new Probe()
   readonly #tasks = new Tasks()
   readonly #aborts = new Aborts()
   readonly #life = manyMayListen()
@@ -116,6 +116,7 @@ export class Client {
         settle: (again, signal) => this.#settle(again, signal),
         up: (connected) => this.#up(connected),
         down: (reason) => this.#down(reason),
+        mute: (signal) => this.#mute(signal),
         silent: (reason) => this.#requester.abandon(reason),
       },
     )
@@ -254,40 +255,14 @@ export class Client {
     })
     try {
       await this.#aborts.race(started, init.signal)
-      const { playback: last } = await this.#followed(playback, all, over, finished)
+      const ask = asker(playback, over, this.#aborts)
+      this.#playing.add(ask)
+      if (mayEndUntold(all)) void askOften(ask, () => this.connected, over.signal, this.#aborts)
+      const { playback: last } = await finished.finally(() => this.#playing.delete(ask))
       if (last.state === 'failed') throw new Error(`playback of ${all.join(', ')} failed`)
     } finally {
       unlink()
-      over.abort()
-    }
-  }
-
-  /** Asks for a playback where its end may not be told: after each gap, and now and then for media that Asterisk may give up without a word. */
-  async #followed<T>(playback: { readonly id: string; refresh(init?: object): Promise<unknown> }, media: string[], over: AbortController, finished: Promise<T>): Promise<T> {
-    const { signal } = over
-    const ask = async () => {
-      try {
-        await playback.refresh({ signal })
-      } catch (error) {
-        if (!isGone(error)) return
-        await this.#aborts.pause(firstAsked, signal) // Its event may still be under way.
-        over.abort(new EndedError('gap', `playback ${playback.id} has ended, and nobody was told how`))
-      }
-    }
-    const untold = !media.every((one) => /^(sound|tone):/.test(one))
-    const askOften = async () => {
-      for (let pause = firstAsked; untold && !signal.aborted; pause *= 2) {
-        await this.#aborts.pause(pause, signal)
-        if (!signal.aborted && this.connected) await ask()
-      }
-    }
-    this.#playing.add(ask)
-    void askOften()
-    try {
-      return await finished
-    } finally {
-      this.#playing.delete(ask)
-      over.abort() // ends what asks
+      over.abort() // ends what asks, too
     }
   }
 
@@ -332,7 +307,7 @@ export class Client {
       this.#calls.begin(application, channel.id, channel)
       this.#dispatch({ ...this.#madeUp('StasisStart', application, channel), args })
     }
-    for (const ask of this.#playing) ask()
+    for (const ask of this.#playing) void ask()
     return found.over.map((call) => call.channel)
   }
 
@@ -346,6 +321,13 @@ export class Client {
   /** An event that Asterisk has sent to nobody. */
   #madeUp(type: string, application: string, channel: object): UnknownEvent {
     return { type, timestamp: new Date().toISOString().replace('Z', '+0000'), application, channel }
+  }
+
+  async #mute(signal: AbortSignal): Promise<boolean> {
+    for (const app of this.#apps) {
+      if (this.#wanted.passes(app, 'ChannelUserevent') && (await this.#probe.mute(this.ari, app, signal, this.#aborts))) return true
+    }
+    return false
   }
 
   #up(connected: Connected): void {
@@ -394,7 +376,7 @@ export class Client {
       this.#report(new Error(`what came is no event: ${text.slice(0, 200)}`, { cause: error }))
       return
     }
-    if (event.type === 'StasisStart' && !this.#begins(event)) return
+    if (this.#probe.came(event) || (event.type === 'StasisStart' && !this.#begins(event))) return
     if (event.type === 'StasisEnd' && this.#calls.paid(...aboutChannel(event))) return
     for (const channel of channelsOf(event)) this.#calls.see(channel)
     this.#dispatch(event)
@@ -443,7 +425,7 @@ export class Client {
     if (id === undefined) return
     if (event.type === 'StasisEnd') this.#calls.end(application, id, new EndedError('leftStasis', `channel ${id} has left the application`))
     if (event.type === 'ChannelDestroyed') {
-      this.#calls.destroyed(id, new EndedError('destroyed', `channel ${id} was hung up`, Number(event['cause'])))
+      this.#calls.destroyed(id, new EndedError('destroyed', `channel ${id} was hung up`, typeof event['cause'] === 'number' ? event['cause'] : undefined))
       this.#made.gone(id)
       this.#wanted.gone(`channel:${id}`)
     }
@@ -476,8 +458,6 @@ function settle(f: () => unknown, fail: (error: unknown) => void): void {
     fail(error)
   }
 }
-
-const isGone = (error: unknown) => error instanceof AriError && error.reason === 'notFound'
 
 const gap = (channel: string) => new EndedError('gap', `channel ${channel} ended while there was no connection`)
 

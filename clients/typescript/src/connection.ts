@@ -10,6 +10,13 @@ const handshakeTimeout = 5000
 // A connection that lasted for less was none to rely on: the next one may take longer.
 const steady = 5000
 
+// When it is looked whether events come: soon, and when Asterisk must be done with what was before.
+const verifyAfter = [1000, 3000]
+
+// How often in a row a connection is given up because none come, and after which time that may be done again.
+const maxRenewals = 3
+const renewalsRefill = 60_000
+
 /** What a connection does for a client. */
 export interface Life {
   /** Takes what comes. It must not wait: Asterisk cuts off who doesn't read for 100 ms. */
@@ -19,6 +26,8 @@ export interface Life {
   /** Brings the client and Asterisk into line. Returns the channels that ended while there was no connection. */
   settle(again: boolean, signal: AbortSignal): Promise<string[]>
   up(connected: { reconnected: boolean; ended: string[] }): void
+  /** Finds out whether no events come although the connection is up. */
+  mute(signal: AbortSignal): Promise<boolean>
   /** A loss, or an attempt to come back that failed. */
   down(reason: Error): void
   /** Asterisk gives no sign of life. */
@@ -41,6 +50,8 @@ export class Connection {
   readonly #aborts = new Aborts()
   #socket: Socket | undefined
   #busy: Promise<void> = Promise.resolve()
+  #renewals = 0
+  #renewed = -Infinity
 
   constructor(setup: ConnectionSetup, life: Life) {
     this.#setup = setup
@@ -122,6 +133,7 @@ export class Connection {
         try {
           const back = await this.#attempt(true)
           socket = back.socket
+          void this.#verify(socket)
           this.#life.up({ reconnected: true, ended: back.ended })
           break
         } catch (error) {
@@ -129,6 +141,22 @@ export class Connection {
           this.#life.down(error instanceof Error ? error : new Error(String(error)))
         }
       }
+    }
+  }
+
+  /** Gives a connection up over which no events come. */
+  async #verify(socket: Socket): Promise<void> {
+    const over = manyMayListen()
+    void socket.ended.then(() => over.abort())
+    for (const after of verifyAfter) {
+      await this.#aborts.pause(after, over.signal)
+      if (over.signal.aborted || !(await this.#life.mute(over.signal))) continue
+      if (performance.now() - this.#renewed > renewalsRefill) this.#renewals = 0
+      if (this.#renewals >= maxRenewals) return
+      this.#renewals++
+      this.#renewed = performance.now()
+      socket.terminate('no events come')
+      return
     }
   }
 

@@ -70,6 +70,8 @@ export class AriError extends Error {
   }
 }
 
+export const isGone = (error: unknown) => error instanceof AriError && error.reason === 'notFound'
+
 /** Why a channel is no longer in the application, or a wait is over. */
 export type End =
   | 'leftStasis' // it left the application

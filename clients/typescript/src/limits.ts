@@ -8,7 +8,8 @@ const maxOrdinary = 56 // those that wait included
 const waits = new Set(['channelsAnswer', 'channelsSetChannelVar', 'channelsSetChannelVars', 'bridgesAddChannel', 'bridgesRemoveChannel'])
 const ends = new Set(['playbacksControl', 'recordingsStop', 'channelsContinueInDialplan', 'channelsMove', 'channelsRedirect'])
 
-class Tokens {
+/** Tokens are handed out in the order in which they are asked for. */
+export class Tokens {
   private readonly queue = new Set<() => void>()
 
   constructor(private free: number) {}

@@ -14,7 +14,7 @@ const goodbye = 2000
 /** An event websocket that is open. */
 export interface Socket {
   /** Ends it at once, without a close handshake. Nothing more is read. */
-  terminate(): void
+  terminate(why?: string): void
   /** Closes it, and resolves when that is done. */
   close(): Promise<void>
   /** Resolves with the reason when it has ended, however it did. */
@@ -75,7 +75,7 @@ export async function openSocket(options: SocketOptions): Promise<Socket> {
   void ended.then(stopAsking)
   return {
     ended,
-    terminate: () => terminate('given up'),
+    terminate: (why = 'given up') => terminate(why),
     close: async () => {
       ws.close(1000)
       const impatient = setTimeout(() => ws.terminate(), goodbye)

@@ -35,6 +35,19 @@ const endsBy = (...ends: string[]) => (error: unknown) => {
   return true
 }
 
+/** Waits until Asterisk knows that something is gone: it may answer a command to end it a little before. */
+async function gone(thing: { refresh(): Promise<unknown> }): Promise<void> {
+  for (;;) {
+    try {
+      await thing.refresh()
+    } catch (error) {
+      failsFor('notFound')(error)
+      return
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
 const say = (s: Scene, name: string, variables: Record<string, unknown> = {}) => s.ari.events.userEvent({ eventName: name, application: s.app, variables })
 
 // Connecting.
@@ -265,7 +278,7 @@ scenario('two channels meet in a bridge', async (s) => {
   await bridge.removeChannel({ channel: [a.id] })
   assert.equal((await left).channel.id, a.id)
   await bridge.destroy()
-  await assert.rejects(bridge.refresh(), failsFor('notFound'))
+  await gone(bridge)
 })
 
 scenario('objects in events have their commands, and print as what Asterisk sent', async (s) => {
@@ -417,7 +430,7 @@ scenario('odd ids go there and back', async (s) => {
     assert.equal((await bridge.refresh()).id, bridgeId)
     assert.ok((await client.ari.bridges.list()).some((other) => other.id === bridgeId))
     await bridge.destroy()
-    await assert.rejects(bridge.refresh(), failsFor('notFound'))
+    await gone(bridge)
   }
 })
 
@@ -521,6 +534,23 @@ scenario('a connection that is half open is noticed', async (s) => {
   await s.until('it is back', () => s.ups.length === 2)
 })
 
+scenario('a program that was busy for long takes no silence of its own for that of Asterisk', async (s) => {
+  const client = await s.client({ keepalive: 100 })
+  // It runs right behind the client's own timer: the question is sent, and the answer not yet read when the next one is due.
+  let times = 0
+  await new Promise<void>((resolve) => {
+    const busy = setInterval(() => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250)
+      if (++times < 4) return
+      clearInterval(busy)
+      resolve()
+    }, 100)
+  })
+  await new Promise((resolve) => setTimeout(resolve, 250))
+  assert.deepEqual(s.outages, [])
+  assert.equal(client.connected, true)
+})
+
 scenario('subscriptions are made again', async (s) => {
   const proxy = await s.proxy()
   const client = await s.client({ url: proxy.url, subscriptions: ['endpoint:PJSIP', 'bridge:'] })
@@ -562,6 +592,64 @@ scenario('an event filter holds, and lets those pass that the client lives by', 
   await say(s, 'x')
   await s.until('the wanted one', () => s.seen.some((event) => event.type === 'ChannelUserevent'))
   assert.ok(!s.seen.some((event) => event.type === 'ChannelVarset'), s.seen.map((event) => event.type).join(' '))
+})
+
+scenario('a playback is over although the filter has no word of it', async (s) => {
+  const client = await s.client({ events: ['ChannelUserevent'] })
+  const channel = await s.channel(client)
+  await client.play(channel, 'sound:beep')
+  await client.ari.application(s.app).filter({ allowed: [{ type: 'ChannelHold' }] })
+  await client.play(channel, 'sound:beep')
+})
+
+scenario('a playback of nothing is over', async (s) => {
+  const client = await s.client()
+  const channel = await s.channel(client)
+  await assert.rejects(client.play(channel, 'recording:nobody'), (error: unknown) => error instanceof EndedError || /failed/.test(String(error)))
+})
+
+scenario('a playback that ended in the gap is over', async (s) => {
+  const proxy = await s.proxy()
+  const client = await s.client({ url: proxy.url })
+  const channel = await s.channel(client)
+  const started = client.waitFor('PlaybackStarted', { channel: channel.id })
+  const play = client.play(channel, 'sound:vm-intro')
+  play.catch(() => {})
+  const { playback } = await started
+  proxy.down()
+  await s.until('the loss is noticed', () => s.outages.length > 0)
+  await s.ari.playback(playback.id).stop()
+  await gone(s.ari.playback(playback.id))
+  proxy.up()
+  await assert.rejects(play, endsBy('gap'))
+})
+
+scenario('a caller who came in during the gap gets a handler', async (s) => {
+  const proxy = await s.proxy()
+  const client = await s.client({ url: proxy.url, subscriptions: ['endpoint:PJSIP'] })
+  const calls: string[] = []
+  client.onCall((channel) => {
+    calls.push(channel.id)
+    s.changed()
+  })
+  const { channel: before } = await s.call(client)
+  await s.until('a call', () => calls.length === 1)
+  // Its first connection is lost without its knowing; Asterisk sends what comes into that.
+  proxy.freeze()
+  const id = newId()
+  await s.ari.channels.originate({ endpoint: `Local/app-${s.app}@default`, context: 'default', extension: '1011', priority: 1, channelId: id, otherChannelId: `${id}b` })
+  s.cleanup(() => s.ari.channel(id).hangup().catch(() => {}))
+  for (;;) {
+    const channel = (await s.ari.channels.list()).find((one) => one.id === `${id}b`)
+    if (channel?.dialplan.app_name === 'Stasis') break
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  proxy.up()
+  proxy.cut()
+  await s.until('it is back', () => s.ups.length === 2)
+  await s.until('the call', () => calls.length === 2)
+  assert.deepEqual(calls, [before.id, `${id}b`])
+  assert.deepEqual(s.ups[1]!.ended, [])
 })
 
 scenario('a call that ended in the gap ends here too', async (s) => {

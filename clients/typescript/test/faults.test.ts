@@ -61,6 +61,29 @@ scenario('a peer that falls silent while the client comes back is left, and trie
   assert.equal(client.connected, true)
 })
 
+scenario('a connection that is lost again while the client comes back is no reason to wait', async (fake) => {
+  const client = fake.client({ keepalive: 60_000 })
+  await client.connect()
+  let asked = 0
+  fake.answer = ({ path }) => (path === '/applications/x' && asked++ === 0 ? 'never' : undefined)
+  fake.socket.terminate()
+  await fake.until('it has asked', () => asked === 1)
+  fake.socket.terminate()
+  await fake.until('it is back', () => client.ups.length === 2)
+})
+
+scenario('what a newer Asterisk sends under the name of a command takes no place of it', async (fake) => {
+  const client = fake.client()
+  await client.connect()
+  const started = client.waitFor('StasisStart')
+  fake.channel('1', { hold: 'yes', requester: 1, constructor: 2, news: 3 })
+  fake.send({ type: 'StasisStart', application: 'x', args: [], channel: fake.channels.get('1') })
+  const { channel } = await soon('the event', started)
+  await channel.hold()
+  assert.equal(fake.count('POST', '/channels/1/hold'), 1)
+  assert.equal((channel as unknown as { news: number }).news, 3)
+})
+
 scenario('a peer that answers pings, but no command, is left too', async (fake) => {
   const client = fake.client()
   await client.connect()
@@ -133,6 +156,53 @@ scenario('close before connect', async (fake) => {
   await soon('close', client.close())
   await assert.rejects(client.connect(), ended('closed'))
   assert.equal(fake.sockets.length, 0)
+})
+
+scenario('close at any moment of connecting', async (fake) => {
+  const outcomes = new Set<string>()
+  for (let ticks = 0; ticks < 60; ticks++) {
+    const client = fake.client({ subscriptions: ['endpoint:PJSIP'], events: ['ChannelHold'], keepalive: 60_000 })
+    const connected = client.connect().then(
+      () => outcomes.add('connected'),
+      (error: unknown) => ended('closed')(error) && outcomes.add('closed'),
+    )
+    for (let i = 0; i < ticks; i++) await new Promise((resolve) => setImmediate(resolve))
+    await soon(`close after ${ticks} ticks`, client.close())
+    await soon(`connect after ${ticks} ticks`, connected)
+    assert.equal(client.connected, false)
+    assert.equal((await client.done).end, 'closed')
+  }
+  assert.ok(outcomes.has('closed'))
+  await fake.until('all websockets are closed', () => fake.sockets.every((socket) => socket.readyState === socket.CLOSED))
+})
+
+scenario('close, and a loss, at any moment of coming back', async (fake) => {
+  for (const what of ['close', 'loss']) {
+    for (let moment = 1; moment <= 5; moment++) {
+      fake.answer = () => undefined
+      const client = fake.client({ subscriptions: ['endpoint:PJSIP'], keepalive: 60_000 })
+      await client.connect()
+      const before = fake.sockets.length
+      let asked = 0
+      let over: Promise<void> | undefined
+      fake.answer = ({ path }) => {
+        if (path.startsWith('/events/') || ++asked !== moment) return undefined
+        if (what === 'close') over = client.close()
+        else fake.socket.terminate()
+        return 'never'
+      }
+      fake.socket.terminate()
+      if (what === 'close') {
+        await fake.until('it is closed', () => over !== undefined || client.ups.length === 2)
+        await soon('close', over ?? client.close())
+        assert.equal(client.downs.length, 1, 'a closed client goes on')
+      } else {
+        await fake.until(`it is back after a loss at question ${moment}`, () => client.ups.length === 2)
+        assert.ok(fake.sockets.length - before >= (asked > moment ? 2 : 1))
+        await client.close()
+      }
+    }
+  }
 })
 
 scenario('handlers may close, and wait for that', async (fake) => {
@@ -295,6 +365,7 @@ scenario('a playback whose end comes only after the answer that it is gone is pl
   fake.playbacks.clear()
   fake.socket.terminate()
   await fake.until('it was asked for', () => fake.count('GET', /^\/playbacks/) === 1)
+  await sleep(100)
   fake.send({ type: 'PlaybackFinished', application: 'x', playback: { id, target_uri: 'channel:1', state: 'done' } })
   await soon('the playback', play)
 })
@@ -388,6 +459,162 @@ scenario('a call that begins while channels are compared goes on', async (fake) 
   await fake.until('the call', () => signal !== undefined)
   assert.deepEqual(client.ups[1]!.ended, [])
   assert.equal(signal!.aborted, false)
+})
+
+scenario('who came in, and who left, while there was no connection, is told of', async (fake) => {
+  const client = fake.client()
+  await client.connect()
+  const calls: { id: string; args: readonly string[]; signal: AbortSignal }[] = []
+  const ends: string[] = []
+  client.onCall((channel, event, { signal }) => fake.note(() => calls.push({ id: channel.id, args: event.args, signal })))
+  client.on('StasisEnd', (event) => fake.note(() => ends.push(event.channel.id)))
+  for (const id of ['stays', 'leaves', 'returns']) fake.enter(id)
+  await fake.until('they are here', () => calls.length === 3)
+  const place = (more: object) => ({ dialplan: { context: 'default', exten: '1', priority: 1, app_name: 'Stasis', app_data: 'x,one,two', ...more } })
+  fake.channel('enters', place({}))
+  fake.channel('returns', place({ exten: '2' }))
+  fake.channel('elsewhere', place({ app_data: 'y' }))
+  fake.channel('dialplan', place({ app_name: 'Wait' }))
+  fake.channels.delete('leaves')
+  fake.socket.terminate()
+  await fake.until('it is back', () => client.ups.length === 2)
+  await fake.until('all are told', () => calls.length === 5 && ends.length === 2)
+  assert.deepEqual(calls.slice(3).map(({ id, args }) => [id, ...args]), [['returns', 'one', 'two'], ['enters', 'one', 'two']])
+  assert.deepEqual(ends, ['leaves', 'returns'])
+  assert.deepEqual(client.ups[1]!.ended, ['leaves', 'returns'])
+  assert.deepEqual(calls.map(({ signal }) => signal.aborted), [false, true, true, false, false])
+  // What Asterisk says of that itself comes late, and is no news.
+  fake.enter('enters', { args: ['one', 'two'] })
+  fake.send({ type: 'StasisEnd', application: 'x', channel: { id: 'leaves' } })
+  fake.send({ type: 'StasisEnd', application: 'x', channel: { id: 'enters' } })
+  await fake.until('the real end', () => ends.length === 3)
+  assert.deepEqual(ends, ['leaves', 'returns', 'enters'])
+  assert.equal(calls.length, 5)
+  assert.equal(calls[4]!.signal.aborted, true)
+})
+
+scenario("a channel that was moved to somebody else's application in the gap isn't taken", async (fake) => {
+  const client = fake.client({ subscriptions: ['channel:'] })
+  await client.connect()
+  const calls: string[] = []
+  client.onCall((channel) => fake.note(() => calls.push(channel.id)))
+  fake.app = { ...fake.app, channel_ids: ['__AST_CHANNEL_ALL_TOPIC'] }
+  for (const id of ['theirs', 'ours']) fake.channels.set(id, fake.channel(id))
+  fake.app = { ...fake.app, channel_ids: ['__AST_CHANNEL_ALL_TOPIC'] }
+  fake.answer = ({ path }) => (path === '/applications' ? { body: [{ name: 'x', ...fake.app }, { name: 'y', channel_ids: ['theirs'] }] } : undefined)
+  fake.socket.terminate()
+  await fake.until('it is back', () => client.ups.length === 2)
+  await fake.until('ours', () => calls.length > 0)
+  assert.deepEqual(calls, ['ours'])
+})
+
+scenario('a StasisStart that comes twice is one', async (fake) => {
+  const client = fake.client()
+  await client.connect()
+  const seen: string[] = []
+  client.onAny((event) => fake.note(() => seen.push(event.type)))
+  const timestamp = '2026-03-01T09:30:00.123+0100'
+  fake.enter('1', { timestamp })
+  fake.enter('1', { timestamp })
+  fake.send({ type: 'StasisEnd', application: 'x', channel: { id: '1' } })
+  fake.enter('1', { timestamp }) // in the same millisecond
+  fake.enter('1', { timestamp: '2026-03-01T09:30:00.125+0100' }) // its end was lost
+  fake.send({ type: 'ChannelHold', application: 'x', channel: { id: '1' } })
+  await fake.until('the last one', () => seen.includes('ChannelHold'))
+  assert.deepEqual(seen, ['StasisStart', 'StasisEnd', 'StasisStart', 'StasisEnd', 'StasisStart', 'ChannelHold'])
+})
+
+scenario('a wait for a channel that has ended already ends', async (fake) => {
+  const client = fake.client()
+  await client.connect()
+  for (const id of ['hungUp', 'left', 'goesOn']) fake.enter(id)
+  fake.channels.delete('left')
+  for (const id of ['left', 'goesOn']) fake.send({ type: 'StasisEnd', application: 'x', channel: { id } })
+  const last = client.waitFor('ChannelDestroyed')
+  fake.send({ type: 'ChannelDestroyed', application: 'x', cause: 16, channel: { id: 'hungUp' } })
+  await last
+  await assert.rejects(soon('hung up', client.waitFor('ChannelDtmfReceived', { channel: 'hungUp' })), ended('destroyed'))
+  await assert.rejects(soon('left', client.waitFor('ChannelDtmfReceived', { channel: 'left' })), ended('leftStasis'))
+  const [later, again] = [client.waitFor('ChannelDtmfReceived', { channel: 'goesOn' }), client.waitFor('StasisStart', { channel: 'hungUp' })]
+  fake.send({ type: 'ChannelDtmfReceived', application: 'x', digit: '1', channel: { id: 'goesOn' } })
+  assert.equal((await soon('the digit', later)).digit, '1')
+  fake.enter('hungUp') // an id may be used again
+  await soon('again', again)
+  await soon('alive', Promise.all([client.waitFor('ChannelHold', { channel: 'hungUp' }), fake.send({ type: 'ChannelHold', application: 'x', channel: { id: 'hungUp' } })]))
+})
+
+scenario('calls that came in before a connect failed have ended', async (fake) => {
+  fake.answer = ({ path, method }) => {
+    if (path !== '/applications/x/subscription' || method !== 'POST') return undefined
+    fake.enter('1')
+    return { status: 422, body: { message: 'no' } }
+  }
+  const client = fake.client({ subscriptions: ['bridge:nobody'] })
+  let signal: AbortSignal | undefined
+  client.onCall((_channel, _event, context) => fake.note(() => (signal = context.signal)))
+  await assert.rejects(client.connect(), (error: AriError) => error.reason === 'unprocessable')
+  if (signal) assert.ok(ended('gap')(signal.reason))
+  fake.answer = () => undefined
+  await client.connect()
+  const { channel } = await Promise.all([client.waitFor('StasisStart'), fake.enter('2')]).then(([event]) => event)
+  assert.equal(channel.id, '2')
+})
+
+scenario('only what is missing is subscribed to again', async (fake) => {
+  fake.app = { ...fake.app, endpoint_ids: ['PJSIP/a'], bridge_ids: ['__AST_BRIDGE_ALL_TOPIC'] }
+  const client = fake.client({ subscriptions: ['endpoint:PJSIP/a', 'endpoint:PJSIP/b', 'bridge:', 'bridge:b1'] })
+  await client.connect()
+  const asked = () => fake.asked.filter(({ method, path }) => method === 'POST' && path === '/applications/x/subscription').map(({ query }) => query.get('eventSource'))
+  assert.deepEqual(asked(), ['endpoint:PJSIP/b'])
+  await client.ari.application('x').subscribe({ eventSource: ['deviceState:Stasis:a'] })
+  await client.ari.application('x').unsubscribe({ eventSource: ['endpoint:PJSIP/b'] })
+  fake.app = { channel_ids: [], bridge_ids: [], endpoint_ids: [], device_names: [] }
+  fake.asked.length = 0
+  fake.socket.terminate()
+  await fake.until('it is back', () => client.ups.length === 2)
+  assert.deepEqual(asked(), ['endpoint:PJSIP/a', 'bridge:', 'deviceState:Stasis:a'], 'bridge:b1 would come twice')
+})
+
+scenario('a connection over which no events come is given up', async (fake) => {
+  const client = fake.client({ maxBackoff: 100 })
+  await client.connect()
+  const seen: string[] = []
+  client.onAny((event) => fake.note(() => seen.push(event.type)))
+  fake.answer = ({ path }) => (path.startsWith('/events/user/') && fake.sockets.length === 2 ? { status: 204 } : undefined)
+  fake.socket.terminate()
+  await fake.until('it is noticed', () => client.ups.length === 3)
+  assert.match(client.downs.at(-1)!.message, /no events come/)
+  await fake.until('it is looked again', () => fake.count('POST', /^\/events\/user/) === 2)
+  fake.send({ type: 'Last' })
+  await fake.until('the last one', () => seen.length > 0)
+  assert.deepEqual(seen, ['Last'], 'its own events are nobody else\'s')
+})
+
+// Load.
+
+scenario('commands take no more connections than Asterisk has, and what ends something never waits', async (fake) => {
+  const client = fake.client({ keepalive: 60_000 })
+  let release: () => void = () => {}
+  const held = new Promise<undefined>((resolve) => (release = () => resolve(undefined)))
+  let [now, most] = [0, 0]
+  fake.answer = async ({ method }) => {
+    if (method === 'DELETE') return undefined
+    fake.note(() => (most = Math.max(most, ++now)))
+    await held
+    now--
+    return undefined
+  }
+  const answers = Promise.all(Array.from({ length: 100 }, (_, i) => client.ari.channel(`a${i}`).answer()))
+  await fake.until('all that wait by nature', () => now === 48)
+  const reads = Promise.all(Array.from({ length: 100 }, () => client.ari.asterisk.ping()))
+  await fake.until('and some more', () => now === 56)
+  await soon('a hangup', client.ari.channel('a1').hangup())
+  const impatient = client.ari.channel('late').answer({ signal: AbortSignal.timeout(20) })
+  await assert.rejects(soon('the impatient one', impatient))
+  release()
+  await soon('all', Promise.all([answers, reads]), 10_000)
+  assert.equal(most, 56)
+  assert.equal(fake.count('POST', '/channels/late/answer'), 0)
 })
 
 // Listeners.

@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import { WebSocketServer } from 'ws'
 import { Client, EndedError, newId, type Event, type UnknownEvent } from '../src/index.js'
 import { Calls } from '../src/calls.js'
+import { Aborts } from '../src/aborts.js'
 import { Lanes, laneLimit } from '../src/lanes.js'
+import { Tokens } from '../src/limits.js'
 
 const next = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -55,6 +57,19 @@ test('a lane that was cleared finishes only what runs', async () => {
   release()
   await lanes.whenIdle()
   assert.equal(ran, 0)
+})
+
+test('a token that is handed out to somebody who gives up at that moment goes on', async () => {
+  const [tokens, aborts, never] = [new Tokens(1), new Aborts(), new AbortController().signal]
+  await tokens.take(never, aborts)
+  const [impatience, order] = [new AbortController(), [] as string[]]
+  const impatient = tokens.take(impatience.signal, aborts)
+  const next = tokens.take(never, aborts).then(() => order.push('next'))
+  tokens.give()
+  impatience.abort(new Error('enough'))
+  await assert.rejects(impatient, /enough/)
+  await next
+  assert.deepEqual(order, ['next'])
 })
 
 test('calls end once, in the application that they are in', () => {
