@@ -17,6 +17,7 @@ var _ = register(
 	scenario{name: "create-with-used-ids", run: createWithUsedIDs, unrecorded: true},
 	scenario{name: "create-then-bridge", run: createThenBridge, unrecorded: true},
 	scenario{name: "create-then-continue", run: createThenContinue, unrecorded: true},
+	scenario{name: "dial-of-a-caller", run: dialOfCaller, needs: []Feature{SIP}, unrecorded: true},
 	scenario{name: "redirect-cause", run: redirectCause, needs: []Feature{SIP}, since: "20", unrecorded: true},
 	scenario{name: "originate-protocol-id", run: originateProtocolID, needs: []Feature{SIP}, since: "16.27", unrecorded: true},
 )
@@ -166,4 +167,11 @@ func redirectCause(s *S) {
 	s.ok(ch.Redirect(s.Ctx, "PJSIP/bob"))
 	s.ok(line.Wait(s.Ctx))
 	require.Equal(s, 23, await[*ari.ChannelDestroyed](s, ch).Cause)
+}
+
+// Who has called isn't called.
+func dialOfCaller(s *S) {
+	_, ch := s.incoming(Call{})
+	s.refused(ch.Dial(s.Ctx), 409, ari.ErrConflict)
+	s.ok(ch.Stop(s.Ctx))
 }

@@ -46,6 +46,8 @@ func attendedTransferLinksBridges(s *S) {
 		require.Equal(s, a.ID, near.ReplaceChannel.ID)
 		require.Equal(s, a2.ID, far.ReplaceChannel.ID)
 		await[*ari.StasisEnd](target, a2)
+		await[*ari.ChannelEnteredBridge](s, near.Channel)
+		s.sequence(left, "ChannelEnteredBridge", "ChannelEnteredBridge", "ChannelLeftBridge", "ChannelEnteredBridge")
 		s.ok(first.Hangup(s.Ctx))
 		await[*ari.StasisEnd](s, a)
 		require.ElementsMatch(s, []string{c.ID, near.Channel.ID}, got(left.Refresh(s.Ctx))(s).Channels)
