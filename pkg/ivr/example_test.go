@@ -232,3 +232,32 @@ func ExampleQueue() {
 		return err
 	})
 }
+
+// A conference with a PIN, which ends with its leader.
+func ExampleConference() {
+	room := ivr.NewConference(ivr.ConferenceOptions{PIN: "1234", LeaderPIN: "9876", EndWithLeader: true})
+	client.OnCall(func(ctx context.Context, call *ari.StasisStart) error {
+		defer call.Channel.Stop(ari.Cleanup(ctx))
+		if err := call.Channel.Answer(ctx); err != nil {
+			return err
+		}
+		_, err := room.Join(ctx, call.Channel)
+		return err
+	})
+}
+
+// Everybody on a list is called between nine and eight, five at a time, and again later when nobody answered.
+func ExampleRunCampaign() {
+	res, err := ivr.RunCampaign(ctx, client.ARI(), ivr.CampaignOptions{
+		Numbers: []string{"PJSIP/+4930123@trunk", "PJSIP/+4930124@trunk"},
+		AtOnce:  5, PerSecond: 1, Attempts: 3,
+		Open: ivr.Daily(9*time.Hour, 20*time.Hour),
+		Talk: func(ctx context.Context, callee *ari.Channel, _ string) error {
+			_, err := ivr.Say(ctx, callee, ivr.SayOptions{}, ivr.Sound("hello-world"))
+			return err
+		},
+	})
+	if err == nil {
+		ari.Logger(ctx).Info("done", "answered", res.Answered)
+	}
+}
