@@ -103,7 +103,8 @@ run-asterisk: ## Run a real Asterisk until Ctrl-C, to try programs on (after `ma
 .PHONY: test-asterisk
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
 	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
-	ARI_TEST_REQUIRE=1 go test -count=1 -short -timeout 20m ./pkg/media ./pkg/ivr ./examples/...
+	ARI_TEST_REQUIRE=1 go test -count=1 -short -timeout 20m ./pkg/media ./examples/...
+	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m -run Asterisk ./pkg/ivr
 
 .PHONY: compare
 compare: ## Compare random sequences of commands on a real Asterisk and the simulator: [COUNT=100] or [FOR=10m], [SEED=1]

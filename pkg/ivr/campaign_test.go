@@ -72,6 +72,8 @@ func TestCampaign(t *testing.T) {
 		require.Equal(t, ivr.NoAnswer, res.Last["PJSIP/101"].Outcome)
 		require.Equal(t, 2, res.Last["PJSIP/101"].Attempt)
 		require.False(t, res.Last["PJSIP/101"].Again)
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		require.Equal(t, 5, l.most)
 		for i := range l.begun[1:] {
 			require.GreaterOrEqual(t, l.begun[i+1].Sub(l.begun[i]), s/2)

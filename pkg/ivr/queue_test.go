@@ -241,7 +241,11 @@ func addsUp(t *testing.T, s ivr.QueueStats) {
 // A day of two hundred callers and twenty agents: everybody is served, gives up or is sent away exactly once, the figures add up, and
 // nobody waits while somebody is idle who could take his call.
 func TestQueueDay(t *testing.T) {
-	for _, strategy := range []ivr.QueueStrategy{ivr.LongestIdle, ivr.FewestCalls, ivr.RoundRobin, ivr.Random, ivr.RingAll} {
+	strategies := []ivr.QueueStrategy{ivr.LongestIdle, ivr.RingAll, ivr.FewestCalls, ivr.RoundRobin, ivr.Random}
+	if stride > 1 {
+		strategies = strategies[:2]
+	}
+	for _, strategy := range strategies {
 		bubble(t, func(p *pbx) {
 			rnd := rand.New(rand.NewPCG(uint64(strategy), 1))
 			c := newCentre(p, ivr.QueueOptions{

@@ -3,4 +3,4 @@
 package ivr_test
 
 // stride is how many points of a script are passed over: the race detector takes its time.
-const stride = 5
+const stride = 11
