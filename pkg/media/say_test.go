@@ -134,6 +134,7 @@ func TestSourceFails(t *testing.T) {
 		require.NoError(t, err)
 		cancel()
 		require.ErrorIs(t, u.Wait(t.Context()), ErrStopped)
+		synctest.Wait() // Until it is closed: meanwhile it may still be read.
 		_, err = w.Write([]byte{1, 2})
 		require.ErrorIs(t, err, io.ErrClosedPipe)
 		_, err = s.Say(ctx, Silence(time.Second))

@@ -87,8 +87,8 @@ func TestAudioSocket(t *testing.T) {
 			}
 			writePacket(t, conn, audioKind(format), bytes.Repeat([]byte{1}, 20))
 			other.await(func() bool { return len(other.frames) == before+6 })
-			assert.Len(t, other.frames[before], size)
-			assert.Len(t, other.frames[before+5], 20)
+			assert.Len(t, other.all()[before], size)
+			assert.Len(t, other.all()[before+5], 20)
 			other.say(2, size)
 			for range 2 {
 				kind, payload := readPacket(t, conn)
@@ -173,7 +173,7 @@ func TestRTP(t *testing.T) {
 			before := other.heard()
 			send(port, 0, mark)
 			other.await(func() bool { return len(other.frames) > before && other.frames[len(other.frames)-1][0] == mark })
-			for _, f := range other.frames {
+			for _, f := range other.all() {
 				marks = append(marks, f[0])
 			}
 			return marks

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -128,10 +129,20 @@ func (p *program) event(name string) map[string]any {
 	return members
 }
 
-func (p *program) heard() int {
+func (p *program) heard() int { return len(p.all()) }
+
+// all are the frames that have come; await's conditions, which hold the lock, look at them themselves.
+func (p *program) all() [][]byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.frames)
+	return slices.Clone(p.frames)
+}
+
+// ended is how the connection has ended.
+func (p *program) ended() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.over
 }
 
 func (p *program) send(command string, id ...string) {
@@ -239,7 +250,7 @@ func TestWebSocketCommands(t *testing.T) {
 		p.send("STOP_MEDIA_BUFFERING", "b1")
 		assert.Equal(t, "b1", p.event("MEDIA_BUFFERING_COMPLETED")["correlation_id"])
 		plain.await(func() bool { return len(plain.frames) == 12 })
-		assert.Len(t, plain.frames[11], 280)
+		assert.Len(t, plain.all()[11], 280)
 
 		// Flushed marks are forgotten; the wish to hear that the queue is empty isn't.
 		p.say(20, 320)
@@ -303,20 +314,20 @@ func TestWebSocketMix(t *testing.T) {
 		}
 		bridged(t, ctrl, all[0].ch, all[1].ch, all[2].ch)
 		all[0].await(func() bool { return len(all[0].frames) > 10 })
-		loud := func(p *program) (n int) {
-			for _, f := range p.frames {
+		loud := func(frames [][]byte) (n int) {
+			for _, f := range frames {
 				if !bytes.Equal(f, make([]byte, len(f))) {
 					n++
 				}
 			}
 			return n
 		}
-		assert.Zero(t, loud(all[0]))
+		assert.Zero(t, loud(all[0].all()))
 		all[0].say(10, 320)
 		for _, p := range all[1:] {
-			p.await(func() bool { return loud(p) >= 10 })
+			p.await(func() bool { return loud(p.frames) >= 10 })
 		}
-		assert.Zero(t, loud(all[0]), "nobody hears himself")
+		assert.Zero(t, loud(all[0].all()), "nobody hears himself")
 	})
 }
 
@@ -350,7 +361,7 @@ func TestWebSocketEnds(t *testing.T) {
 				assert.Equal(t, cause, end.Cause, "%s, bridged: %v", name, i == 1)
 				if c.code != 0 {
 					p.await(func() bool { return p.over != nil })
-					assert.Equal(t, c.code, websocket.CloseStatus(p.over), name)
+					assert.Equal(t, c.code, websocket.CloseStatus(p.ended()), name)
 				}
 			}
 		}
