@@ -106,7 +106,7 @@ func (s *session) done(key entityKey) <-chan struct{} {
 	}
 	ctx, _ := s.ending(context.Background(), key) // What it takes ends with the entity, or with the client.
 	d.ctx[key] = ctx
-	context.AfterFunc(ctx, func() { d.remove(key, ctx) })
+	context.AfterFunc(ctx, func() { d.remove(ctx, key) })
 	return ctx.Done()
 }
 

@@ -30,7 +30,7 @@ type dones struct {
 	ctx map[entityKey]context.Context
 }
 
-func (d *dones) remove(key entityKey, ctx context.Context) {
+func (d *dones) remove(ctx context.Context, key entityKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.ctx[key] == ctx {
