@@ -336,9 +336,16 @@ func (c *Client) Close(ctx context.Context) error {
 	}
 	c.end(ErrClosed)
 	for _, s := range c.all() {
-		s.wait()
+		if !s.roads().bySocket() { // Otherwise handlers need the connection to clean up.
+			s.roads().release()
+			s.wait()
+		}
 	}
 	left := c.hub.workers.wait(ctx, self)
+	for _, s := range c.all() {
+		s.roads().release()
+		s.wait()
+	}
 	for h := range c.handlers.all() {
 		h.lanes.Stop()
 	}

@@ -31,6 +31,10 @@ func (s *session) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkCommands(ctx); err != nil {
+		takeLeave(ctx, conn)
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
@@ -56,6 +60,7 @@ func (s *session) begin(conn Connection) {
 	s.state.connected()
 	go func() {
 		defer close(s.ended)
+		defer s.endCommands()
 		s.run(s.ctx, conn)
 	}()
 }
@@ -135,6 +140,7 @@ func (s *session) finish() {
 // remove ends the session for good.
 func (s *session) remove() {
 	s.cancel(ErrClosed)
+	s.roads().release()
 	s.wait()
 	s.finish()
 	s.cfg.closeIdle()
@@ -172,6 +178,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	ctx, cancel := context.WithCancelCause(client)
 	defer cancel(nil)
 	distrust := s.newConnection()
+	endCarrying := s.carry(conn)
 	s.hub.reports.log(slog.LevelInfo, "connected to Asterisk", "source", s.src.String(), "resumed", resumed)
 
 	var behind sync.WaitGroup
@@ -216,6 +223,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	left := make(chan struct{})
 	stop := context.AfterFunc(client, func() {
 		defer close(left)
+		s.roads().awaitRelease()
 		takeLeave(ctx, conn)
 	})
 
@@ -226,6 +234,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	if errors.Is(err, errSilent) || errors.Is(err, errTakenBack) {
 		s.probe.abandoned.Store(true)
 	}
+	endCarrying(err)
 	cancel(nil)
 	if stop() {
 		conn.Abort()
@@ -269,6 +278,7 @@ func (s *session) read(conn Connection, frames *atomic.Uint64) error {
 		}
 		frames.Add(1)
 		if s.ctx.Err() != nil {
+			s.late(frame.Data)
 			newReceipt(frame.Handled).release() // It is thrown away.
 		} else if !s.receive(frame) {
 			return errTakenBack

@@ -31,7 +31,7 @@ var layers = []struct {
 	{"requests", []string{
 		"request.go", "request_answer.go", "request_config.go", "request_auth.go", "request_check.go", "request_dead.go", "request_decode.go", "request_escape.go",
 		"request_filter.go", "request_fit.go", "request_hint.go", "request_leave.go", "request_limit.go", "request_operation.go", "request_retry.go",
-		"request_undo.go", "request_version.go", "transport.go",
+		"request_road.go", "request_socket.go", "request_undo.go", "request_version.go", "transport.go",
 	}},
 	{"events, objects, controller", []string{
 		"application.go", "application.gen.go", "bridge.go", "bridge.gen.go", "channel.go", "channel.gen.go", "controller.go", "controller.gen.go",
@@ -41,7 +41,7 @@ var layers = []struct {
 	}},
 	{"followers, subscriptions, index", []string{"follow.go", "hub.go", "inbound.go", "index.go", "subscription.go"}},
 	{"session", []string{
-		"ask.go", "calls.go", "connect.go", "feed.go", "keepalive.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "wanted.go",
+		"ask.go", "calls.go", "commandpool.go", "commands.go", "connect.go", "feed.go", "keepalive.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "wanted.go",
 		"websocket.go",
 	}},
 	{"client, handlers, prompts", []string{"client.go", "drain.go", "handler.go", "prompt.go", "stats.go"}},
