@@ -27,8 +27,10 @@ type Sockets struct {
 	changed  func() // called, with the lock held, when an application came or went
 	serve    server // requests that come by websockets
 
-	open  map[*socket]struct{}
-	alter func([]byte) [][]byte
+	open      map[*socket]struct{}
+	outbounds map[*outbound]struct{}
+	running   sync.WaitGroup // outbounds
+	alter     func([]byte) [][]byte
 }
 
 // SocketOptions are how websockets work.
@@ -42,7 +44,7 @@ type server func(w http.ResponseWriter, req *http.Request, path string, query ur
 
 // NewSockets makes a place for websockets; the lock is that of the registry.
 func NewSockets(r *Registry, lock sync.Locker, o SocketOptions, changed func()) *Sockets {
-	return &Sockets{registry: r, lock: lock, opts: o, changed: changed, open: map[*socket]struct{}{}}
+	return &Sockets{registry: r, lock: lock, opts: o, changed: changed, open: map[*socket]struct{}{}, outbounds: map[*outbound]struct{}{}}
 }
 
 // Handle sets who answers requests that come by websockets.
@@ -52,7 +54,10 @@ func (s *Sockets) Handle(f server) { s.serve = f }
 func (s *Sockets) Change(alter func([]byte) [][]byte) { s.alter = alter }
 
 // Reset forgets all websockets, as a restart does. It needs the lock.
-func (s *Sockets) Reset() { s.open = map[*socket]struct{}{} }
+func (s *Sockets) Reset() {
+	s.open = map[*socket]struct{}{}
+	s.forgetOutbounds()
+}
 
 // Connections are the connections under the websockets, nil for those that aren't known.
 func (s *Sockets) Connections() []net.Conn {
