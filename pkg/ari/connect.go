@@ -75,11 +75,19 @@ func (s *session) run(ctx context.Context, conn Connection) {
 			s.state.set(phaseEnded)
 			return
 		}
+		accepted, waiting := s.src.(*acceptedSource)
+		if waiting && accepted.finished() {
+			s.finish(ErrClosed)
+			return
+		}
 		lost := time.Now()
 		if steady {
 			delays = s.cfg.reconnect.delays()
 		}
 		wait := delays()
+		if waiting {
+			wait = 0 // Asterisk knows when; what it has kept should be read at once.
+		}
 		s.disconnected(err, wait)
 		if conn = s.reconnect(ctx, wait, delays); conn == nil {
 			return
@@ -112,7 +120,7 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 			s.state.set(phaseEnded)
 			return nil
 		case errors.Is(err, ErrSourceEnded):
-			s.finish()
+			s.finish(ErrClosed)
 			return nil
 		}
 		if e, ok := errors.AsType[*Error](err); ok && e.StatusCode != 0 {
@@ -129,11 +137,11 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 }
 
 // finish ends the session, since no other connection follows: what is still known of it ends as well.
-func (s *session) finish() {
-	s.cancel(ErrClosed)
+func (s *session) finish(reason error) {
+	s.cancel(reason)
 	s.state.foundDead(nil) // Its connections have ended, which says nothing of Asterisk.
 	s.state.set(phaseEnded)
-	s.endAll(ErrClosed)
+	s.endAll(reason)
 	s.upper.sessionEnded(s)
 }
 
@@ -142,7 +150,7 @@ func (s *session) remove() {
 	s.cancel(ErrClosed)
 	s.roads().release()
 	s.wait()
-	s.finish()
+	s.finish(ErrClosed)
 	s.cfg.closeIdle()
 }
 
@@ -191,6 +199,9 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	}
 	if resumed || s.cfg.settles() {
 		behind.Go(func() {
+			if src, ok := s.src.(*acceptedSource); ok {
+				src.settleable(ctx, conn)
+			}
 			switch err := s.settle(ctx, resumed, gap); {
 			case err == nil:
 				noteInStep()
@@ -202,7 +213,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 		s.isInStep(&Connected{})
 		noteInStep()
 	}
-	if resumed || distrust {
+	if !s.accepts() && (resumed || distrust) {
 		behind.Go(func() {
 			if s.verify(ctx, distrust) {
 				renew()

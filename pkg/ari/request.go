@@ -33,7 +33,7 @@ type chain struct {
 	severed  severed
 	mine     func(id string) bool // tells ids that nobody else uses; nil if none is known
 	roads    *roads
-	basePath string               // the path of the base URL without a slash at its end, such as /ari
+	basePath string // the path of the base URL without a slash at its end, such as /ari
 	log      *slog.Logger
 }
 

@@ -66,10 +66,10 @@ type roads struct {
 }
 
 func newRoads(cfg *requestConfig, c *chain) *roads {
-	r := &roads{policy: cfg.commands, http: cfg.transport(), base: cfg.base, basePath: c.basePath, server: &c.server, log: cfg.log, released: make(chan struct{})}
+	r := &roads{policy: cfg.commands, base: cfg.base, basePath: c.basePath, server: &c.server, log: cfg.log, released: make(chan struct{})}
 	r.release = sync.OnceFunc(func() { close(r.released) })
-	if cfg.noHTTP {
-		r.http = nil
+	if !cfg.noHTTP {
+		r.http = cfg.transport()
 	}
 	return r
 }

@@ -291,6 +291,13 @@ func (c *commandSocket) quiet() bool {
 	return c.over == nil && c.answered == c.last
 }
 
+// load is how many requests Asterisk has not answered, and whether more can be sent.
+func (c *commandSocket) load() (outstanding int, alive bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int(min(c.last-c.answered, maxOutstanding)), c.over == nil
+}
+
 func (c *commandSocket) alive() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,6 +21,9 @@ import (
 // lets its kernel accept connections without end.
 const handshakeTimeout = 10 * time.Second
 
+// subprotocol is what Asterisk calls ARI over a websocket.
+const subprotocol = "ari"
+
 // A websocketSource dials Asterisk's event websocket.
 type websocketSource struct {
 	cfg    *config
@@ -86,7 +89,7 @@ func (s *websocketSource) open(ctx context.Context, target string) (*websocketCo
 	ws, resp, err := websocket.Dial(dialCtx, target, &websocket.DialOptions{
 		HTTPClient:   &s.client,
 		HTTPHeader:   header,
-		Subprotocols: []string{"ari"},
+		Subprotocols: []string{subprotocol},
 	})
 	if err != nil {
 		// Asterisk may answer a refused handshake twice. The second answer must not
