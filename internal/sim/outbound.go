@@ -108,3 +108,13 @@ func (l *faultListener) own(c net.Conn) (*faultConn, error) {
 	l.dialled++
 	return f, nil
 }
+
+// LoseApplication takes an application from the connection that has it.
+func (s *Server) LoseApplication(app string) {
+	s.Do(func(p *pbx.PBX) { p.Lose(app) })
+}
+
+// LockUp makes an application lock up.
+func (s *Server) LockUp(app string) {
+	s.Do(func(*pbx.PBX) { s.sockets.LockUp(app) })
+}

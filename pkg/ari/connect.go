@@ -29,6 +29,9 @@ func (s *session) start(ctx context.Context) error {
 	}
 	conn, err := s.connect(ctx)
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && s.answersCommands(ctx) {
+			return fmt.Errorf("%w: %w", ErrLockedUp, err)
+		}
 		return err
 	}
 	if err := s.checkCommands(ctx); err != nil {
@@ -160,15 +163,21 @@ func (s *session) suspect(ctx context.Context, err error) {
 	if s.state.death() != nil {
 		return
 	}
-	asking, cancel := context.WithTimeout(ctx, s.cfg.keepaliveTimeout)
-	defer cancel()
-	if s.api.answers(asking) == nil {
-		s.hub.reports.log(slog.LevelWarn, "attempts to connect get no answer, although commands do", "source", s.src.String())
+	if s.answersCommands(ctx) {
+		s.hub.reports.fail("attempts to connect get no answer, although commands do", fmt.Errorf("%w: %w", ErrLockedUp, err),
+			"source", s.src.String())
 		return
 	}
 	if ctx.Err() == nil {
 		s.died(err)
 	}
+}
+
+// answersCommands reports whether Asterisk answers a command.
+func (s *session) answersCommands(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.keepaliveTimeout)
+	defer cancel()
+	return s.api.answers(ctx) == nil
 }
 
 // died notes that Asterisk doesn't answer any more, and ends the commands that wait for it.
@@ -195,7 +204,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	var frames atomic.Uint64
 	renew := func() { // The other side lives, but this connection is worth nothing.
 		cancel(errMute)
-		takeLeave(ctx, conn)
+		s.partFrom(ctx, conn)
 	}
 	if resumed || s.cfg.settles() {
 		behind.Go(func() {
@@ -212,6 +221,13 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	} else {
 		s.isInStep(&Connected{})
 		noteInStep()
+	}
+	if _, dialled := s.src.(*websocketSource); dialled {
+		behind.Go(func() {
+			if !s.isRegistered(ctx) {
+				renew()
+			}
+		})
 	}
 	if !s.accepts() && (resumed || distrust) {
 		behind.Go(func() {
@@ -235,7 +251,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	stop := context.AfterFunc(client, func() {
 		defer close(left)
 		s.roads().awaitRelease()
-		takeLeave(ctx, conn)
+		s.partFrom(ctx, conn)
 	})
 
 	err = s.read(conn, &frames)

@@ -32,8 +32,9 @@ type asker interface {
 	// foreign lists what other applications than these are subscribed to.
 	foreign(ctx context.Context, own []string) ([]map[string]bool, error)
 
-	// subscribe subscribes an application to event sources; setEventFilter sets its event filter.
+	// subscribe subscribes an application to event sources, unsubscribe takes that back; setEventFilter sets its event filter.
 	subscribe(ctx context.Context, app string, sources []string) error
+	unsubscribe(ctx context.Context, app string, sources []string) error
 	setEventFilter(ctx context.Context, app string, filter json.RawMessage) error
 
 	// sendProbe makes Asterisk send a user event of this name to an application. Its error is ErrNotFound if there is no

@@ -150,7 +150,7 @@ func (c *outbound) run(ctx context.Context, first func(error)) {
 			first = nil
 		}
 		stop := context.AfterFunc(ctx, func() { _ = sock.ws.Close(websocket.StatusNormalClosure, "") })
-		reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		reading, cancel := context.WithCancel(WithConn(context.WithoutCancel(ctx), sock.raw))
 		go sock.write(reading)
 		sock.read(reading)
 		cancel()

@@ -78,3 +78,11 @@ func WithCallPoll(d time.Duration) Option {
 // Unregister takes an application off a websocket that the server has opened, as a change of the configuration does. It
 // reports whether it was there.
 func (f Faults) Unregister(name, app string) bool { return f.s.sim.Unregister(name, app) }
+
+// LoseApplication takes an application from the connection that has it, which stays open and gets nothing any more: so it can be
+// with Asterisk when a connection is made just while an older one ends.
+func (f Faults) LoseApplication(app string) { f.s.sim.LoseApplication(app) }
+
+// LockUp makes an application lock up inside the server, until Restart: connections to it are never answered, while commands
+// are. So it can be with Asterisk after a connection has ended that heard of all device states.
+func (f Faults) LockUp(app string) { f.s.sim.LockUp(app) }
