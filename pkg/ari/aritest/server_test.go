@@ -336,3 +336,42 @@ func TestServerWithoutCommandSocket(t *testing.T) {
 		call.Hangup()
 	})
 }
+
+// A thousand calls at once, each with a websocket of its own, are served, get their handlers back when the program is started
+// again, and leave nothing behind.
+func TestServerOfAThousandCalls(t *testing.T) {
+	const n = manyCalls / 5
+	synctest.Test(t, func(t *testing.T) {
+		var p place
+		s := newServer(t)
+		calls, ends := serving(t, s)
+		stop := p.serve(t, s)
+		srv := aritest.NewServer(t, aritest.InMemory(), p.outbound(true))
+		var all []*aritest.Call
+		for range n {
+			all = append(all, srv.Call("1000"))
+		}
+		for range all {
+			<-calls
+		}
+		stop()
+		for range all {
+			require.ErrorIs(t, <-ends, ari.ErrClosed)
+		}
+		again := newServer(t)
+		calls, ends = serving(t, again)
+		p.serve(t, again)
+		for range all {
+			assert.True(t, (<-calls).Resumed())
+		}
+		for _, call := range all {
+			call.Hangup()
+		}
+		for range all {
+			require.ErrorIs(t, <-ends, ari.ErrLeftStasis)
+		}
+		require.NoError(t, srv.WaitIdle(soon(t)))
+		time.Sleep(10 * time.Second)
+		assert.Empty(t, again.Controllers())
+	})
+}
