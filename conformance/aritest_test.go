@@ -153,8 +153,6 @@ func (*simulator) Lacks(f conformance.Feature) string {
 		return "the simulator has no sound"
 	case conformance.DialplanBridges:
 		return "the simulator's dialplan doesn't connect calls"
-	case conformance.Outgoing:
-		return "the simulator opens no websockets"
 	case conformance.Pieces:
 		return "the simulator reads a message in however many pieces"
 	default:
@@ -280,6 +278,9 @@ func (s *simulator) Own(tb testing.TB, setup conformance.Setup) conformance.OwnE
 	if len(setup.ChannelVars) > 0 {
 		opts = append(opts, aritest.WithChannelVars(setup.ChannelVars...))
 	}
+	for _, o := range setup.Outbound {
+		opts = append(opts, aritest.WithOutbound(aritest.Outbound{Name: o.Name, URI: o.URI, Apps: o.Apps}))
+	}
 	return &ownSimulator{newSimulator(tb, s.version, opts...)}
 }
 
@@ -308,8 +309,11 @@ func (s *ownSimulator) Thaw() error {
 	return nil
 }
 
-func (*ownSimulator) DropOutbound(context.Context, string, string) error {
-	return errors.ErrUnsupported
+func (s *ownSimulator) DropOutbound(_ context.Context, name, app string) error {
+	if !s.srv.Faults().Unregister(name, app) {
+		return fmt.Errorf("no websocket %s for %s", name, app)
+	}
+	return nil
 }
 
 // simulatedLine is the far end of simulated calls.

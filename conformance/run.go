@@ -67,6 +67,11 @@ type Config struct {
 	Record string
 	// Coverage counts what is exercised.
 	Coverage *Coverage
+	// Transport is how commands and events go. By another one than the usual, some scenarios don't run, and with Sample only a few do.
+	Transport Transport
+	Sample    bool
+	// Switchboard takes the websockets of [Called].
+	Switchboard *Switchboard
 	// Known are scenarios that don't pass on this endpoint, with the reason. They are skipped.
 	Known map[string]string
 }
@@ -95,6 +100,9 @@ func Run(t *testing.T, env Env, cfg Config) {
 			ran[sc.name] = true
 			mu.Unlock()
 			if reason := cfg.Known[sc.name]; reason != "" {
+				t.Skip(reason)
+			}
+			if reason := cfg.leaves(sc); reason != "" {
 				t.Skip(reason)
 			}
 			if lockedUp.Load() {
@@ -180,7 +188,11 @@ func play(t *testing.T, env Env, sc scenario, cfg Config) {
 	if cfg.Record != "" && !sc.unrecorded {
 		s.recorder.calm = calm
 	}
-	s.App = s.connect("conf-"+sc.name, sc.options...)
+	if cfg.Transport == Called {
+		s.App = s.answerCalls(appPrefix+sc.name, sc.options...)
+	} else {
+		s.App = s.connect(appPrefix+sc.name, sc.options...)
+	}
 	sc.run(s)
 	s.ok(s.recorder.await(ctx)) // What is still to come belongs to the recording, too.
 }
@@ -249,19 +261,19 @@ func (p *App) app() *App { return p }
 // newClient makes a client that isn't connected yet.
 func (s *S) newClient(app string, opts ...ari.Option) *App {
 	server := s.Server()
-	defaults := []ari.Option{
+	defaults := append([]ari.Option{
 		ari.WithBasicAuth(server.Username, server.Password),
 		ari.WithHTTPClient(&http.Client{Transport: s.recorder}),
-		ari.WithLogger(slog.New(slog.DiscardHandler)),
-		ari.WithEventBuffer(10_000),
-	}
+	}, s.defaults()...)
 	client, err := ari.NewClient(server.URL, app, append(defaults, opts...)...)
 	require.NoError(s, err)
-	return s.listen(client, app)
+	return s.listen(client, app, client.Close)
 }
 
+var quietLog = slog.New(slog.DiscardHandler)
+
 // listen begins to take down what a client hears. The client is closed with the scenario.
-func (s *S) listen(client *ari.Client, app string) *App {
+func (s *S) listen(client *ari.Client, app string, end func(context.Context) error) *App {
 	p := &App{AppName: app, Client: client, ARI: client.ARI(), s: s, log: newEventLog()}
 	events := ari.Subscribe[ari.Event](client)
 	done := make(chan struct{})
@@ -277,7 +289,7 @@ func (s *S) listen(client *ari.Client, app string) *App {
 	s.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), awaitTime)
 		defer cancel()
-		if err := client.Close(ctx); err != nil {
+		if err := end(ctx); err != nil {
 			s.Errorf("close: %v", err)
 		}
 		<-done

@@ -39,7 +39,7 @@ func (s *S) clientAt(baseURL, app string, opts ...ari.Option) *App {
 	defaults := []ari.Option{ari.WithBasicAuth(server.Username, server.Password), quietly, quick, ari.WithEventBuffer(10_000)}
 	client, err := ari.NewClient(baseURL, app, append(defaults, opts...)...)
 	s.ok(err)
-	p := s.listen(client, app)
+	p := s.listen(client, app, client.Close)
 	s.ok(client.Connect(s.Ctx))
 	return p
 }

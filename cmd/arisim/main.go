@@ -11,7 +11,8 @@
 //
 // and help for the rest. What happens to a call is told as it happens, with what the caller hears. With -dialplan, extensions are
 // read from a file written like Asterisk's extensions.conf; what it doesn't have leads into the application. With -phone, telephones
-// can be called: -phone PJSIP/alice=answer:2s -phone PJSIP/bob=busy.
+// can be called: -phone PJSIP/alice=answer:2s -phone PJSIP/bob=busy. With -outbound, it opens event websockets to the program by
+// itself: see examples/outbound.
 package main
 
 import (
@@ -55,6 +56,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	version := flags.String("version", "22.10.1", "the version of Asterisk to act as")
 	dialplan := flags.String("dialplan", "", "a file with extensions, as in extensions.conf")
 	speed := flags.Float64("speed", 1, "how much faster than the clock simulated time passes")
+	var callOut outbound
+	callOut.flags(flags)
 	var ph phones
 	flags.Var(&ph, "phone", "a telephone that can be called, NAME=answer[:after], ring, busy, refuse:STATUS or unreachable; may be repeated")
 	if err := flags.Parse(args); err != nil {
@@ -71,6 +74,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		}
 		opts = append(opts, aritest.WithDialplan(string(text)))
 	}
+	opts = append(opts, callOut.options(*app)...)
 	srv, err := aritest.Start(opts...) //nolint:contextcheck // To listen takes no time.
 	if err != nil {
 		return err

@@ -11,11 +11,12 @@ type faultListener struct {
 	net.Listener
 	limit int
 
-	mu     sync.Mutex
-	conns  map[*faultConn]struct{}
-	down   bool // new connections are closed at once
-	frozen bool // new connections are frozen
-	ended  bool
+	mu      sync.Mutex
+	conns   map[*faultConn]struct{}
+	dialled int  // how many of them were made here, which count for no limit
+	down    bool // new connections are closed at once
+	frozen  bool // new connections are frozen
+	ended   bool
 }
 
 func newFaultListener(l net.Listener, limit int) *faultListener {
@@ -30,7 +31,7 @@ func (l *faultListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		l.mu.Lock()
-		full := l.limit > 0 && len(l.conns) >= l.limit
+		full := l.limit > 0 && len(l.conns)-l.dialled >= l.limit
 		if l.down || l.ended || full {
 			l.mu.Unlock()
 			_ = c.Close() // That is all that can be done.
@@ -67,6 +68,7 @@ func (l *faultListener) cut() {
 type faultConn struct {
 	net.Conn
 	listener *faultListener
+	dialled  bool // made here, rather than accepted
 	closed   chan struct{}
 	once     sync.Once
 
@@ -85,6 +87,9 @@ func (c *faultConn) Close() error {
 		err = c.Conn.Close()
 		c.listener.mu.Lock()
 		delete(c.listener.conns, c)
+		if c.dialled {
+			c.listener.dialled--
+		}
 		c.listener.mu.Unlock()
 	})
 	return err

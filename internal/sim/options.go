@@ -20,4 +20,5 @@ type Options struct {
 	SessionLimit int
 	Dialplan     []string
 	Known        []KnownFault // that it plays
+	Outbound     []Outbound
 }

@@ -86,6 +86,7 @@ func Start(o Options) (*Server, error) {
 	s.serving.Go(func() {
 		_ = s.http.Serve(s.listener) // It ends by close.
 	})
+	s.open(o.Outbound)
 	return s, nil
 }
 
@@ -158,6 +159,7 @@ func (s *Server) Wait(ctx context.Context, condition func() bool) error {
 // Close ends the server and all its connections.
 func (s *Server) Close() {
 	s.closing.Do(func() {
+		s.sockets.End()
 		s.Do((*pbx.PBX).Close)
 		s.listener.cut()
 		if s.secure != nil {

@@ -51,18 +51,11 @@ func (o *Application) Unsubscribe(ctx context.Context, sources ...string) (*Appl
 	if err != nil {
 		return nil, err
 	}
-	wire := make([]string, len(sources))
-	for i, s := range sources {
-		wire[i] = s
-		if topic, ok := topicOfAll[s]; ok {
-			wire[i] = topic // Without an id, it doesn't know what is meant.
-		}
-	}
 	settle := func(error) {}
 	if o.ctrl.feed != nil {
 		settle = o.ctrl.feed.unsubscribing(o.Name, sources)
 	}
-	resp, err := o.ctrl.api.ApplicationsUnsubscribe(req, o.Name, &gen.ApplicationsUnsubscribeParams{EventSource: wire})
+	resp, err := o.ctrl.api.ApplicationsUnsubscribe(req, o.Name, &gen.ApplicationsUnsubscribeParams{EventSource: topics(sources)})
 	app, err := answered[Application](req, resp, err)
 	settle(err)
 	return app, err
@@ -176,6 +169,18 @@ var (
 		return topics
 	}()
 )
+
+// topics are sources as Asterisk wants them when it is to unsubscribe from them: without an id, it doesn't know what is meant.
+func topics(sources []string) []string {
+	wire := make([]string, len(sources))
+	for i, s := range sources {
+		wire[i] = s
+		if topic, ok := topicOfAll[s]; ok {
+			wire[i] = topic
+		}
+	}
+	return wire
+}
 
 // sourceName is the name of an event source that Asterisk shows under another one.
 func sourceName(shown string) string {

@@ -77,6 +77,15 @@ func (c *Controller) subscribe(ctx context.Context, app string, sources []string
 	return req.done(resp, err)
 }
 
+func (c *Controller) unsubscribe(ctx context.Context, app string, sources []string) error {
+	req, err := c.begin(ctx, opApplicationsUnsubscribe, app)
+	if err != nil {
+		return err
+	}
+	resp, err := c.api.ApplicationsUnsubscribe(req, app, &gen.ApplicationsUnsubscribeParams{EventSource: topics(sources)})
+	return req.done(resp, err)
+}
+
 func (c *Controller) setEventFilter(ctx context.Context, app string, filter json.RawMessage) error {
 	_, err := c.filter(ctx, app, filter)
 	return err

@@ -188,7 +188,7 @@ func (s *session) endInGap(stay roster.Stay) {
 func (s *session) startMissed(stay roster.Stay, ch *Channel, args []string) {
 	start := &StasisStart{Channel: ch, Args: args}
 	start.EventHeader = s.newLocalHeader("StasisStart")
-	start.Application, start.synthetic = stay.App, true
+	start.Application, start.synthetic, start.resumed = stay.App, true, !s.state.hasBeenReady()
 	in := &arrival{inbound: inbound{
 		session: s.id, kind: s.hub.registry.byName["StasisStart"], ev: start, app: []byte(stay.App),
 		madeHere: s.ctrl.ids.made(stay.Channel) || isTool(ch),

@@ -65,6 +65,13 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 }
 
 func newClient(cfg *config) *Client {
+	c := newBareClient(cfg)
+	c.ctrl = c.add(cfg).ctrl
+	return c
+}
+
+// newBareClient makes a client without any session.
+func newBareClient(cfg *config) *Client {
 	c := &Client{
 		cfg:      cfg,
 		hub:      newHub(cfg),
@@ -73,7 +80,6 @@ func newClient(cfg *config) *Client {
 		done:     make(chan struct{}),
 	}
 	c.handlers.lists = make([]atomic.Pointer[[]*handler], len(c.hub.registry.kinds))
-	c.ctrl = c.add(cfg).ctrl
 	return c
 }
 
@@ -85,10 +91,32 @@ func (c *Client) add(cfg *config) *session {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.hold(cfg, c, src)
+}
+
+// hold makes a session and holds it. Call it with mu held.
+func (c *Client) hold(cfg *config, up upper, src Source) *session {
 	c.lastID++
-	s := newSession(c.lastID, c.hub, c, cfg, src)
+	s := newSession(c.lastID, c.hub, up, cfg, src)
 	c.sessions = append(c.sessions, s)
 	return s
+}
+
+// addAccepted holds a session whose connections come by themselves, unless the client has ended.
+func (c *Client) addAccepted(cfg *config, up upper, src Source, prepare func(*session)) (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, c.err
+	}
+	s := c.hold(cfg, up, src)
+	prepare(s)
+	return s, nil
+}
+
+// dialled returns the sessions whose connections are made here.
+func (c *Client) dialled() []*session {
+	return slices.DeleteFunc(c.all(), func(s *session) bool { return s.accepts() })
 }
 
 // Add adds another Asterisk to the client, or another application of the same one: the same handlers get its events, each
@@ -180,7 +208,7 @@ func (c *Client) Connect(ctx context.Context) error {
 	if err := c.Err(); err != nil {
 		return err
 	}
-	sessions := c.all()
+	sessions := c.dialled()
 	if err := c.start(ctx, sessions); err != nil {
 		return c.attemptError(err)
 	}
@@ -336,9 +364,16 @@ func (c *Client) Close(ctx context.Context) error {
 	}
 	c.end(ErrClosed)
 	for _, s := range c.all() {
-		s.wait()
+		if !s.roads().bySocket() { // Otherwise handlers need the connection to clean up.
+			s.roads().release()
+			s.wait()
+		}
 	}
 	left := c.hub.workers.wait(ctx, self)
+	for _, s := range c.all() {
+		s.roads().release()
+		s.wait()
+	}
 	for h := range c.handlers.all() {
 		h.lanes.Stop()
 	}

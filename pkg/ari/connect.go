@@ -29,6 +29,13 @@ func (s *session) start(ctx context.Context) error {
 	}
 	conn, err := s.connect(ctx)
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && s.answersCommands(ctx) {
+			return fmt.Errorf("%w: %w", ErrLockedUp, err)
+		}
+		return err
+	}
+	if err := s.checkCommands(ctx); err != nil {
+		takeLeave(ctx, conn)
 		return err
 	}
 	s.mu.Lock()
@@ -56,6 +63,7 @@ func (s *session) begin(conn Connection) {
 	s.state.connected()
 	go func() {
 		defer close(s.ended)
+		defer s.endCommands()
 		s.run(s.ctx, conn)
 	}()
 }
@@ -70,11 +78,19 @@ func (s *session) run(ctx context.Context, conn Connection) {
 			s.state.set(phaseEnded)
 			return
 		}
+		accepted, waiting := s.src.(*acceptedSource)
+		if waiting && accepted.finished() {
+			s.finish(ErrClosed)
+			return
+		}
 		lost := time.Now()
 		if steady {
 			delays = s.cfg.reconnect.delays()
 		}
 		wait := delays()
+		if waiting {
+			wait = 0 // Asterisk knows when; what it has kept should be read at once.
+		}
 		s.disconnected(err, wait)
 		if conn = s.reconnect(ctx, wait, delays); conn == nil {
 			return
@@ -107,7 +123,7 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 			s.state.set(phaseEnded)
 			return nil
 		case errors.Is(err, ErrSourceEnded):
-			s.finish()
+			s.finish(ErrClosed)
 			return nil
 		}
 		if e, ok := errors.AsType[*Error](err); ok && e.StatusCode != 0 {
@@ -124,19 +140,20 @@ func (s *session) reconnect(ctx context.Context, wait time.Duration, delays func
 }
 
 // finish ends the session, since no other connection follows: what is still known of it ends as well.
-func (s *session) finish() {
-	s.cancel(ErrClosed)
+func (s *session) finish(reason error) {
+	s.cancel(reason)
 	s.state.foundDead(nil) // Its connections have ended, which says nothing of Asterisk.
 	s.state.set(phaseEnded)
-	s.endAll(ErrClosed)
+	s.endAll(reason)
 	s.upper.sessionEnded(s)
 }
 
 // remove ends the session for good.
 func (s *session) remove() {
 	s.cancel(ErrClosed)
+	s.roads().release()
 	s.wait()
-	s.finish()
+	s.finish(ErrClosed)
 	s.cfg.closeIdle()
 }
 
@@ -146,15 +163,21 @@ func (s *session) suspect(ctx context.Context, err error) {
 	if s.state.death() != nil {
 		return
 	}
-	asking, cancel := context.WithTimeout(ctx, s.cfg.keepaliveTimeout)
-	defer cancel()
-	if s.api.answers(asking) == nil {
-		s.hub.reports.log(slog.LevelWarn, "attempts to connect get no answer, although commands do", "source", s.src.String())
+	if s.answersCommands(ctx) {
+		s.hub.reports.fail("attempts to connect get no answer, although commands do", fmt.Errorf("%w: %w", ErrLockedUp, err),
+			"source", s.src.String())
 		return
 	}
 	if ctx.Err() == nil {
 		s.died(err)
 	}
+}
+
+// answersCommands reports whether Asterisk answers a command.
+func (s *session) answersCommands(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.keepaliveTimeout)
+	defer cancel()
+	return s.api.answers(ctx) == nil
 }
 
 // died notes that Asterisk doesn't answer any more, and ends the commands that wait for it.
@@ -172,6 +195,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	ctx, cancel := context.WithCancelCause(client)
 	defer cancel(nil)
 	distrust := s.newConnection()
+	endCarrying := s.carry(conn)
 	s.hub.reports.log(slog.LevelInfo, "connected to Asterisk", "source", s.src.String(), "resumed", resumed)
 
 	var behind sync.WaitGroup
@@ -180,10 +204,13 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	var frames atomic.Uint64
 	renew := func() { // The other side lives, but this connection is worth nothing.
 		cancel(errMute)
-		takeLeave(ctx, conn)
+		s.partFrom(ctx, conn)
 	}
 	if resumed || s.cfg.settles() {
 		behind.Go(func() {
+			if src, ok := s.src.(*acceptedSource); ok {
+				src.settleable(ctx, conn)
+			}
 			switch err := s.settle(ctx, resumed, gap); {
 			case err == nil:
 				noteInStep()
@@ -195,7 +222,14 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 		s.isInStep(&Connected{})
 		noteInStep()
 	}
-	if resumed || distrust {
+	if _, dialled := s.src.(*websocketSource); dialled {
+		behind.Go(func() {
+			if !s.isRegistered(ctx) {
+				renew()
+			}
+		})
+	}
+	if !s.accepts() && (resumed || distrust) {
 		behind.Go(func() {
 			if s.verify(ctx, distrust) {
 				renew()
@@ -216,7 +250,8 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	left := make(chan struct{})
 	stop := context.AfterFunc(client, func() {
 		defer close(left)
-		takeLeave(ctx, conn)
+		s.roads().awaitRelease()
+		s.partFrom(ctx, conn)
 	})
 
 	err = s.read(conn, &frames)
@@ -226,6 +261,7 @@ func (s *session) serve(client context.Context, conn Connection, resumed bool, g
 	if errors.Is(err, errSilent) || errors.Is(err, errTakenBack) {
 		s.probe.abandoned.Store(true)
 	}
+	endCarrying(err)
 	cancel(nil)
 	if stop() {
 		conn.Abort()
@@ -269,6 +305,7 @@ func (s *session) read(conn Connection, frames *atomic.Uint64) error {
 		}
 		frames.Add(1)
 		if s.ctx.Err() != nil {
+			s.late(frame.Data)
 			newReceipt(frame.Handled).release() // It is thrown away.
 		} else if !s.receive(frame) {
 			return errTakenBack

@@ -56,6 +56,14 @@ var (
 	// ErrNoARI: what answers with a page of HTML and status 404 has no ARI at this path. The base URL is wrong, ARI is
 	// disabled, or Asterisk has not loaded it yet. It says nothing about the object that was asked for.
 	ErrNoARI = errors.New("ari: no ARI at this URL")
+	// ErrNoCommandSocket: a command that may wait for what plays on a channel has no websocket of its own. On the one that
+	// events and other commands share, it would keep those waiting that could end its waiting, so it isn't sent. Where
+	// Asterisk opens the websockets, its configuration needs one for commands.
+	ErrNoCommandSocket = errors.New("ari: no websocket for commands that may wait")
+	// ErrLockedUp: Asterisk answers commands, but not the attempt to connect. Most likely it has locked the application up, as
+	// it can when a connection ends that hears of all device states. Then only a restart of Asterisk helps, or another
+	// application.
+	ErrLockedUp = errors.New("ari: the application is locked up inside Asterisk")
 	// ErrProtocol means that an answer can't be understood: it isn't JSON, it is cut off, or it is empty.
 	ErrProtocol = errors.New("ari: answer not understood")
 )

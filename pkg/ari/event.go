@@ -41,6 +41,7 @@ type EventHeader struct {
 
 	text      string
 	synthetic bool
+	resumed   bool
 	ctrl      *Controller
 }
 
@@ -66,6 +67,11 @@ func (h *EventHeader) Raw() json.RawMessage {
 // without the client's knowing such a [StasisStart]; with [WithAdoption] on the
 // first connection, too.
 func (h *EventHeader) Synthetic() bool { return h.synthetic }
+
+// Resumed reports whether a [StasisStart] is about a call that has been in the application for a while: when this client, or,
+// with a websocket for each call, this server, got its first connection, the call was there already. An earlier program, or
+// another one, may have begun to serve it, so it may be answered, be in a bridge, or hear something.
+func (h *EventHeader) Resumed() bool { return h.resumed }
 
 // UnknownEvent is an event of a type that this package doesn't know.
 // Raw has all of it.

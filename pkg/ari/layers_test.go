@@ -25,26 +25,28 @@ var layers = []struct {
 	files []string
 }{
 	{"ground", []string{
-		"doc.go", "cause.go", "cleanup.go", "context.go", "ends.go", "entity.go", "errors.go", "ids.go", "operation.go", "operations.gen.go", "source.go",
+		"doc.go", "cause.go", "cleanup.go", "context.go", "ends.go", "entity.go", "errors.go", "ids.go", "operation.go", "operations.gen.go", "outbound.go", "source.go",
 		"version.go", "workers.go", "report.go",
 	}},
 	{"requests", []string{
 		"request.go", "request_answer.go", "request_config.go", "request_auth.go", "request_check.go", "request_dead.go", "request_decode.go", "request_escape.go",
 		"request_filter.go", "request_fit.go", "request_hint.go", "request_leave.go", "request_limit.go", "request_operation.go", "request_retry.go",
-		"request_undo.go", "request_version.go", "transport.go",
+		"request_road.go", "request_socket.go", "request_undo.go", "request_version.go", "transport.go",
 	}},
 	{"events, objects, controller", []string{
 		"application.go", "application.gen.go", "bridge.go", "bridge.gen.go", "channel.go", "channel.gen.go", "controller.go", "controller.gen.go",
 		"decode.go", "decoders.gen.go", "device.go", "device.gen.go", "durations.go", "endpoint.go", "endpoint.gen.go", "event.go", "events.gen.go",
-		"interceptor.go", "life.go", "mailbox.go", "mailbox.gen.go", "models.gen.go", "object.go", "options.go", "options_client.go", "options_controller.go", "options_session.go", "playback.go", "playback.gen.go", "recording.go",
+		"interceptor.go", "life.go", "mailbox.go", "mailbox.gen.go", "models.gen.go", "object.go", "options.go", "options_client.go", "options_controller.go", "options_server.go", "options_session.go", "playback.go", "playback.gen.go", "recording.go",
 		"recording.gen.go", "registry.go", "sound.go", "sound.gen.go", "system.go", "system.gen.go", "talk.go", "call.go",
 	}},
 	{"followers, subscriptions, index", []string{"follow.go", "hub.go", "inbound.go", "index.go", "subscription.go"}},
 	{"session", []string{
-		"ask.go", "calls.go", "connect.go", "feed.go", "keepalive.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "wanted.go",
+		"accept_conn.go", "accept_pool.go", "accept_source.go",
+		"ask.go", "calls.go", "commandpool.go", "commands.go", "connect.go", "feed.go", "keepalive.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "traps.go", "wanted.go",
 		"websocket.go",
 	}},
 	{"client, handlers, prompts", []string{"client.go", "drain.go", "handler.go", "prompt.go", "stats.go"}},
+	{"server", []string{"server.go", "server_peer.go"}},
 }
 
 // The connection half can be changed safely only as long as nothing below knows what stands above.

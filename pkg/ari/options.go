@@ -21,7 +21,10 @@ const (
 // An Option changes how a [Client] works. There are three kinds, each part of the next: a [ControllerOption] is about
 // requests, and all that a [Controller] alone takes; a [SessionOption] is about the connection to one Asterisk; the others
 // are about a client as a whole.
-type Option interface{ apply(cfg *config) error }
+type Option interface {
+	ServerOption
+	apply(cfg *config) error
+}
 
 // A SessionOption is an [Option] about the connection to one Asterisk.
 type SessionOption interface {
@@ -57,6 +60,7 @@ type sessionConfig struct {
 	adopt            bool
 	sweep            bool
 	source           Source // nil: the websocket
+	call             string // of a session about one call: its channel's name
 	reconnect        ReconnectOptions
 	keepalive        time.Duration
 	keepaliveTimeout time.Duration

@@ -98,6 +98,27 @@ func WithSource(src Source) SessionOption {
 	})
 }
 
+// WithCommands says by which transport commands go to Asterisk. The default is [CommandsAuto], which is HTTP for a client
+// that dials Asterisk: where Asterisk takes the websocket's handshake, it takes commands too, and the websocket is no faster.
+//
+// With [CommandsWebsocket] they go over the websocket that events come by. Asterisk carries out what comes by one websocket
+// one after the other, so what may wait for what plays on a channel goes over others, each with an application of its own,
+// which are opened when they are needed: to answer a channel, to set its variables, to put it into a bridge or take it out.
+// What doesn't fit into a message of 8 KB, and the file of a stored recording, goes by HTTP nevertheless. A command whose
+// websocket ends before the answer fails with [ErrConnection]; it isn't sent again, since it may have been carried out.
+//
+// Asterisk takes commands over the websocket since 20.14, 21.9, 22.4. With an older one, CommandsWebsocket makes Connect and
+// every command fail with [ErrUnsupported].
+func WithCommands(by Commands) SessionOption {
+	return sessionOption(func(cfg *config) error {
+		if by > CommandsWebsocket {
+			return fmt.Errorf("there is no transport %d", by)
+		}
+		cfg.commands = by
+		return nil
+	})
+}
+
 // WithSweep ends, when the client connects for the first time, what an earlier run of the program has made on Asterisk and
 // left there, having been killed: its bridges, the channels that it originated or created, its external media and snoops.
 // Their ids tell whose they are, by the name of the application and the run; ids of your own are never touched, nor is

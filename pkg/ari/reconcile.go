@@ -32,8 +32,9 @@ type asker interface {
 	// foreign lists what other applications than these are subscribed to.
 	foreign(ctx context.Context, own []string) ([]map[string]bool, error)
 
-	// subscribe subscribes an application to event sources; setEventFilter sets its event filter.
+	// subscribe subscribes an application to event sources, unsubscribe takes that back; setEventFilter sets its event filter.
 	subscribe(ctx context.Context, app string, sources []string) error
+	unsubscribe(ctx context.Context, app string, sources []string) error
 	setEventFilter(ctx context.Context, app string, filter json.RawMessage) error
 
 	// sendProbe makes Asterisk send a user event of this name to an application. Its error is ErrNotFound if there is no
@@ -128,9 +129,11 @@ func (s *session) settleCalls(ctx context.Context, waiting []listener) error {
 	}
 	s.applyAll(snapshot, channels)
 	s.wanted.keepChannels(func(id string) bool { return channels[id] != nil || s.hub.index.has(entityKey{s.id, kindChannel, id}) })
-	bridges, err := s.api.Bridges(ctx)
-	if err != nil {
-		return annotate("resync: bridges", err)
+	var bridges []*Bridge
+	if slices.ContainsFunc(waiting, func(x listener) bool { return x.places().own.kind == kindBridge }) {
+		if bridges, err = s.api.Bridges(ctx); err != nil {
+			return annotate("resync: bridges", err)
+		}
 	}
 	return s.endListeners(ctx, waiting, channels, bridges)
 }
@@ -154,7 +157,7 @@ func (s *session) look(ctx context.Context) (roster.Snapshot, map[string]*Channe
 	}
 	snap.Channels = make(map[string]roster.Place, len(channels))
 	for id, ch := range channels {
-		snap.Channels[id] = shown(ch)
+		snap.Channels[id] = s.shown(ch)
 	}
 	return snap, channels, nil
 }
@@ -197,7 +200,7 @@ func (s *session) missesSome(channels map[string]*Channel) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, ch := range channels {
-		if place := shown(ch); place.InStasis && slices.Contains(s.apps, place.App) && !s.roster.Has(id) {
+		if place := s.shown(ch); place.InStasis && slices.Contains(s.apps, place.App) && !s.roster.Has(id) {
 			return true
 		}
 	}
@@ -229,8 +232,8 @@ func (s *session) elsewhere(ctx context.Context) func(channel string) (elsewhere
 	}
 }
 
-// shown is where Asterisk shows a channel.
-func shown(ch *Channel) roster.Place {
+// shown is where Asterisk shows a channel. Of a call with a connection of its own it shows the application's short name.
+func (s *session) shown(ch *Channel) roster.Place {
 	app, args, ok := strings.Cut(ch.Dialplan.AppData, ",")
 	place := roster.Place{
 		InStasis: strings.HasPrefix(ch.Dialplan.AppName, "Stasis"),
@@ -240,6 +243,9 @@ func shown(ch *Channel) roster.Place {
 	}
 	if ok {
 		place.Args = strings.Split(args, ",")
+	}
+	if s.cfg.call != "" && ch.Name == s.cfg.call && place.InStasis {
+		place.App = s.apps[0]
 	}
 	return place
 }
@@ -280,7 +286,7 @@ func (s *session) apply(change roster.Change, channels map[string]*Channel) {
 	if change.Kind == roster.Entered {
 		args := []string{}
 		if !change.Moved {
-			args = shown(channels[id]).Args
+			args = s.shown(channels[id]).Args
 		}
 		s.startMissed(change.Stay, channels[id], args)
 		s.gap.entered = append(s.gap.entered, id)
@@ -327,7 +333,7 @@ func (s *session) endListeners(
 
 // catchUp tells a life what its channel has been through.
 func (s *session) catchUp(f *follower, ch *Channel) {
-	place := shown(ch)
+	place := s.shown(ch)
 	f.caughtUp(ch.State == ChannelStateUp, place.InStasis && slices.Contains(s.apps, place.App), place.InStasis)
 }
 

@@ -41,6 +41,7 @@ const (
 	roleUserEvent
 	roleDialplan
 	roleDial
+	roleAnswer // to a command; no event
 )
 
 // needsChannel reports whether the client would take an event for something else if it didn't name its channel.
@@ -62,6 +63,7 @@ var eventRoles = map[string]eventRole{
 	"ChannelUserevent":     roleUserEvent,
 	"ChannelDialplan":      roleDialplan,
 	"Dial":                 roleDial,
+	"RESTResponse":         roleAnswer,
 }
 
 // An eventKind is an entry of the registry: an ARI event type, or one of the

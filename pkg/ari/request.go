@@ -32,7 +32,8 @@ type chain struct {
 	conns    *conns // those of our own transport
 	severed  severed
 	mine     func(id string) bool // tells ids that nobody else uses; nil if none is known
-	basePath string               // the path of the base URL without a slash at its end, such as /ari
+	roads    *roads
+	basePath string // the path of the base URL without a slash at its end, such as /ari
 	log      *slog.Logger
 }
 
@@ -42,7 +43,8 @@ func newChain(cfg *requestConfig) *chain {
 	if c.conns != nil {
 		c.conns.dead = func() error { return c.life.dead() }
 	}
-	c.first = linked(c.links(cfg), cfg.transport())
+	c.roads = newRoads(cfg, c)
+	c.first = linked(c.links(cfg), c.roads.transport())
 	return c
 }
 
@@ -59,8 +61,8 @@ func (c *chain) links(cfg *requestConfig) []chainLink {
 			escapePlus,
 			authorize(cfg.authorization()),
 		),
-		newFilterGate().link,
-		newLimits().link,
+		cfg.sharedGate().link,
+		cfg.sharedLimits().link,
 		finishLeaving(c.basePath),
 		c.explain,
 		c.undoAbandoned,

@@ -24,6 +24,26 @@ type requestConfig struct {
 
 	ownTransport bool   // http is made here, so we close its connections
 	conns        *conns // those of our own transport
+
+	commands Commands
+	noHTTP   bool        // base is nobody's address
+	gate     *filterGate // nil: this controller has it alone
+	limits   *limits     // likewise
+}
+
+// sharedGate and sharedLimits are what several controllers of one Asterisk have in common.
+func (cfg *requestConfig) sharedGate() *filterGate {
+	if cfg.gate == nil {
+		return newFilterGate()
+	}
+	return cfg.gate
+}
+
+func (cfg *requestConfig) sharedLimits() *limits {
+	if cfg.limits == nil {
+		return newLimits()
+	}
+	return cfg.limits
 }
 
 // closeIdle closes the connections that are not in use, if they are ours.

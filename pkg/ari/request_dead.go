@@ -49,6 +49,7 @@ func (c *chain) sever(reason error) {
 	if c.conns != nil {
 		c.conns.closeAll()
 	}
+	c.roads.sever(reason)
 	c.severed.end(reason)
 }
 

@@ -88,6 +88,9 @@ func newSession(id sessionID, hub *hub, up upper, cfg *config, src Source) *sess
 	s.ctrl = newController(cfg)
 	s.ctrl.feed, s.ctrl.sessionID, s.ctrl.ids = s, id, newIDs(s.ctrl.application, hub.run)
 	s.ctrl.attach(s)
+	if dialled, ok := src.(*websocketSource); ok && cfg.commands == CommandsWebsocket {
+		s.ctrl.chain.roads.pool = newDialledPool(dialled)
+	}
 	s.api = s.ctrl
 	if len(cfg.subscriptions) > 0 {
 		s.wanted.add(s.ctrl.application, cfg.subscriptions)
@@ -116,6 +119,10 @@ func (s *session) receive(frame Frame) bool {
 	in, err := s.scan(frame.Data)
 	if err != nil {
 		s.skip(frame.Data, err)
+		return true
+	}
+	if in.kind.role == roleAnswer {
+		s.answered(frame.Data)
 		return true
 	}
 	if in.kind.role == roleReplaced && s.probe.distrusted() && s.ours(in.app) && s.probe.mayRenew() {

@@ -409,6 +409,9 @@ func (s *session) refused(err error, what string) bool {
 // for another one the error is ErrNotFound if there is no such application.
 func (s *session) sources(ctx context.Context, app string) (map[string]bool, error) {
 	has, err := s.api.eventSources(ctx, app)
+	if s.accepts() && errors.Is(err, ErrNotFound) {
+		return nil, nil // Asterisk's configuration decides which applications a connection has.
+	}
 	if errors.Is(err, ErrNotFound) && slices.Contains(s.apps, app) {
 		return nil, fmt.Errorf("%w: application %s is gone", errMute, app)
 	}

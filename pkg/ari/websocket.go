@@ -21,25 +21,22 @@ import (
 // lets its kernel accept connections without end.
 const handshakeTimeout = 10 * time.Second
 
+// subprotocol is what Asterisk calls ARI over a websocket.
+const subprotocol = "ari"
+
 // A websocketSource dials Asterisk's event websocket.
 type websocketSource struct {
 	cfg    *config
 	client http.Client
+	base   string // without credentials and parameters
 	url    string // without credentials
 }
 
 func newWebsocketSource(cfg *config) *websocketSource {
 	u := cfg.base.JoinPath("events")
 	u.Scheme = "ws" + strings.TrimPrefix(u.Scheme, "http")
-	apps := make([]string, len(cfg.applications))
-	for i, app := range cfg.applications {
-		apps[i] = url.QueryEscape(app)
-	}
-	u.RawQuery = "app=" + strings.Join(apps, ",")
-	if cfg.subscribeAll {
-		u.RawQuery += "&subscribeAll=true"
-	}
-	s := &websocketSource{cfg: cfg, client: *cfg.http, url: u.String()}
+	s := &websocketSource{cfg: cfg, client: *cfg.http, base: u.String()}
+	s.url = s.urlFor(cfg.applications, cfg.subscribeAll)
 	s.client.Timeout = 0 // It would go on after the handshake.
 	if cfg.ownTransport {
 		// Not to queue behind commands when all connections are busy.
@@ -50,11 +47,37 @@ func newWebsocketSource(cfg *config) *websocketSource {
 	return s
 }
 
+// urlFor is the URL of a websocket for applications.
+func (s *websocketSource) urlFor(apps []string, all bool) string {
+	escaped := make([]string, len(apps))
+	for i, app := range apps {
+		escaped[i] = url.QueryEscape(app)
+	}
+	u := s.base + "?app=" + strings.Join(escaped, ",")
+	if all {
+		u += "&subscribeAll=true"
+	}
+	return u
+}
+
 // String implements [Source].
 func (s *websocketSource) String() string { return s.cfg.base.String() }
 
 // Next implements [Source].
 func (s *websocketSource) Next(ctx context.Context) (Connection, error) {
+	conn, err := s.open(ctx, s.url)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// dial opens a websocket for another application than those of the session.
+func (s *websocketSource) dial(ctx context.Context, app string) (*websocketConn, error) {
+	return s.open(ctx, s.urlFor([]string{app}, false))
+}
+
+func (s *websocketSource) open(ctx context.Context, target string) (*websocketConn, error) {
 	dialCtx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	conn := &websocketConn{}
@@ -63,10 +86,10 @@ func (s *websocketSource) Next(ctx context.Context) (Connection, error) {
 	})
 	header := make(http.Header)
 	s.cfg.authorize(header)
-	ws, resp, err := websocket.Dial(dialCtx, s.url, &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(dialCtx, target, &websocket.DialOptions{
 		HTTPClient:   &s.client,
 		HTTPHeader:   header,
-		Subprotocols: []string{"ari"},
+		Subprotocols: []string{subprotocol},
 	})
 	if err != nil {
 		// Asterisk may answer a refused handshake twice. The second answer must not
@@ -187,6 +210,11 @@ func (c *websocketConn) read() ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// Send implements [Sender].
+func (c *websocketConn) Send(ctx context.Context, message []byte) error {
+	return c.ws.Write(ctx, websocket.MessageText, message)
 }
 
 // Ping implements [Connection].

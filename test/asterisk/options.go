@@ -65,6 +65,10 @@ type WebsocketClient struct {
 	PerCall bool
 	// Username and Password are what Asterisk shows to the server.
 	Username, Password string
+	// Interval is the time between two attempts to connect, 100 ms by default.
+	Interval time.Duration
 	// CAFile is the file with the server's certificate, for a wss URI.
 	CAFile string
+	// CertFile and KeyFile are what Asterisk shows to the server, for a wss URI.
+	CertFile, KeyFile string
 }

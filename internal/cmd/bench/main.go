@@ -60,6 +60,7 @@ var groups = []struct{ pkg, pattern, time string }{
 	{"./pkg/media", "^BenchmarkFrame$", "50000x"},
 	{"./pkg/ari/aritest", "^BenchmarkTestStart$", "300x"},
 	{"./pkg/ari/aritest", "^BenchmarkTenThousandCalls$", "1x"},
+	{"./conformance", "^BenchmarkTransports$", "1x"},
 }
 
 // results are the values of each benchmark by its unit, one of each run.
@@ -187,6 +188,14 @@ var table = []row{
 	{what: "Channel.Answer, 32 at once", bench: "Command/32", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.08},
 	{what: "bare net/http request, 256 at once", bench: "Command/256", contender: "bare", unit: "ns/op"},
 	{what: "Channel.Answer, 256 at once", bench: "Command/256", contender: "answer", unit: "ns/op", compare: ratio, to: "bare", limit: 1.08},
+	{what: "GET of a channel by HTTP, p50", bench: "Transports", contender: "HTTP", unit: "p50-µs"},
+	{what: "  p99", bench: "Transports", contender: "HTTP", unit: "p99-µs"},
+	{what: "  by WithCommands(CommandsAuto), p99", bench: "Transports", contender: "auto", unit: "p99-µs", compare: ratio, to: "HTTP", limit: 1.2},
+	{what: "  over the event websocket, p50", bench: "Transports", contender: "event-socket", unit: "p50-µs", compare: ratio, to: "HTTP"},
+	{what: "  the program's own CPU time", bench: "Transports", contender: "event-socket", unit: "own-cpu-µs", compare: ratio, to: "HTTP"},
+	{what: "  while events come, p99", bench: "Transports", contender: "event-socket", unit: "loaded-p99-µs", compare: ratio, to: "HTTP"},
+	{what: "SetVariable over a command websocket, p50", bench: "Transports", contender: "command-socket-set", unit: "p50-µs", compare: ratio, to: "HTTP-set"},
+	{what: "  while events come, p99", bench: "Transports", contender: "command-socket-set", unit: "loaded-p99-µs", compare: ratio, to: "HTTP-set"},
 	{what: "memory of an idle subscription", bench: "Memory/subscription", unit: "B/subscription", limit: 320},
 	{what: "memory of a live call with a waiting handler", bench: "Memory/call", unit: "B/call", limit: 5 * 1024},
 	{what: "aritest: an Asterisk and a connected client for one test, in memory", bench: "TestStart/memory", unit: "ns/op"},
@@ -267,6 +276,8 @@ func figure(v float64, unit string) string {
 		return fmt.Sprintf("%.1f µs", v/1000)
 	case unit == "ns":
 		return fmt.Sprintf("%.0f ns", v)
+	case strings.HasSuffix(unit, "µs"):
+		return fmt.Sprintf("%.0f µs", v)
 	case unit == "B", strings.HasPrefix(unit, "B/"):
 		return fmt.Sprintf("%.0f B", v)
 	default:

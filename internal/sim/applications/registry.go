@@ -199,3 +199,10 @@ func (r *Registry) ForgetBridge(id string) {
 		}
 	}
 }
+
+// Lose takes an application down, while its connection stays.
+func (r *Registry) Lose(name string) {
+	if a := r.byName[name]; a != nil && a.conn != nil {
+		r.disconnect(name, a.conn)
+	}
+}

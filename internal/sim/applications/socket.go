@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +28,11 @@ type Sockets struct {
 	changed  func() // called, with the lock held, when an application came or went
 	serve    server // requests that come by websockets
 
-	open  map[*socket]struct{}
-	alter func([]byte) [][]byte
+	open      map[*socket]struct{}
+	outbounds map[*outbound]struct{}
+	running   sync.WaitGroup // outbounds
+	alter     func([]byte) [][]byte
+	locked    map[string]bool // applications that have locked up
 }
 
 // SocketOptions are how websockets work.
@@ -42,7 +46,7 @@ type server func(w http.ResponseWriter, req *http.Request, path string, query ur
 
 // NewSockets makes a place for websockets; the lock is that of the registry.
 func NewSockets(r *Registry, lock sync.Locker, o SocketOptions, changed func()) *Sockets {
-	return &Sockets{registry: r, lock: lock, opts: o, changed: changed, open: map[*socket]struct{}{}}
+	return &Sockets{registry: r, lock: lock, opts: o, changed: changed, open: map[*socket]struct{}{}, outbounds: map[*outbound]struct{}{}, locked: map[string]bool{}}
 }
 
 // Handle sets who answers requests that come by websockets.
@@ -51,8 +55,15 @@ func (s *Sockets) Handle(f server) { s.serve = f }
 // Change sets a function through which all frames of events go, or nil. It needs the lock.
 func (s *Sockets) Change(alter func([]byte) [][]byte) { s.alter = alter }
 
+// LockUp makes an application lock up: handshakes for it are never answered. It needs the lock.
+func (s *Sockets) LockUp(app string) { s.locked[app] = true }
+
 // Reset forgets all websockets, as a restart does. It needs the lock.
-func (s *Sockets) Reset() { s.open = map[*socket]struct{}{} }
+func (s *Sockets) Reset() {
+	s.open = map[*socket]struct{}{}
+	clear(s.locked)
+	s.forgetOutbounds()
+}
 
 // Connections are the connections under the websockets, nil for those that aren't known.
 func (s *Sockets) Connections() []net.Conn {
@@ -142,6 +153,11 @@ func (s *Sockets) Upgrade(w http.ResponseWriter, req *http.Request, apps []strin
 		c.auth.Set("Authorization", auth)
 	}
 	s.lock.Lock()
+	if slices.ContainsFunc(apps, func(name string) bool { return s.locked[name] }) {
+		s.lock.Unlock()
+		<-req.Context().Done()
+		return 0, ""
+	}
 	s.open[c] = struct{}{}
 	for _, name := range apps {
 		s.registry.Connect(name, c, all)

@@ -43,9 +43,10 @@ type PBX struct {
 	Messages     []Message
 
 	// What a test has set up. It outlives a restart.
-	Phonebook map[string]*Endpoint // by technology and resource
-	Dialplan  *dialplan
-	Sounds    map[string]*media.Sound
+	Phonebook   map[string]*Endpoint // by technology and resource
+	Dialplan    *dialplan
+	Sounds      map[string]*media.Sound
+	CallDialers []CallDialer
 
 	sounding   int            // those who want to hear something
 	frozen     int            // those because of whom no channel can be made
@@ -63,6 +64,7 @@ type Config struct {
 	ChannelVars []string
 	EntityID    string
 	Name        string
+	CallPoll    time.Duration // how often is looked whether a call's connection is there; 0 is Asterisk's 500 ms
 }
 
 // features are what the version has, as far as it isn't about whole operations.

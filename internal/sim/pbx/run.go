@@ -229,7 +229,7 @@ func (r *Run) execute(app, data string) bool {
 		ch.SendDigits(digits)
 	case "Stasis":
 		args := strings.Split(data, ",")
-		return !ch.enterStasis(args[0], args[1:], r.advance)
+		return ch.stasisApp(args[0], args[1:], r.advance)
 	case "StasisBroadcast":
 		return r.broadcast(data)
 	}

@@ -53,6 +53,7 @@ func (ch *Channel) stasisEnd(a *applications.App) {
 	}
 	a.UnsubscribeChannel(ch.ID)
 	ch.PBX.Reap(a)
+	ch.callLeft(a.Title())
 	ch.PBX.Signal()
 }
 

@@ -154,3 +154,8 @@ func WithKnownFaults(faults ...KnownFault) Option {
 		return nil
 	}
 }
+
+// WithEntityID sets the asterisk_id of the server's events, by which several servers are told apart.
+func WithEntityID(id string) Option {
+	return func(o *options) error { o.Config.EntityID = id; return nil }
+}

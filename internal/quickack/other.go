@@ -1,0 +1,7 @@
+//go:build !linux
+
+package quickack
+
+import "syscall"
+
+func acknowledge(syscall.RawConn) {}
