@@ -58,6 +58,14 @@ func (c *scripted) Abort() { c.once.Do(func() { close(c.gone) }) }
 // sourced makes a client that is connected by a source, and knows of one call.
 func sourced(t *testing.T, a *asterisk, opts ...Option) (c *Client, src handedOut, conn *scripted) {
 	t.Helper()
+	return sourcedBy(t, a, func(src Source) Source { return src }, opts...)
+}
+
+// sourcedBy is sourced by a source that something is done to.
+func sourcedBy(
+	t *testing.T, a *asterisk, wrap func(Source) Source, opts ...Option,
+) (c *Client, src handedOut, conn *scripted) {
+	t.Helper()
 	src, conn = make(handedOut, 1), newScripted()
 	src <- conn
 	a.fail = func(_, path string) int {
@@ -66,7 +74,7 @@ func sourced(t *testing.T, a *asterisk, opts ...Option) (c *Client, src handedOu
 		}
 		return 500 // so that nobody can know whether events come
 	}
-	c = a.client(append(opts, WithSource(src))...)
+	c = a.client(append(opts, WithSource(wrap(src)))...)
 	require.NoError(t, c.Connect(t.Context()))
 	t.Cleanup(func() { require.NoError(t, c.Close(context.Background())) })
 	return c, src, conn
@@ -262,9 +270,9 @@ func TestFrameIsAcknowledged(t *testing.T) {
 func TestSourceFailsForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
-		c, src, conn := sourced(t, newAsterisk(t), WithLogger(book.logger()))
+		fails := func(src Source) Source { return failing{src, new(atomic.Int32)} }
+		c, src, conn := sourcedBy(t, newAsterisk(t), fails, WithLogger(book.logger()))
 		up := Subscribe[*Connected](c)
-		c.first().src = failing{src, new(atomic.Int32)}
 		conn.Abort()
 		src <- newScripted()
 		_, err := up.Next(t.Context())
@@ -273,13 +281,14 @@ func TestSourceFailsForAWhile(t *testing.T) {
 	})
 }
 
+// A failing source fails three times after the first connection.
 type failing struct {
 	Source
-	failed *atomic.Int32
+	tried *atomic.Int32
 }
 
 func (s failing) Next(ctx context.Context) (Connection, error) {
-	if s.failed.Add(1) <= 3 {
+	if n := s.tried.Add(1); 1 < n && n <= 4 {
 		return nil, errors.New("the bus is away")
 	}
 	return s.Source.Next(ctx)
@@ -291,7 +300,8 @@ func TestSlowSource(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var book logBook
 			a := newAsterisk(t)
-			c, src, conn := sourced(t, a, WithLogger(book.logger()))
+			isLate := func(src Source) Source { return late{src, new(atomic.Int32)} }
+			c, src, conn := sourcedBy(t, a, isLate, WithLogger(book.logger()))
 			fail := a.fail
 			a.set(func() {
 				a.fail = func(method, path string) int {
@@ -302,7 +312,6 @@ func TestSlowSource(t *testing.T) {
 				}
 			})
 			up := Subscribe[*Connected](c)
-			c.first().src = late{src, new(atomic.Int32)}
 			conn.Abort()
 			time.Sleep(30 * time.Second)
 			_, err := c.ARI().Channels(t.Context())
@@ -322,14 +331,14 @@ func TestSlowSource(t *testing.T) {
 	}
 }
 
-// A late source has no time for its first attempts.
+// A late source takes too long three times after the first connection.
 type late struct {
 	Source
 	tried *atomic.Int32
 }
 
 func (s late) Next(ctx context.Context) (Connection, error) {
-	if s.tried.Add(1) <= 3 {
+	if n := s.tried.Add(1); 1 < n && n <= 4 {
 		time.Sleep(10 * time.Second)
 		return nil, context.DeadlineExceeded
 	}
