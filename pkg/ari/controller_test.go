@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,73 +21,6 @@ import (
 
 	"github.com/ari-go/ari/gen"
 )
-
-// seen is a request as it came over the wire.
-type seen struct {
-	line        string // method and URI, still encoded
-	contentType string
-	body        string
-}
-
-// recorder is a server that notes what it gets and answers what it is told.
-type recorder struct {
-	*httptest.Server
-	mu     sync.Mutex
-	seen   []seen
-	answer http.HandlerFunc
-}
-
-func newRecorder(t *testing.T, answer http.HandlerFunc, changes ...func(*http.Server)) *recorder {
-	t.Helper()
-	w := &recorder{answer: answer}
-	w.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		w.mu.Lock()
-		w.seen = append(w.seen, seen{r.Method + " " + r.RequestURI, r.Header.Get("Content-Type"), string(body)})
-		w.mu.Unlock()
-		w.answer(rw, r)
-	}))
-	for _, change := range changes {
-		change(w.Config)
-	}
-	w.Start()
-	t.Cleanup(w.Close)
-	return w
-}
-
-func (w *recorder) last(t *testing.T) seen {
-	t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	require.NotEmpty(t, w.seen, "no request came")
-	return w.seen[len(w.seen)-1]
-}
-
-func (w *recorder) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.seen)
-}
-
-// controller returns a controller under a base path that isn't the usual one, so that absolute paths show.
-func (w *recorder) controller(t *testing.T, opts ...ControllerOption) *Controller {
-	t.Helper()
-	c, err := NewController(w.URL+"/pbx1/ari/", append([]ControllerOption{WithBasicAuth("user", "s3cret")}, opts...)...)
-	require.NoError(t, err)
-	c.application = "hello"
-	return c
-}
-
-func answerJSON(status int, body string) http.HandlerFunc {
-	return func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Content-Type", "application/json")
-		rw.Header().Set("Server", "Asterisk/22.10.1~dfsg")
-		rw.WriteHeader(status)
-		_, _ = io.WriteString(rw, body)
-	}
-}
-
-func noContent(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNoContent) }
 
 func TestRequestsOnTheWire(t *testing.T) {
 	ctx := t.Context()
@@ -259,151 +190,12 @@ func TestNotSent(t *testing.T) {
 	assert.Zero(t, w.count(), "a request was sent")
 }
 
-func second[T any](_ T, err error) error { return err }
-
 func TestRequiredParameterMayStandInTheBody(t *testing.T) {
 	w := newRecorder(t, noContent)
 	_, err := w.controller(t).API().EventsUserEventWithBody(t.Context(), "e", &gen.EventsUserEventParams{}, "application/json",
 		strings.NewReader(`{"application":"hello"}`))
 	require.NoError(t, err)
 	assert.Equal(t, 1, w.count())
-}
-
-func TestErrors(t *testing.T) {
-	statuses := map[int]error{
-		400: ErrInvalid, 401: ErrUnauthorized, 403: ErrForbidden, 404: ErrNotFound, 409: ErrConflict, 412: ErrPreconditionFailed,
-		413: ErrTooLarge, 422: ErrUnprocessable, 500: ErrInternal, 501: ErrNotImplemented, 503: ErrUnavailable,
-	}
-	for status := range statuses {
-		w := newRecorder(t, answerJSON(status, `{"message":"No such luck"}`))
-		err := w.controller(t).Channel("c1").Answer(t.Context())
-		var e *Error
-		require.ErrorAs(t, err, &e)
-		assert.Equal(t, &Error{
-			Operation: "channelsAnswer", Method: "POST", Path: "/pbx1/ari/channels/c1/answer", StatusCode: status, Message: "No such luck",
-		}, e)
-		for other, s := range statuses {
-			assert.Equal(t, other == status, errors.Is(fmt.Errorf("wrapped: %w", err), s), "%d against %d", status, other)
-		}
-		assert.Contains(t, err.Error(), "channelsAnswer (POST /pbx1/ari/channels/c1/answer)")
-		assert.Contains(t, err.Error(), "No such luck")
-	}
-	for status, message := range map[int]string{409: "Channel not in Stasis application", 422: "Channel not in Stasis application"} {
-		e := &Error{StatusCode: status, Message: message}
-		require.ErrorIs(t, e, ErrNotInStasis)
-		require.ErrorIs(t, e, statuses[status])
-	}
-	assert.NotErrorIs(t, &Error{StatusCode: 409, Message: "Bridge with id 'b' already exists"}, ErrNotInStasis)
-}
-
-// A channel that has just gone can't go into a bridge. Other operations' 400 is about their parameters.
-func TestChannelGoneFromBridge(t *testing.T) {
-	body := []byte(`{"message":"Channel not found"}`)
-	for operation, gone := range map[string]bool{"bridgesAddChannel": true, "bridgesRemoveChannel": true, "bridgesSetVideoSource": false, "channelsMove": false} {
-		assert.NotNil(t, operationByID(operation), operation)
-		err := newError(operation, "POST", "/ari/bridges/b/addChannel", 400, nil, body)
-		require.ErrorIs(t, err, ErrInvalid, operation)
-		assert.Equal(t, gone, errors.Is(err, ErrNotFound), operation)
-	}
-	err := newError("bridgesAddChannel", "POST", "/ari/bridges/b/addChannel", 400, nil, []byte(`{"message":"Channel parameter is required"}`))
-	require.NotErrorIs(t, err, ErrNotFound)
-}
-
-func TestErrorBodies(t *testing.T) {
-	for name, test := range map[string]struct {
-		contentType, body, want string
-	}{
-		"message":         {"application/json", `{"message":"Channel not found"}`, "Channel not found"},
-		"error":           {"application/json", `{"error":"Allocation failed"}`, "Allocation failed"},
-		"HTML":            {"text/html", "<html><head><title>502 Bad Gateway</title></head><body>...", "502 Bad Gateway"},
-		"Asterisk's HTML": {"text/html", "<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1>\n<p>Nothing here.</p>", "Nothing here."},
-		"HTML untitled":   {"text/html", "<h1>Oops</h1>", "<h1>Oops</h1>"},
-		"empty":           {"", "", ""},
-		"text":            {"text/plain", "try\nagain", "try again"},
-		"not an object":   {"application/json", `["x"]`, `["x"]`},
-		"long":            {"text/plain", strings.Repeat("é", 300), strings.Repeat("é", 60) + "..."},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newRecorder(t, func(rw http.ResponseWriter, _ *http.Request) {
-				rw.Header().Set("Content-Type", test.contentType)
-				rw.WriteHeader(http.StatusBadGateway)
-				_, _ = io.WriteString(rw, test.body)
-			})
-			err := w.controller(t).Channel("c1").Answer(t.Context())
-			var e *Error
-			require.ErrorAs(t, err, &e)
-			assert.Equal(t, http.StatusBadGateway, e.StatusCode)
-			assert.Equal(t, test.want, e.Message)
-		})
-	}
-}
-
-func TestAnswersThatAreNone(t *testing.T) {
-	for name, test := range map[string]struct {
-		answer http.HandlerFunc
-		want   string
-	}{
-		"empty": {answerJSON(200, ""), "the answer is empty"},
-		"HTML": {func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set("Content-Type", "text/html")
-			_, _ = io.WriteString(rw, "<title>Login</title>")
-		}, `the answer is "text/html" instead of JSON: <title>Login</title>`},
-		"another type": {answerJSON(200, `["a"]`), `["a"]`},
-		"cut off by Content-Length": {func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set("Content-Type", "application/json")
-			rw.Header().Set("Content-Length", "100")
-			_, _ = io.WriteString(rw, `{"id":"c`)
-		}, "the answer broke off"},
-		"cut off": {answerJSON(200, `{"id":"c`), "isn't the JSON that was expected"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ch, err := newRecorder(t, test.answer).controller(t).Channel("c1").Refresh(t.Context())
-			assert.Nil(t, ch)
-			require.ErrorIs(t, err, ErrProtocol)
-			var e *Error
-			require.ErrorAs(t, err, &e)
-			assert.Equal(t, 200, e.StatusCode)
-			assert.Contains(t, err.Error(), test.want)
-			assert.Contains(t, err.Error(), "channelsGet (GET /pbx1/ari/channels/c1)")
-		})
-	}
-}
-
-// A command that follows a redirect would become a GET, and do something else.
-func TestRedirectsAreErrors(t *testing.T) {
-	w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
-		http.Redirect(rw, r, "https://user:secret@pbx.example"+r.URL.Path, http.StatusMovedPermanently)
-	})
-	client, err := NewClient(w.URL+"/ari", "hello", WithBasicAuth("asterisk", "asterisk"))
-	require.NoError(t, err)
-	for name, do := range map[string]func() error{
-		"connect": func() error { return client.Connect(t.Context()) },
-		"answer":  func() error { return client.ARI().Channel("c1").Answer(t.Context()) },
-		"list":    func() error { _, err := client.ARI().Channels(t.Context()); return err },
-	} {
-		err := do()
-		var refusal *Error
-		require.ErrorAs(t, err, &refusal, name)
-		assert.Equal(t, http.StatusMovedPermanently, refusal.StatusCode, name)
-		assert.Contains(t, err.Error(), "redirected to https://user:xxxxx@pbx.example/ari/", name)
-		assert.NotContains(t, err.Error(), "secret", name)
-	}
-	assert.Equal(t, 3, w.count(), "nothing was sent elsewhere")
-	require.NoError(t, client.Close(t.Context()))
-}
-
-func TestErrorsShowNoCredentials(t *testing.T) {
-	c, err := NewController("http://user:s3cret@127.0.0.1:1/ari")
-	require.NoError(t, err)
-	err = c.Channel("c1").SetVariable(t.Context(), "PIN", "4711")
-	require.Error(t, err)
-	var log strings.Builder
-	slog.New(slog.NewTextHandler(&log, nil)).Error("failed", "error", err)
-	for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), log.String()} {
-		assert.NotContains(t, text, "s3cret")
-		assert.NotContains(t, text, "4711", "values of the query don't belong in an error")
-	}
-	assert.Contains(t, log.String(), "operation=channelsSetChannelVar")
 }
 
 func TestNoAnswer(t *testing.T) {
@@ -508,151 +300,6 @@ func TestManyCommandsStayUnderTheLimit(t *testing.T) {
 	assert.LessOrEqual(t, most.Load(), int32(maxConns))
 }
 
-func TestVersions(t *testing.T) {
-	for text, want := range map[string]Version{
-		"22.10.1":                   {22, 10, 1},
-		"Asterisk/16.28.0~dfsg-0":   {16, 28, 0},
-		"Asterisk/certified/20.7-1": {20, 7, 0},
-		"certified-18.9-cert5":      {18, 9, 0},
-		"GIT-20-1a2b3c4":            {20, tip, 0},
-		"GIT-20.5.0-1a2b3c4":        {20, 5, 0},
-		"GIT-certified/22.8-1a2b3c": {22, 8, 0},
-		"Asterisk/GIT-master-abc":   {newestBranch, tip, 0},
-	} {
-		v, err := ParseVersion(text)
-		require.NoError(t, err, text)
-		assert.Equal(t, want, v, text)
-	}
-	for _, text := range []string{"", "23", "GIT-", "GIT-mastery", "SVN-x", "nginx/1.2"} {
-		_, err := ParseVersion(text)
-		assert.Error(t, err, text)
-	}
-	progress := opChannelsProgress.since // 20.16, 21.11, 22.6, 23.0
-	for text, want := range map[string]bool{
-		"12.0.0": false, "16.30.1": false, "19.8.0": false, "20.15.2": false, "20.16.0": true, "20.20.0": true, "21.10.9": false,
-		"21.11.0": true, "22.5.0": false, "22.6.0": true, "23.0.0": true, "24.0.0": true, "99.0.0": true,
-	} {
-		v, err := ParseVersion(text)
-		require.NoError(t, err)
-		assert.Equal(t, want, progress.have(v), text)
-	}
-	claim := opEventsClaimChannel.since // not in 21
-	assert.False(t, claim.have(Version{21, 99, 0}))
-	assert.True(t, claim.have(Version{22, 10, 0}))
-	assert.Equal(t, "20.16, 21.11 or 22.6", progress.String())
-	assert.Equal(t, "12.0", opChannelsAnswer.since.String())
-}
-
-func serverVersion(v string, answer http.HandlerFunc) http.HandlerFunc {
-	return func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Server", "Asterisk/"+v)
-		answer(rw, r)
-	}
-}
-
-func TestUnsupported(t *testing.T) {
-	missing := func(rw http.ResponseWriter, _ *http.Request) {
-		rw.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(rw, `{"message":"Resource not found"}`)
-	}
-	ctx := t.Context()
-
-	w := newRecorder(t, serverVersion("16.28.0", missing))
-	err := w.controller(t).Channel("c1").Progress(ctx)
-	require.ErrorIs(t, err, ErrUnsupported)
-	assert.NotErrorIs(t, err, ErrNotFound, "it is not the channel that is missing")
-	assert.Contains(t, err.Error(), "it needs Asterisk 20.16, 21.11 or 22.6, this is 16.28.0")
-
-	w = newRecorder(t, serverVersion("22.10.1", missing))
-	err = w.controller(t).Channel("c1").Progress(ctx)
-	assert.NotErrorIs(t, err, ErrUnsupported)
-	assert.ErrorIs(t, err, ErrNotFound)
-}
-
-func TestOldAsteriskGetsNoMistakablePath(t *testing.T) {
-	ctx := t.Context()
-	info := func(rw http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(rw, `{"system":{"version":"13.38.3"}}`)
-	}
-	for name, answer := range map[string]http.HandlerFunc{
-		"version in the header": serverVersion("13.38.3", info),
-		"version asked for":     info,
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newRecorder(t, answer)
-			_, err := w.controller(t).CreateChannel(ctx, CreateChannelOptions{Endpoint: "X/1"})
-			require.ErrorIs(t, err, ErrUnsupported)
-			assert.Contains(t, err.Error(), "14.0")
-			_, err = w.controller(t).CreateExternalMedia(ctx, ExternalMediaOptions{Format: "ulaw"})
-			require.ErrorIs(t, err, ErrUnsupported)
-			for _, s := range w.seen {
-				assert.Equal(t, "GET /pbx1/ari/asterisk/info?only=system", s.line)
-			}
-		})
-	}
-}
-
-// A version that can't be told is no reason to refuse a command.
-func TestVersionThatCannotBeTold(t *testing.T) {
-	ctx := t.Context()
-	for name, info := range map[string]http.HandlerFunc{
-		"no version": func(rw http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(rw, `{"system":{"version":"of my own"}}`)
-		},
-		"not allowed": func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusForbidden) },
-	} {
-		w := newRecorder(t, func(rw http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "/asterisk/info") {
-				info(rw, r)
-				return
-			}
-			_, _ = io.WriteString(rw, `{"id":"c1"}`)
-		})
-		c := w.controller(t)
-		for range 3 {
-			_, err := c.CreateChannel(ctx, CreateChannelOptions{Endpoint: "X/1"})
-			require.NoError(t, err, name)
-		}
-		require.NoError(t, c.Channel("c1").HangupWithCode(ctx, 21), name)
-		assert.Equal(t, 5, w.count(), "it is asked for once")
-		_, err := c.Supports(ctx, "channelsProgress")
-		require.Error(t, err, name)
-	}
-}
-
-// An Asterisk that starts fails to tell its version, and may tell it later.
-func TestVersionIsAskedForAgainAfterAFailure(t *testing.T) {
-	asked := 0
-	d := &server{ask: func(context.Context) (Version, error) {
-		if asked++; asked == 1 {
-			return Version{}, &Error{StatusCode: http.StatusServiceUnavailable}
-		}
-		return Version{16, 28, 0}, nil
-	}}
-	_, known := d.knownVersion(t.Context())
-	assert.False(t, known)
-	_, known = d.knownVersion(t.Context())
-	assert.True(t, known)
-}
-
-func TestTooNewParameters(t *testing.T) {
-	ctx := t.Context()
-	w := newRecorder(t, serverVersion("16.28.0", func(rw http.ResponseWriter, _ *http.Request) {
-		rw.WriteHeader(http.StatusNotImplemented)
-		_, _ = io.WriteString(rw, `{"message":"not supported"}`)
-	}))
-	c := w.controller(t)
-	_, err := c.CreateExternalMedia(ctx, ExternalMediaOptions{Format: "ulaw", ExternalHost: "h:1", Encapsulation: EncapsulationAudiosocket})
-	require.ErrorIs(t, err, ErrUnsupported)
-	assert.ErrorContains(t, err, "encapsulation=audiosocket needs Asterisk 18.0, this is 16.28.0")
-	_, err = c.CreateExternalMedia(ctx, ExternalMediaOptions{Format: "ulaw", ExternalHost: "h:1", Encapsulation: EncapsulationRTP})
-	require.NotErrorIs(t, err, ErrUnsupported, "it knows this value, so it must be something else")
-
-	before := w.count()
-	require.ErrorIs(t, c.Channel("c1").HangupWithCode(ctx, 21), ErrUnsupported)
-	assert.Equal(t, before, w.count(), "it would hang up with the normal cause")
-}
-
 // Asterisk takes 127 items of a list in the query.
 func TestLongLists(t *testing.T) {
 	w := newRecorder(t, noContent)
@@ -692,23 +339,6 @@ func TestUnits(t *testing.T) {
 		assert.Equal(t, want, *units(d, time.Second), d)
 	}
 	assert.Nil(t, units(0, time.Second))
-}
-
-func TestSupports(t *testing.T) {
-	w := newRecorder(t, serverVersion("22.5.0", answerJSON(200, `{"system":{"version":"22.5.0"}}`)))
-	w.answer = func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Server", "Asterisk/22.5.0")
-		_, _ = io.WriteString(rw, `{"system":{"version":"22.5.0"}}`)
-	}
-	c := w.controller(t)
-	for op, want := range map[string]bool{"channelsAnswer": true, "channelsProgress": false, "channelsTransferProgress": true} {
-		have, err := c.Supports(t.Context(), op)
-		require.NoError(t, err)
-		assert.Equal(t, want, have, op)
-	}
-	assert.Equal(t, 1, w.count(), "the version is asked for once")
-	_, err := c.Supports(t.Context(), "channelsJump")
-	assert.ErrorContains(t, err, `"channelsJump"`)
 }
 
 func TestStoredRecordingStreams(t *testing.T) {

@@ -3,7 +3,10 @@ package ari
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,5 +192,181 @@ func TestFilteredEventsAreTheClientsOwn(t *testing.T) {
 		require.NoError(t, a.send(startFrame("c4"), endFrame("c4")))
 		synctest.Wait()
 		assert.Equal(t, []string{"StasisStart", "StasisEnd"}, waitingTypes(sub))
+	})
+}
+
+// Promise 7: a handler's panic or error harms no other handler.
+func TestHandlerFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logBook
+		var errs bag[error]
+		c := offline(t, WithLogger(book.logger()), WithErrorHandler(func(_ context.Context, err error) {
+			errs.add(err)
+			panic("in the error handler, too")
+		}))
+		var good bag[string]
+		On(c, func(_ context.Context, ev *ChannelDtmfReceived) error {
+			switch ev.Digit {
+			case "1":
+				return errTest
+			case "2":
+				panic(errTest)
+			case "3":
+				runtime.Goexit()
+			case "4":
+				var nothing *Channel
+				_ = nothing.Name
+			}
+			good.add(ev.Digit)
+			return nil
+		})
+		On(c, into(&good, func(ev *ChannelDtmfReceived) string { return "other " + ev.Digit }))
+		for _, digit := range []string{"1", "2", "3", "4", "5"} {
+			c.receive(dtmfFrame("c1", digit))
+		}
+		synctest.Wait()
+		assert.ElementsMatch(t, []string{"5", "other 1", "other 2", "other 3", "other 4", "other 5"}, good.all())
+
+		require.Len(t, errs.all(), 3)
+		for _, err := range errs.all()[:2] {
+			require.ErrorIs(t, err, errTest)
+		}
+		var failed *HandlerError
+		require.ErrorAs(t, errs.all()[0], &failed)
+		assert.Equal(t, "1", failed.Event.(*ChannelDtmfReceived).Digit)
+		assert.EqualError(t, failed, "ari: handler of *ari.ChannelDtmfReceived on ChannelDtmfReceived of channel c1: error of the test")
+		var panicked *PanicError
+		require.ErrorAs(t, errs.all()[1], &panicked)
+		assert.Contains(t, string(panicked.Stack), "TestHandlerFailures")
+		var crash runtime.Error
+		require.ErrorAs(t, errs.all()[2], &crash)
+		assert.Len(t, book.with("handler failed"), 3)
+		assert.Contains(t, book.with("handler failed")[1], "TestHandlerFailures")
+		assert.Len(t, book.with("panic in the error handler"), 3)
+		assert.EqualValues(t, 3, c.Stats().Failed)
+	})
+}
+
+func TestEndOfTheContextIsNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs bag[error]
+		c := offline(t, WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		ends := []func(ctx context.Context) error{
+			func(ctx context.Context) error { return ctx.Err() },
+			context.Cause,
+			func(ctx context.Context) error { return fmt.Errorf("play: %w", ctx.Err()) },
+			func(ctx context.Context) error { return fmt.Errorf("next: %w", ctxError(ctx)) },
+			func(context.Context) error { return errTest },
+		}
+		for _, end := range ends {
+			c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error { <-ctx.Done(); return end(ctx) })
+		}
+		c.receive(startFrame("c1"), endFrame("c1"))
+		synctest.Wait()
+		require.Len(t, errs.all(), 1)
+		assert.ErrorIs(t, errs.all()[0], errTest)
+	})
+}
+
+func TestHandlerContextCarriesNothingButItsWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		var texts bag[string]
+		On(c, func(ctx context.Context, _ Event) error { texts.add(fmt.Sprint(ctx)); return nil })
+		c.receive(startFrame("c1"), dtmfFrame("c1", "1"))
+		synctest.Wait()
+		for _, text := range texts.all() {
+			assert.Equal(t, 1, strings.Count(text, "WithValue"), text)
+		}
+	})
+}
+
+func TestHandlersByType(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		var typed, some, all, unknown bag[string]
+		name := func(ev Event) string { return ev.Header().Type }
+		On(c, into(&typed, func(ev *StasisStart) string { return name(ev) }))
+		On(c, into(&some, func(ev stasisEvent) string { return name(ev) }))
+		On(c, into(&all, func(ev Event) string { return name(ev) }))
+		On(c, into(&unknown, func(ev *UnknownEvent) string { return name(ev) + string(ev.Raw()) }))
+		weird := `{"type":"Weird","timestamp":[1],"x":1}`
+		c.receive(startFrame("c1"))
+		synctest.Wait()
+		c.receive(endFrame("c1"))
+		synctest.Wait()
+		c.receive(dtmfFrame("c1", "1"))
+		synctest.Wait()
+		c.receive(weird)
+		synctest.Wait()
+		assert.Equal(t, []string{"StasisStart"}, typed.all())
+		assert.Equal(t, []string{"StasisStart", "StasisEnd"}, some.all())
+		assert.Equal(t, []string{"StasisStart", "StasisEnd", "ChannelDtmfReceived", "Weird"}, all.all())
+		assert.Equal(t, []string{"Weird" + weird}, unknown.all())
+	})
+}
+
+// stasisEvent is satisfied by the two events whose only method of this kind it is.
+type stasisEvent interface {
+	Event
+	isStasis()
+}
+
+func (*StasisStart) isStasis() {}
+
+func (*StasisEnd) isStasis() {}
+
+func TestListenersThatCouldNeverHearAnything(t *testing.T) {
+	type notAnEvent struct{ *StasisStart }
+	c := offline(t)
+	assert.PanicsWithValue(t, "ari: no event is a ari.notAnEvent", func() { On(c, noop[notAnEvent]) })
+	assert.Panics(t, func() { Subscribe[notAnEvent](c) })
+	assert.Panics(t, func() { On[Event](c, nil) })
+}
+
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		var got bag[string]
+		release := make(chan struct{})
+		stop := On(c, func(_ context.Context, ev *ChannelVarset) error {
+			got.add("begun " + ev.Value)
+			<-release
+			got.add("done " + ev.Value)
+			return nil
+		})
+		On(c, into(&got, func(ev *ChannelVarset) string { return "other " + ev.Value }))
+		c.receive(varsetFrame("c1", "1"), varsetFrame("c1", "2"), varsetFrame("c1", "3"))
+		synctest.Wait()
+		stop() // It doesn't wait for the one that runs.
+		stop()
+		assert.Zero(t, c.Stats().Waiting)
+		c.receive(varsetFrame("c1", "4"))
+		close(release)
+		synctest.Wait()
+		assert.ElementsMatch(t, []string{"begun 1", "done 1", "other 1", "other 2", "other 3", "other 4"}, got.all())
+		assert.Zero(t, c.Stats().Running)
+	})
+}
+
+func TestHandlerStopsItselfAndRegistersAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := offline(t)
+		var got bag[string]
+		var stop func()
+		queued := make(chan struct{})
+		stop = On(c, func(_ context.Context, ev *ChannelVarset) error {
+			got.add("first " + ev.Value)
+			<-queued
+			stop()
+			On(c, into(&got, func(ev *ChannelVarset) string { return "second " + ev.Value }))
+			return nil
+		})
+		c.receive(varsetFrame("c1", "1"), varsetFrame("c1", "2"))
+		close(queued)
+		synctest.Wait()
+		c.receive(varsetFrame("c1", "3"))
+		synctest.Wait()
+		assert.Equal(t, []string{"first 1", "second 3"}, got.all())
 	})
 }

@@ -2,8 +2,10 @@ package ari
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -152,3 +154,126 @@ func TestSubscriptionThatIsRefusedInBetween(t *testing.T) {
 }
 
 type overTaken struct{}
+
+func TestSubscriptionsAndFilterAreRestored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logBook
+		a := newAsterisk(t)
+		c := a.connected(WithLogger(book.logger()))
+		c.first().wanted.add("hello", []string{"channel:c1", "deviceState:Stasis:x", "endpoint:PJSIP/alice", "bridge:gone"})
+		c.first().wanted.add("hello", []string{"channel:c2"})
+		c.first().wanted.remove("hello", []string{"channel:c2"})
+		c.first().wanted.add("another", []string{"channel:"})
+		c.first().filtered("hello", json.RawMessage(`{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`), nil)
+		a.set(func() {
+			a.channels["c1"] = inStasis("hello")
+			a.sources["hello"] = []string{"channel:c1"} // This it still knows.
+			a.unknown = "bridge:gone"
+		})
+		a.reconnect()
+		assert.ElementsMatch(t, []string{"channel:c1", "deviceState:Stasis:x", "endpoint:PJSIP/alice"}, a.sources["hello"])
+		assert.Equal(t, []string{"channel:"}, a.sources["another"])
+		assert.JSONEq(t, `{"allowed":[{"type":"StasisStart"}],"disallowed":[]}`, a.filters["hello"])
+		assert.Len(t, book.with("Asterisk refuses to restore"), 1)
+		sources, _ := c.first().wanted.of("hello")
+		assert.NotContains(t, sources, "bridge:gone")
+	})
+}
+
+func TestSubscriptionsToWhatIsGoneAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		app := c.ARI().Application("")
+		_, err := app.Subscribe(t.Context(), "channel:c1", "bridge:b1", "bridge:b2")
+		require.NoError(t, err)
+		require.NoError(t, a.send(destroyedFrame("c1"), bridgeFrame("BridgeDestroyed", "b1")))
+		synctest.Wait()
+		sources, _ := c.first().wanted.of("hello")
+		assert.Equal(t, []string{"bridge:b2"}, sources)
+	})
+}
+
+// While an event filter is set, a mute connection can't be told. An empty filter is none.
+func TestEmptyFilterIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		c := a.connected()
+		for _, filter := range []EventFilter{{Disallowed: []string{"ChannelVarset"}}, {}} {
+			_, err := c.ARI().Application("").Filter(t.Context(), filter)
+			require.NoError(t, err)
+		}
+		a.set(func() { a.mute = 1 })
+		a.reconnect()
+		require.Eventually(t, func() bool { return a.connections() == 3 }, time.Minute, time.Second)
+	})
+}
+
+// Where the application is left from an earlier process, Asterisk ignores what the handshake says.
+func TestSubscribeAllToAnApplicationThatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.set(func() { a.sources["hello"] = []string{"channel:old"} })
+		a.connected(WithSubscribeAll())
+		synctest.Wait()
+		assert.Subset(t, a.sources["hello"], allSources)
+	})
+}
+
+func TestSubscriptionsOfAClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.unknown = "endpoint:PJSIP/nobody"
+		failures := 2
+		a.fail = func(_, path string) int {
+			if failures > 0 && path == "/applications/hello/subscription" {
+				failures--
+				return http.StatusInternalServerError
+			}
+			return 0
+		}
+		var errs bag[error]
+		c := a.client(WithSubscriptions("channel:", "bridge:b1"), WithSubscriptions("endpoint:PJSIP/nobody"), WithApplications("other"),
+			WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var got bag[string]
+		On(c, func(_ context.Context, ev Event) error { got.add(ev.Header().Type); return nil })
+
+		hurry, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, c.Connect(hurry), context.DeadlineExceeded)
+		assert.Empty(t, got.all(), "it isn't connected as it should be yet")
+		require.NoError(t, c.Connect(t.Context()))
+		assert.Equal(t, []string{"bridge:b1", "channel:"}, slices.Sorted(slices.Values(a.sources["hello"])))
+		assert.Empty(t, a.sources["other"])
+		synctest.Wait()
+		assert.Equal(t, []string{"Connected"}, got.all())
+		assert.Len(t, errs.all(), 2)
+		assert.Equal(t, 1, a.connections())
+
+		a.set(func() { a.sources["hello"] = nil })
+		a.reconnect()
+		synctest.Wait()
+		assert.Equal(t, []string{"bridge:b1", "channel:"}, slices.Sorted(slices.Values(a.sources["hello"])))
+		require.NoError(t, c.Close(t.Context()))
+	})
+}
+
+func TestBadSubscriptions(t *testing.T) {
+	for _, source := range []string{"", "channel", "device:x"} {
+		_, err := NewClient("http://asterisk:8088/ari", "hello", WithSubscriptions("bridge:", source))
+		require.ErrorContains(t, err, fmt.Sprintf("%q is no event source", source))
+	}
+}
+
+// While Asterisk starts, its endpoints aren't there yet.
+func TestSubscriptionToAnEndpointIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAsterisk(t)
+		a.set(func() { a.unknown = "endpoint:PJSIP/1" })
+		a.connected(WithSubscriptions("endpoint:PJSIP/1"))
+		assert.Empty(t, a.sources["hello"])
+		a.set(func() { a.unknown = "" })
+		a.reconnect()
+		assert.Equal(t, []string{"endpoint:PJSIP/1"}, a.sources["hello"])
+	})
+}

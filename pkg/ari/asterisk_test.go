@@ -3,15 +3,10 @@ package ari
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -23,84 +18,6 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 )
-
-// TestMain fails when the tests leave a goroutine of this package behind. (Those
-// that run in a synctest bubble are checked one by one, by the bubble.)
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if left := ownGoroutines(5 * time.Second); code == 0 && left != "" {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// ownGoroutines returns the stacks of this package's goroutines, other than the
-// caller's, that have not ended after a while.
-func ownGoroutines(patience time.Duration) string {
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		buf := make([]byte, 4<<20)
-		buf = buf[:runtime.Stack(buf, true)]
-		var left []string
-		for i, stack := range strings.Split(string(buf), "\n\n") {
-			if i > 0 && strings.Contains(stack, "github.com/ari-go/ari/pkg/ari.") && !strings.Contains(stack, "testing.(*T).Run") {
-				left = append(left, stack)
-			}
-		}
-		if len(left) == 0 || time.Now().After(deadline) {
-			return strings.Join(left, "\n\n")
-		}
-	}
-}
-
-// A logBook collects what is logged.
-type logBook struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (b *logBook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.lines = append(b.lines, string(p))
-	return len(p), nil
-}
-
-func (b *logBook) with(text string) (found []string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, line := range b.lines {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-func (b *logBook) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// A bag collects values from several goroutines.
-type bag[T any] struct {
-	mu    sync.Mutex
-	items []T
-}
-
-func (b *bag[T]) add(item T) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.items = append(b.items, item)
-}
-
-func (b *bag[T]) all() []T {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.items)
-}
-
-// quiet is a logger that says nothing.
-var quiet = slog.New(slog.DiscardHandler)
 
 // first is the client's first session.
 func (c *Client) first() *session {
@@ -147,82 +64,6 @@ func (c *Client) receive(frames ...string) {
 }
 
 // Frames as Asterisk sends them.
-
-const frameTail = `,"timestamp":"2026-11-23T00:41:40.897+0000","asterisk_id":"aa:bb","application":"hello"}`
-
-func channelJSON(id, state string) string {
-	return fmt.Sprintf(`{"id":%q,"name":"PJSIP/alice-00000001","state":%q,"protocol_id":"","caller":{"name":"","number":"100"},`+
-		`"connected":{"name":"","number":""},"accountcode":"","dialplan":{"context":"default","exten":"hello","priority":3,`+
-		`"app_name":"Stasis","app_data":"hello"},"creationtime":"2026-11-23T00:41:40.100+0000","language":"en"}`, id, state)
-}
-
-func channelFrame(typ, id string) string {
-	return `{"type":"` + typ + `","channel":` + channelJSON(id, "Up") + frameTail
-}
-
-func startFrame(id string) string {
-	return `{"type":"StasisStart","args":["a"],"channel":` + channelJSON(id, "Ring") + frameTail
-}
-
-func endFrame(id string) string { return channelFrame("StasisEnd", id) }
-
-func destroyedFrame(id string) string {
-	return `{"type":"ChannelDestroyed","cause":17,"cause_txt":"User busy","channel":` + channelJSON(id, "Up") + frameTail
-}
-
-func dtmfFrame(id, digit string) string {
-	return `{"type":"ChannelDtmfReceived","digit":"` + digit + `","duration_ms":100,"channel":` + channelJSON(id, "Up") + frameTail
-}
-
-func varsetFrame(id, value string) string {
-	return `{"variable":"X","value":"` + value + `","type":"ChannelVarset","channel":` + channelJSON(id, "Up") + frameTail
-}
-
-func bridgeJSON(id string) string {
-	return `{"id":"` + id + `","technology":"simple_bridge","bridge_type":"mixing","bridge_class":"stasis","creator":"Stasis",` +
-		`"name":"","channels":[],"creationtime":"2026-11-23T00:41:40.100+0000","video_mode":"none"}`
-}
-
-func bridgeFrame(typ, id string) string {
-	return `{"type":"` + typ + `","bridge":` + bridgeJSON(id) + frameTail
-}
-
-func enteredBridgeFrame(bridge, channel string) string {
-	return `{"type":"ChannelEnteredBridge","bridge":` + bridgeJSON(bridge) + `,"channel":` + channelJSON(channel, "Up") + frameTail
-}
-
-func playbackFrame(typ, id, target, state string) string {
-	return fmt.Sprintf(`{"type":%q,"playback":{"id":%q,"media_uri":"sound:hello","target_uri":%q,"language":"en","state":%q}`, typ, id, target, state) + frameTail
-}
-
-func recordingFrame(typ, name, target, state string) string {
-	return fmt.Sprintf(`{"type":%q,"recording":{"name":%q,"format":"wav","state":%q,"target_uri":%q,"duration":4}`, typ, name, state, target) + frameTail
-}
-
-func deviceFrame(name string) string {
-	return `{"type":"DeviceStateChanged","device_state":{"name":"` + name + `","state":"INUSE"}` + frameTail
-}
-
-// stamps counts the frames that were stamped.
-var stamps atomic.Int64
-
-// stamped gives the beginning or the end of a stay a time stamp of its own, as Asterisk does; one that is made by at has one.
-func stamped(frame string) string {
-	if !strings.Contains(frame, `"type":"StasisStart"`) && !strings.Contains(frame, `"type":"StasisEnd"`) {
-		return frame
-	}
-	when := time.UnixMilli(1795000000000 + stamps.Add(1)).UTC().Format("2006-01-02T15:04:05.000+0000")
-	return strings.Replace(frame, `"timestamp":"2026-11-23T00:41:40.897+0000"`, `"timestamp":"`+when+`"`, 1)
-}
-
-// at is a frame of n seconds later.
-func at(n int, frame string) string {
-	return strings.Replace(frame, `"timestamp":"2026-11-23T00:41:40`, fmt.Sprintf(`"timestamp":"2026-11-23T00:42:%02d`, n), 1)
-}
-
-func inApp(app, frame string) string {
-	return strings.Replace(frame, `"application":"hello"`, `"application":"`+app+`"`, 1)
-}
 
 // An asterisk is a small one in memory, for the connection's tests: the event
 // websocket and what a resync asks for. It runs in a synctest bubble.
@@ -283,7 +124,9 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 }
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+
+func (l *pipeListener) Close() error { l.once.Do(func() { close(l.done) }); return nil }
+
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // newAsterisk starts one, and stops it when the test ends.
@@ -610,5 +453,3 @@ func (a *asterisk) reconnect() {
 	require.Eventually(a.t, func() bool { return a.connections() > before }, time.Minute, 100*time.Millisecond)
 	synctest.Wait()
 }
-
-var errTest = errors.New("error of the test")
