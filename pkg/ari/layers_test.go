@@ -42,11 +42,11 @@ var layers = []struct {
 	{"followers, subscriptions, index", []string{"follow.go", "hub.go", "inbound.go", "index.go", "subscription.go"}},
 	{"session", []string{
 		"accept_conn.go", "accept_pool.go", "accept_source.go",
-		"ask.go", "calls.go", "commandpool.go", "commands.go", "connect.go", "feed.go", "keepalive.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "traps.go", "wanted.go",
+		"ask.go", "calls.go", "dial_pool.go", "commands.go", "connect.go", "feed.go", "keepalive.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "traps.go", "wanted.go",
 		"websocket.go",
 	}},
 	{"client, handlers, prompts", []string{"client.go", "drain.go", "handler.go", "prompt.go", "stats.go"}},
-	{"server", []string{"server.go", "server_peer.go"}},
+	{"server", []string{"server.go", "server_auth.go", "server_peer.go"}},
 }
 
 // The connection half can be changed safely only as long as nothing below knows what stands above.

@@ -2,8 +2,6 @@ package ari
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -135,9 +133,4 @@ func (s *acceptedSource) deafen() {
 		s.current.deaf.Store(true)
 		s.current.over.Store(true)
 	}
-}
-
-// hasCertificate reports whether a connection has shown a certificate that was verified, and is accepted.
-func hasCertificate(state *tls.ConnectionState, check func(*x509.Certificate) bool) bool {
-	return state != nil && len(state.VerifiedChains) > 0 && check(state.PeerCertificates[0])
 }
