@@ -57,6 +57,9 @@ func TestAsteriskTransports(t *testing.T) {
 		conformance.Run(t, &asteriskEnv{inst: inst}, conformance.Config{Transport: conformance.Websocket, Sample: !*allTransports})
 	})
 	t.Run("called", func(t *testing.T) {
+		if !*allTransports {
+			t.Skip("22.10.1 crashes in one of four runs, when a websocket that it has opened ends just as a channel is hung up: -transports.all")
+		}
 		board, addr := switchboard(t)
 		cfg := conformance.Config{Transport: conformance.Called, Switchboard: board, Sample: !*allTransports}
 		opts := asterisk.Options{Own: true, Dialplan: dialplan, WriteTimeout: writeTimeout}

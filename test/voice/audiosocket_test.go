@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,32 @@ func acceptAudioSocket(t *testing.T, l *voice.Line, ctrl *ari.Controller, format
 	return r.ch, conn
 }
 
+// keepTalking sends silence until the function that it returns is called: while a channel is being bridged, a peer that says nothing can bring all of
+// a real Asterisk to a standstill.
+func keepTalking(conn net.Conn, format string, size int) (hush func()) {
+	done := make(chan struct{})
+	var talking sync.WaitGroup
+	talking.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		packet := append(binary.BigEndian.AppendUint16([]byte{audioKind(format)}, uint16(size)), make([]byte, size)...)
+		for {
+			if _, err := conn.Write(packet); err != nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		talking.Wait()
+	}
+}
+
 func audioKind(format string) byte {
 	return map[string]byte{"slin": 0x10, "slin16": 0x12, "slin24": 0x13, "slin48": 0x16}[format]
 }
@@ -79,7 +106,11 @@ func TestAudioSocket(t *testing.T) {
 			other := newProgram(t, ctrl, format, "f(json)")
 			other.event("MEDIA_START")
 			size := map[string]int{"slin": 320, "slin16": 640, "slin24": 960, "slin48": 1920}[format]
+			hush := keepTalking(conn, format, size)
 			bridged(t, ctrl, ch, other.ch)
+			hush()
+			writePacket(t, conn, audioKind(format), bytes.Repeat([]byte{9}, size))
+			other.await(func() bool { n := len(other.frames); return n > 0 && other.frames[n-1][0] == 9 }) // All before it has come.
 			before := other.heard()
 			// What comes goes on at once, as it is, whatever its size.
 			for range 5 {
@@ -126,7 +157,9 @@ func TestAudioSocketEnds(t *testing.T) {
 				if inBridge {
 					want = 16
 					other := newProgram(t, ctrl, "slin", "f(json)")
+					hush := keepTalking(conn, "slin", 320)
 					bridged(t, ctrl, ch, other.ch)
+					hush()
 				}
 				say(conn)
 				end, err := ch.WaitEnd(t.Context())
