@@ -81,7 +81,7 @@ func BenchmarkRecorded(b *testing.B) {
 		typ  *eventType
 		data []byte
 	}
-	recorded, err := RecordedFrames("asterisk-22")
+	recorded, err := RecordedEvents("asterisk-22")
 	if err != nil {
 		b.Fatal(err)
 	}

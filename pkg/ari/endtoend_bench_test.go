@@ -43,7 +43,7 @@ func init() {
 // serveFrames answers each websocket with as many frames as its application's name says, one write each as Asterisk
 // does, as fast as it can. It ends with its standard input.
 func serveFrames() error {
-	frames, err := ari.RecordedFrames("asterisk-22")
+	frames, err := ari.RecordedEvents("asterisk-22")
 	if err != nil {
 		return err
 	}

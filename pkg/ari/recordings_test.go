@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,4 +49,10 @@ func RecordedFrames(versions string) ([][]byte, error) {
 		return nil, fmt.Errorf("no events were recorded of %s: run make record", versions)
 	}
 	return frames, nil
+}
+
+// RecordedEvents are the recorded frames that reach subscriptions: answers to commands over the websocket don't.
+func RecordedEvents(versions string) ([][]byte, error) {
+	frames, err := RecordedFrames(versions)
+	return slices.DeleteFunc(frames, func(frame []byte) bool { return isAnswerFrame(frame) }), err
 }
