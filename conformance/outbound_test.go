@@ -193,7 +193,7 @@ func TestProgramIsStoppedForTenSeconds(t *testing.T) {
 	for i := 50; i < 55; i++ {
 		hangup(i)
 	}
-	time.Sleep(10 * time.Second)
+	time.Sleep(10 * time.Second) // That long Asterisk must keep what happens; nothing comes meanwhile that could be waited for.
 	p.start()
 	p.await(25 + 5)
 	time.Sleep(time.Second) // for what must not come

@@ -77,7 +77,7 @@ func TestAdoptionWhereTheFirstConnectionIsLost(t *testing.T) {
 		assert.Contains(t, ev.Entered, "old")
 		assert.Equal(t, 1, a.requested("DELETE /ari/channels/"+left))
 		a.reconnect()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of the bubble's time, for what must not come
 		assert.Equal(t, 1, a.requested("DELETE /ari/channels/"+left), "once is enough")
 		require.NoError(t, c.Close(t.Context()))
 	})
@@ -94,7 +94,7 @@ func TestAdoptedChannelMovesIntoItsOwnApplication(t *testing.T) {
 		c := a.connected(WithAdoption())
 		var entered bag[string]
 		c.OnStasisStart(func(_ context.Context, ev *StasisStart) error { entered.add(ev.Channel.ID); return nil })
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of the bubble's time: much later
 		require.NoError(t, a.send(endFrame("c1"), startFrame("c1")))
 		synctest.Wait()
 		assert.Equal(t, []string{"c1"}, entered.all())
