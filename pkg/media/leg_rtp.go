@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"github.com/ari-go/ari/internal/audio/resample"
 	"github.com/ari-go/ari/pkg/media/internal/rtp"
 )
 
@@ -127,7 +128,7 @@ func (l *rtpLeg) conceal(pcm []int16) int {
 		if l.conceals > 1 {
 			fade = 0
 		}
-		pcm[i] = toSample(fade * float32(l.last[n-1-i])) // Backwards, so that it goes on where the last one ended.
+		pcm[i] = resample.Round(fade * float32(l.last[n-1-i])) // Backwards, so that it goes on where the last one ended.
 	}
 	return n
 }

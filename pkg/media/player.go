@@ -3,6 +3,8 @@ package media
 import (
 	"sync"
 	"time"
+
+	"github.com/ari-go/ari/internal/audio/resample"
 )
 
 const (
@@ -131,7 +133,7 @@ func (p *player) next(out []int16, always bool) filling {
 		return f
 	}
 	for i, x := range p.mixing {
-		out[i] = toSample(x)
+		out[i] = resample.Round(x)
 	}
 	*p.record(p.sent) = rec
 	if p.kept != nil {
@@ -222,19 +224,5 @@ func (p *player) complete(u *Utterance) {
 			p.after = append(p.after, u.finish)
 			return
 		}
-	}
-}
-
-// toSample rounds and limits.
-func toSample(x float32) int16 {
-	switch {
-	case x >= 32767:
-		return 32767
-	case x <= -32768:
-		return -32768
-	case x < 0:
-		return int16(x - 0.5)
-	default:
-		return int16(x + 0.5)
 	}
 }

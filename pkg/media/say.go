@@ -216,7 +216,7 @@ func ComfortNoise(level float64) Source {
 	pcm := make([]int16, 2*rate)
 	noise := noiseGenerator(1)
 	for i := range pcm {
-		pcm[i] = toSample(float32(noise() * amplitude(level)))
+		pcm[i] = resample.Round(float32(noise() * amplitude(level)))
 	}
 	return Samples(rate, pcm)
 }

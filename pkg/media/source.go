@@ -8,6 +8,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/ari-go/ari/internal/audio/resample"
 )
 
 // A Source gives the samples of an utterance, as they come: it may give more than are needed now, or fewer, or block.
@@ -245,7 +247,7 @@ func (g *generator) ReadSamples(_ context.Context, pcm []int16) (int, error) {
 		return 0, io.EOF
 	}
 	for i := range pcm[:n] {
-		pcm[i] = toSample(float32(32767 * g.f(g.at)))
+		pcm[i] = resample.Round(float32(32767 * g.f(g.at)))
 		g.at++
 	}
 	return n, nil

@@ -118,17 +118,17 @@ func (r *Resampler) filter(dst []int16) int {
 			switch {
 			case at2 == at:
 				x, y := dotTwo(window, phase, b.phases[phase2])
-				dst[n], dst[n+1] = round(x), round(y)
+				dst[n], dst[n+1] = Round(x), Round(y)
 				n, next = n+2, second
 				continue
 			case phase2 == next-at*b.up:
 				x, y := dotTwo(phase, window, r.work[at2-b.taps+1:at2+1])
-				dst[n], dst[n+1] = round(x), round(y)
+				dst[n], dst[n+1] = Round(x), Round(y)
 				n, next = n+2, second
 				continue
 			}
 		}
-		dst[n] = round(dot(phase, window))
+		dst[n] = Round(dot(phase, window))
 		n++
 	}
 	gone := len(r.work) - b.taps + 1
@@ -190,7 +190,8 @@ func dotTwo(a, b, c []float32) (float32, float32) {
 	return s0 + s1 + (s2 + s3), t0 + t1 + (t2 + t3)
 }
 
-func round(x float32) int16 {
+// Round rounds to the nearest sample, and limits what is too loud.
+func Round(x float32) int16 {
 	switch {
 	case x >= 32767:
 		return 32767
