@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -122,8 +121,7 @@ func (c *chain) isUnknown(req *http.Request, undo string, err error) bool {
 
 // isUnsent reports whether a request has failed before there was a connection to send it on.
 func isUnsent(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial" || errors.Is(err, errNoSocket)
+	return unreachable(err) || errors.Is(err, errNoSocket)
 }
 
 // send sends a request and reads its answer.
