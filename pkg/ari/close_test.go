@@ -3,7 +3,6 @@ package ari
 import (
 	"context"
 	"net/http"
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,7 +53,7 @@ func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAsterisk(t)
 		c := a.connected()
-		before := runtime.NumGoroutine()
+		before := goroutines(t)
 		var got bag[string]
 		c.OnStasisStart(func(ctx context.Context, _ *StasisStart) error {
 			<-ctx.Done()
@@ -83,7 +82,7 @@ func TestClose(t *testing.T) {
 		_, err := sub.Next(t.Context())
 		require.ErrorIs(t, err, ErrClosed)
 		synctest.Wait()
-		assert.Less(t, runtime.NumGoroutine(), before)
+		assert.Less(t, goroutines(t), before)
 	})
 }
 

@@ -223,12 +223,12 @@ func TestIdleLanesAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
 		On(c, noop[*ChannelVarset])
-		before := runtime.NumGoroutine()
+		before := goroutines(t)
 		for i := range 1000 {
 			c.receive(varsetFrame(fmt.Sprint("c", i), "v"))
 		}
 		synctest.Wait()
-		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+		assert.LessOrEqual(t, goroutines(t), before)
 		for h := range c.handlers.all() {
 			assert.Zero(t, h.lanes.Len())
 		}

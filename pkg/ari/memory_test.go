@@ -15,7 +15,7 @@ import (
 func TestTenThousandSubscriptionsLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := offline(t)
-		before := runtime.NumGoroutine()
+		before := goroutines(t)
 		subs := make([]*Subscription[Event], 10_000)
 		for i := range subs {
 			var scope Scope = c.ARI().Channel(fmt.Sprint("c", i))
@@ -26,7 +26,7 @@ func TestTenThousandSubscriptionsLeaveNothing(t *testing.T) {
 		}
 		assert.Equal(t, len(subs), c.Stats().Listeners)
 		c.receive(varsetFrame("c1", "v"))
-		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+		assert.LessOrEqual(t, goroutines(t), before)
 		for _, sub := range subs {
 			sub.Close()
 		}

@@ -16,7 +16,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -238,7 +237,7 @@ func TestServerKeepsNothingOfHalfOpenHandshakes(t *testing.T) {
 		l := newPipes()
 		served := make(chan error, 1)
 		go func() { served <- c.Serve(t.Context(), l) }()
-		before := runtime.NumGoroutine()
+		before := goroutines(t)
 		var conns []net.Conn
 		for i := range 10_000 {
 			conn := l.dial()
@@ -250,7 +249,7 @@ func TestServerKeepsNothingOfHalfOpenHandshakes(t *testing.T) {
 		}
 		time.Sleep(2 * headerTimeout)
 		synctest.Wait()
-		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+		assert.LessOrEqual(t, goroutines(t), before)
 		for _, conn := range conns {
 			_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 			buf := make([]byte, 256)

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // TestMain fails when the tests leave a goroutine of this package behind. (Those
@@ -92,3 +96,16 @@ func (b *bag[T]) all() []T {
 var quiet = slog.New(slog.DiscardHandler)
 
 var errTest = errors.New("error of the test")
+
+// goroutines counts those of the test's own bubble: others come and go with the runtime and with what ran before.
+func goroutines(t *testing.T) int {
+	t.Helper()
+	synctest.Wait()
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	require.Less(t, len(stacks), cap(stacks), "too many goroutines to count")
+	// The first one is the caller.
+	bubble := regexp.MustCompile(`synctest bubble \d+`).Find(stacks)
+	require.NotNil(t, bubble)
+	return len(regexp.MustCompile(`(?m)^goroutine \d+ \[.*`+string(bubble)+`\b`).FindAll(stacks, -1))
+}

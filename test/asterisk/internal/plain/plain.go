@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,22 +93,32 @@ func (c *Client) read() {
 // Await waits for the next event of a type, and drops those before it.
 func (c *Client) Await(eventType string) Event {
 	c.tb.Helper()
+	return c.AwaitAll(eventType)[eventType]
+}
+
+// AwaitAll waits until an event of each of these types has come, in any order, and drops all others. It returns the first of each.
+func (c *Client) AwaitAll(eventTypes ...string) map[string]Event {
+	c.tb.Helper()
 	deadline := time.After(15 * time.Second)
-	var seen []string
-	for {
+	found := make(map[string]Event)
+	var others []string
+	for len(found) < len(eventTypes) {
 		select {
 		case ev, ok := <-c.events:
 			if !ok {
-				require.Failf(c.tb, "the websocket has ended", "%v, while waiting for %s", <-c.end, eventType)
+				require.Failf(c.tb, "the websocket has ended", "%v, while waiting for %s", <-c.end, strings.Join(eventTypes, " and "))
 			}
-			if ev.Type == eventType {
-				return ev
+			if _, again := found[ev.Type]; again || !slices.Contains(eventTypes, ev.Type) {
+				others = append(others, ev.Type)
+				continue
 			}
-			seen = append(seen, ev.Type)
+			found[ev.Type] = ev
 		case <-deadline:
-			require.Failf(c.tb, "no event", "%s; only %s", eventType, strings.Join(seen, ", "))
+			require.Failf(c.tb, "no event", "%s; only %s and %s", strings.Join(eventTypes, " and "),
+				strings.Join(slices.Collect(maps.Keys(found)), ", "), strings.Join(others, ", "))
 		}
 	}
+	return found
 }
 
 // AwaitEnd waits until the websocket has ended.
