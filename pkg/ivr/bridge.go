@@ -178,8 +178,7 @@ func converse(ctx context.Context, c conversation, opts BridgeOptions) (res *Bri
 	res.Duration = time.Since(begun)
 	if err != nil || res.Outcome == "" {
 		res.Outcome, err = t.ended(ctx, err)
-	}
-	if err == nil { // A caller who has transferred the other is gone.
+	} else { // A caller who has transferred the other is gone.
 		err = endOf(t.caller.why(), t.Caller)
 	}
 	return res, err

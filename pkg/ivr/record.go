@@ -147,15 +147,15 @@ func (r *recorder) record(ctx context.Context, more bool) error {
 // await waits for the end of a recording, and returns the key that ended it.
 func (r *recorder) await(ctx context.Context, live *ari.LiveRecording) (key string) {
 	listening, cancel := context.WithCancel(ctx)
-	pressed := make(chan string, 1)
+	over := make(chan struct{})
 	go func() {
-		defer close(pressed)
+		defer close(over)
 		if r.opts.EndKeys == "" {
 			return
 		}
 		if k, err := r.opts.Keypad.Match(listening, strings.Split(r.opts.EndKeys, "")...); err == nil {
-			pressed <- k
-			_ = undo(ctx, r.ch.Controller(), live.Stop)
+			key = k
+			r.stop(listening, live)
 		}
 	}()
 	select {
@@ -169,7 +169,18 @@ func (r *recorder) await(ctx context.Context, live *ari.LiveRecording) (key stri
 		}
 	}
 	cancel()
-	return <-pressed
+	<-over
+	return key
+}
+
+// stop ends a recording, also after an outage if ctx is still alive then: it ends when the recording does.
+func (r *recorder) stop(ctx context.Context, live *ari.LiveRecording) {
+	for {
+		err := live.Stop(ari.Cleanup(ctx))
+		if !errors.Is(err, ari.ErrConnection) || !pause(ctx, retryPause) || r.ch.Controller().WaitConnected(ctx) != nil {
+			return
+		}
+	}
 }
 
 // unexplained reports whether a recording ended neither by time nor by silence.
