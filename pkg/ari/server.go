@@ -71,7 +71,7 @@ func NewServer(application string, opts ...ServerOption) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		Client: newBareClient(&cfg.config), cfg: cfg,
+		Client: newBareClient(&cfg.config).observed(), cfg: cfg,
 		sources: make(map[sourceKey]*acceptedSource), peers: make(map[string]*peer), closing: make(chan struct{}),
 	}, nil
 }

@@ -225,6 +225,9 @@ func (s *session) process(in *arrival) {
 // deliver brings an event to its listeners and handlers. Call it with mu held.
 func (s *session) deliver(in *arrival) {
 	in.hidden = s.wanted.hides(in.app, in.kind)
+	if len(s.hub.observers) > 0 {
+		s.observeEvent(in)
+	}
 	handled := !in.hidden && s.upper.handles(in.kind)
 	hits := s.hub.index.find(&in.inbound, s.scratch.hits[:0])
 	if in.ev == nil && (handled || anyWantsEvent(hits, in.kind)) {
