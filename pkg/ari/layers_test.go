@@ -36,7 +36,7 @@ var layers = []struct {
 	{"events, objects, controller", []string{
 		"application.go", "application.gen.go", "bridge.go", "bridge.gen.go", "channel.go", "channel.gen.go", "controller.go", "controller.gen.go",
 		"decode.go", "decoders.gen.go", "device.go", "device.gen.go", "durations.go", "endpoint.go", "endpoint.gen.go", "event.go", "events.gen.go",
-		"interceptor.go", "life.go", "mailbox.go", "mailbox.gen.go", "models.gen.go", "object.go", "options.go", "options_client.go", "options_controller.go", "options_server.go", "options_session.go", "playback.go", "playback.gen.go", "recording.go",
+		"interceptor.go", "life.go", "mailbox.go", "mailbox.gen.go", "models.gen.go", "object.go", "observe.go", "options.go", "options_client.go", "options_controller.go", "options_server.go", "options_session.go", "playback.go", "playback.gen.go", "recording.go",
 		"recording.gen.go", "registry.go", "sound.go", "sound.gen.go", "system.go", "system.gen.go", "talk.go", "call.go",
 	}},
 	{"followers, subscriptions, index", []string{"follow.go", "hub.go", "inbound.go", "index.go", "subscription.go"}},

@@ -64,6 +64,7 @@ type sessionConfig struct {
 	reconnect        ReconnectOptions
 	keepalive        time.Duration
 	keepaliveTimeout time.Duration
+	observers        []func(Observation)
 }
 
 // A config is what the options and the base URL make together.
