@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/ari-go/ari/pkg/ari"
-	"github.com/ari-go/ari/pkg/ariotel"
 	"github.com/ari-go/ari/test/asterisk"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/ari-go/ari/pkg/ariotel"
 )
 
 // On a real Asterisk a call has the shape that it has on the simulated one.

@@ -11,10 +11,11 @@ import (
 	"testing"
 
 	"github.com/ari-go/ari/pkg/ari"
-	"github.com/ari-go/ari/pkg/ariotel"
 	"github.com/coder/websocket"
 	"go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/ari-go/ari/pkg/ariotel"
 )
 
 // BenchmarkEndToEnd reads frames of digits from a websocket and hands each to a handler, without and with tracing by the SDK.
