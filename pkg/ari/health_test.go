@@ -46,13 +46,18 @@ type observerKey struct{}
 // An observer sees each event once, gives a call's handlers their context, and its panic harms nobody.
 func TestObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var types, channels []string
+		var types, channels, frames []string
 		var stats func() Stats
 		var life context.Context
 		c := offline(t, WithOptions(WithObserver(Observer{
 			Start: func(ctx context.Context, s func() Stats) { life, stats = ctx, s },
 			Call: func(ctx context.Context, start *StasisStart) context.Context {
 				return context.WithValue(ctx, observerKey{}, start.Channel.ID)
+			},
+			Frame: func(ctrl *Controller, frame []byte) {
+				frames = append(frames, string(frame))
+				assert.NotNil(t, ctrl)
+				panic("of the observer")
 			},
 			Event: func(ev ObservedEvent) {
 				types, channels = append(types, ev.Type()), append(channels, ev.ID("channel"))
@@ -66,14 +71,16 @@ func TestObserver(t *testing.T) {
 			<-ctx.Done()
 			return nil
 		})
-		for _, frame := range []string{at(1, startFrame("c1")), at(1, startFrame("c1")), at(2, endFrame("c1"))} {
+		sent := []string{"no JSON", at(1, startFrame("c1")), at(1, startFrame("c1")), at(2, endFrame("c1"))}
+		for _, frame := range sent {
 			c.first().receive(Frame{Data: []byte(frame)})
 			synctest.Wait()
 		}
 		assert.Equal(t, []any{"c1"}, seen.all())
 		assert.Equal(t, []string{"StasisStart", "StasisEnd"}, types)
 		assert.Equal(t, []string{"c1", "c1"}, channels)
-		assert.EqualValues(t, 3, stats().Frames)
+		assert.Equal(t, sent, frames)
+		assert.EqualValues(t, 4, stats().Frames)
 		require.NoError(t, life.Err())
 		require.NoError(t, c.Close(t.Context()))
 		assert.Error(t, life.Err())

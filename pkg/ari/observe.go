@@ -27,6 +27,15 @@ func (e observed) Event() Event {
 	return e.in.ev
 }
 
+// observeFrame shows observers what has come. Call it with mu held.
+func (s *session) observeFrame(frame []byte) {
+	for _, o := range s.hub.observers {
+		if o.Frame != nil {
+			s.hub.reports.protect(s.ctx, func() { o.Frame(s.ctrl, frame) })
+		}
+	}
+}
+
 // observeEvent tells observers of an event. Call it with mu held.
 func (s *session) observeEvent(in *arrival) {
 	for _, o := range s.hub.observers {

@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// An Observer watches a client from within, for tracing and measuring; package ariotel is made of it. Any of its functions may
-// be nil. Unlike handlers they run at once, where the client reads its events: they must return soon, and neither block nor
-// call the client. A panic of theirs is logged.
+// An Observer watches a client from within, for tracing, measuring and recording; packages ariotel and aritrace are made of it.
+// Any of its functions may be nil. Unlike handlers they run at once, where the client reads its events: they must return soon,
+// and neither block nor call the client. A panic of theirs is logged.
 type Observer struct {
 	// Start is called once, when the client has been made. ctx ends with the client; stats is [Client.Stats].
 	Start func(ctx context.Context, stats func() Stats)
@@ -17,7 +17,13 @@ type Observer struct {
 	// of it, is the context of the call's handlers.
 	Call func(ctx context.Context, start *StasisStart) context.Context
 
-	// Event is called with each event that the client has taken in, also one that nobody listens to, before anybody gets it.
+	// Frame is called with each event's JSON as it came, before anything is made of it: also one that can't be read, or that
+	// came twice. It doesn't see what answers commands. frame must not be kept: it is overwritten afterwards. ctrl is that of
+	// the Asterisk that it comes from.
+	Frame func(ctrl *Controller, frame []byte)
+
+	// Event is called with each event that the client has taken in, before anybody gets it: also one that nobody listens to,
+	// and those that are made here, such as [Connected].
 	Event func(ev ObservedEvent)
 }
 

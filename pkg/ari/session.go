@@ -118,6 +118,7 @@ func (s *session) receive(frame Frame) bool {
 	defer s.mu.Unlock()
 	in, err := s.scan(frame.Data)
 	if err != nil {
+		s.observeFrame(frame.Data)
 		s.skip(frame.Data, err)
 		return true
 	}
@@ -131,6 +132,7 @@ func (s *session) receive(frame Frame) bool {
 	if s.isProbe(&in.inbound) {
 		return true
 	}
+	s.observeFrame(frame.Data)
 	in.receipt = receipt
 	s.scratch.ids = in.addEntities(&s.scratch.scan, s.scratch.ids[:0])
 	s.process(in)
