@@ -21,6 +21,9 @@ func (e observed) ID(kind string) string {
 	return ""
 }
 
+// Controller implements ObservedEvent.
+func (e observed) Controller() *Controller { return e.s.ctrl }
+
 // Event implements ObservedEvent.
 func (e observed) Event() Event {
 	e.s.decode(e.in)

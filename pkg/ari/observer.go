@@ -36,6 +36,9 @@ type ObservedEvent interface {
 	// [Entity], such as "channel", "bridge" or "playback".
 	ID(kind string) string
 
+	// Controller is that of the Asterisk that it comes from.
+	Controller() *Controller
+
 	// Event returns the event itself; nil if it can't be decoded. An event that nobody listens to is decoded only by this.
 	Event() Event
 }

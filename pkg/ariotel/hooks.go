@@ -78,7 +78,7 @@ func (t *tracker) handlerSpan(ctx context.Context, inv ari.Invocation) (context.
 	c := callOf(ctx)
 	if c == nil && inv.Entity.Kind == "channel" {
 		t.mu.Lock()
-		c = t.calls[inv.Entity.ID]
+		c = t.calls[entity{inv.Event.Header().Controller(), inv.Entity.ID}]
 		t.mu.Unlock()
 		if c != nil {
 			ctx = context.WithValue(trace.ContextWithSpan(ctx, c.span), callKey{}, c)
@@ -112,10 +112,10 @@ func (t *tracker) event(ev ari.ObservedEvent) {
 		t.end(spanKey{SpanDial, ev.ID("channel")}, "destroyed")
 		t.end(spanKey{SpanEnter, ev.ID("channel")}, "destroyed")
 	case "ChannelEnteredBridge":
-		t.enterBridge(ev.ID("channel"), ev.ID("bridge"))
+		t.enterBridge(entity{ev.Controller(), ev.ID("channel")}, entity{ev.Controller(), ev.ID("bridge")})
 	case "ChannelLeftBridge":
 		t.mu.Lock()
-		t.leaveBridge(t.calls[ev.ID("channel")])
+		t.leaveBridge(t.calls[entity{ev.Controller(), ev.ID("channel")}])
 		t.mu.Unlock()
 	case "Connected":
 		t.connected(ev)
@@ -141,7 +141,7 @@ func (t *tracker) dial(ev ari.ObservedEvent) {
 	case "", "RINGING", "PROGRESS", "PROCEEDING":
 	case "ANSWER":
 		t.mu.Lock()
-		o, there := t.open[spanKey{SpanDial, e.Peer.ID}], t.calls[e.Peer.ID] != nil
+		o, there := t.open[spanKey{SpanDial, e.Peer.ID}], t.calls[entity{ev.Controller(), e.Peer.ID}] != nil
 		if o != nil {
 			o.span.SetAttributes(status)
 		}

@@ -32,7 +32,7 @@ func TestNothingIsLeft(t *testing.T) {
 		in := tr.call(ctx, start)
 		require.NotNil(t, tr.begin(in, spanKey{SpanPlayback, "p" + id}))
 		require.NotNil(t, tr.begin(in, spanKey{SpanDial, "d" + id}))
-		tr.enterBridge(id, fmt.Sprintf("b%d", i/2))
+		tr.enterBridge(entity{id: id}, entity{id: fmt.Sprintf("b%d", i/2)})
 		if i%2 == 0 {
 			tr.end(spanKey{SpanPlayback, "p" + id}, "")
 		}

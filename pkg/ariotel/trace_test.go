@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ari-go/ari/pkg/ariotel"
 )
@@ -271,6 +272,36 @@ func TestTraceOfTwoClients(t *testing.T) {
 	assert.Equal(t, ariotel.OutcomeClosed, value(spans[ariotel.SpanCall][0], ariotel.AttrOutcome).AsString())
 	assert.Empty(t, two.closed(c2)[ariotel.SpanCall])
 	assert.NotContains(t, one.metrics(), ariotel.MetricCallsActive, "the client's figures end with it")
+}
+
+// Calls of two Asterisks never meet, even if their channels have the same id.
+func TestTraceOfTwoAsterisks(t *testing.T) {
+	r, other := newRig(t), aritest.NewServer(t)
+	c := r.client(func(ctx context.Context, start *ari.StasisStart) error {
+		defer func() { <-ctx.Done() }()
+		return start.Channel.Answer(ctx)
+	})
+	_, err := c.Add(other.URL, other.App, ari.WithBasicAuth(other.Username, other.Password))
+	require.NoError(t, err)
+	require.NoError(t, c.Connect(t.Context()))
+	traces := make(chan trace.TraceID, 2)
+	ari.On(c, func(ctx context.Context, _ *ari.ChannelDtmfReceived) error {
+		traces <- trace.SpanContextFromContext(ctx).TraceID()
+		return nil
+	})
+	calls := []*aritest.Call{r.srv.Call("1000", aritest.WithChannelID("same")), other.Call("1000", aritest.WithChannelID("same"))}
+	for _, call := range calls {
+		require.NoError(t, call.WaitAnswered(t.Context()))
+		call.SendDTMF("1")
+	}
+	one, two := <-traces, <-traces
+	assert.True(t, one.IsValid() && two.IsValid())
+	assert.NotEqual(t, one, two)
+	calls[1].Hangup()
+	r.ended(ariotel.SpanCall, 1)
+	calls[0].SendDTMF("2")
+	assert.Contains(t, []trace.TraceID{one, two}, <-traces)
+	assert.Len(t, r.closed(c)[ariotel.SpanCall], 2)
 }
 
 // Each attribute of each metric has fewer than 20 values, whatever Asterisk answers and whatever is commanded.

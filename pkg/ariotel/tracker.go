@@ -20,16 +20,23 @@ type tracker struct {
 	m      *meters
 
 	mu      sync.Mutex
-	calls   map[string]*call // by channel id
+	calls   map[entity]*call // by channel
 	open    map[spanKey]*openSpan
-	bridges map[string]map[*call]struct{} // the calls in each
+	bridges map[entity]map[*call]struct{} // the calls in each
+}
+
+// An entity is a channel or bridge of one Asterisk: two may have the same ids.
+type entity struct {
+	asterisk *ari.Controller
+	id       string
 }
 
 // A call is a channel's stay in an application.
 type call struct {
-	id     string
+	entity
+
 	span   trace.Span
-	bridge string                // that it is in; "" if none
+	bridge entity                // that it is in, if its id is not ""
 	open   map[spanKey]*openSpan // that end with it at the latest
 	over   bool
 }
@@ -45,7 +52,7 @@ func callOf(ctx context.Context) *call {
 func newTracker(tracer trace.Tracer, m *meters) *tracker {
 	return &tracker{
 		tracer: tracer, m: m,
-		calls: make(map[string]*call), open: make(map[spanKey]*openSpan), bridges: make(map[string]map[*call]struct{}),
+		calls: make(map[entity]*call), open: make(map[spanKey]*openSpan), bridges: make(map[entity]map[*call]struct{}),
 	}
 }
 
@@ -70,9 +77,9 @@ func (t *tracker) call(ctx context.Context, start *ari.StasisStart) context.Cont
 		attribute.String(AttrAsteriskID, start.AsteriskID),
 		attribute.Bool(AttrSynthetic, start.Synthetic()),
 	))
-	c := &call{id: id, span: span, open: make(map[spanKey]*openSpan)}
+	c := &call{entity: entity{start.Controller(), id}, span: span, open: make(map[spanKey]*openSpan)}
 	t.mu.Lock()
-	t.calls[id] = c
+	t.calls[c.entity] = c
 	t.mu.Unlock()
 	context.AfterFunc(ctx, func() { t.callOver(ctx, c, begun) })
 	return context.WithValue(trace.ContextWithSpan(ctx, span), callKey{}, c)
@@ -83,8 +90,8 @@ func (t *tracker) callOver(ctx context.Context, c *call, begun time.Time) {
 	cause := context.Cause(ctx)
 	t.mu.Lock()
 	c.over = true
-	if t.calls[c.id] == c {
-		delete(t.calls, c.id)
+	if t.calls[c.entity] == c {
+		delete(t.calls, c.entity)
 	}
 	t.leaveBridge(c)
 	for _, o := range c.open {
@@ -122,15 +129,15 @@ func outcomeOf(cause error) string {
 }
 
 // enterBridge links a call with those that are in the bridge already.
-func (t *tracker) enterBridge(channel, bridge string) {
+func (t *tracker) enterBridge(channel, bridge entity) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.calls[channel]
-	if c == nil || bridge == "" {
+	if c == nil || bridge.id == "" {
 		return
 	}
 	t.leaveBridge(c)
-	at := []attribute.KeyValue{attribute.String(AttrBridgeID, bridge)}
+	at := []attribute.KeyValue{attribute.String(AttrBridgeID, bridge.id)}
 	for peer := range t.bridges[bridge] {
 		c.span.AddLink(trace.Link{SpanContext: peer.span.SpanContext(), Attributes: at})
 		peer.span.AddLink(trace.Link{SpanContext: c.span.SpanContext(), Attributes: at})
@@ -144,12 +151,12 @@ func (t *tracker) enterBridge(channel, bridge string) {
 
 // leaveBridge takes a call out of its bridge. Call it with mu held.
 func (t *tracker) leaveBridge(c *call) {
-	if c == nil || c.bridge == "" {
+	if c == nil || c.bridge.id == "" {
 		return
 	}
 	delete(t.bridges[c.bridge], c)
 	if len(t.bridges[c.bridge]) == 0 {
 		delete(t.bridges, c.bridge)
 	}
-	c.bridge = ""
+	c.bridge = entity{}
 }
