@@ -83,7 +83,7 @@ everybody on the machine could read it: use ARI_PASSWORD or --password-file.`,
 	root.AddCommand(
 		newAPI(conn), newCall(conn),
 		newChannels(conn), newBridges(conn), newTail(conn),
-		newRecord(conn), newReplay(), newExplain(conn),
+		newRecord(conn), newReplay(), newSim(), newExplain(conn),
 	)
 	return root
 }

@@ -202,3 +202,14 @@ func TestRecordAndReplay(t *testing.T) {
 	require.Equal(t, "The program has done what it did then.\n", out.String())
 	require.NoError(t, client.Close(ctx))
 }
+
+func TestSim(t *testing.T) {
+	var out, errs bytes.Buffer
+	code := Run(t.Context(), []string{"sim", "--addr", "127.0.0.1:0", "--app", "ivr"}, strings.NewReader("channels\nquit\n"), &out, &errs)
+	require.Zero(t, code, errs.String())
+	require.Contains(t, out.String(), "(simulated) at http://127.0.0.1:")
+	require.Contains(t, out.String(), "application ivr")
+	code, _, text := tool(t, "sim", "--nonsense")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, text, "flag provided but not defined: -nonsense")
+}
