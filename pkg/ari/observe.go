@@ -1,32 +1,61 @@
 package ari
 
-import "errors"
+import "context"
 
-// An Observation is something that has come to a client: a message of Asterisk's, or news of the connection.
-type Observation struct {
-	// Controller is that of the Asterisk that it comes from.
-	Controller *Controller
-
-	// Frame is an event's JSON as it came. It is overwritten when the observer has returned. It is nil for news of the
-	// connection.
-	Frame []byte
-
-	// Event is a [*Connected] or a [*Disconnected]; nil for an event of Asterisk's.
-	Event Event
+// An observed is an event on its way, for observers.
+type observed struct {
+	s  *session
+	in *arrival
 }
 
-// WithObserver sets a function that sees each event of the connection before anybody else does, in the order in which they
-// come: those too that nobody listens to, or that can't be read. It doesn't see what answers commands. It is for recording: see
-// package aritrace. If the option is given several times, each function is called.
-//
-// The function is called by the connection's reader, one call at a time for each Asterisk. It must return at once, and must not
-// use the client: Asterisk cuts a connection off whose events aren't read.
-func WithObserver(observe func(Observation)) SessionOption {
-	return sessionOption(func(cfg *config) error {
-		if observe == nil {
-			return errors.New("the observer is nil")
+// Type implements ObservedEvent.
+func (e observed) Type() string { return e.in.kind.name }
+
+// ID implements ObservedEvent.
+func (e observed) ID(kind string) string {
+	for i := range e.in.entities {
+		if e.in.entities[i].kind.String() == kind {
+			return string(e.in.entities[i].id)
 		}
-		cfg.observers = append(cfg.observers, observe)
-		return nil
-	})
+	}
+	return ""
+}
+
+// Event implements ObservedEvent.
+func (e observed) Event() Event {
+	e.s.decode(e.in)
+	return e.in.ev
+}
+
+// observeFrame shows observers what has come. Call it with mu held.
+func (s *session) observeFrame(frame []byte) {
+	for _, o := range s.hub.observers {
+		if o.Frame != nil {
+			s.hub.reports.protect(s.ctx, func() { o.Frame(s.ctrl, frame) })
+		}
+	}
+}
+
+// observeEvent tells observers of an event. Call it with mu held.
+func (s *session) observeEvent(in *arrival) {
+	for _, o := range s.hub.observers {
+		if o.Event != nil {
+			s.hub.reports.protect(s.ctx, func() { o.Event(observed{s, in}) })
+		}
+	}
+}
+
+// observeCall lets observers add to a call's context. Call it with mu held.
+func (s *session) observeCall(ctx context.Context, start *StasisStart) context.Context {
+	for _, o := range s.hub.observers {
+		if o.Call == nil {
+			continue
+		}
+		s.hub.reports.protect(s.ctx, func() {
+			if own := o.Call(ctx, start); own != nil {
+				ctx = own
+			}
+		})
+	}
+	return ctx
 }

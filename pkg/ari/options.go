@@ -64,7 +64,6 @@ type sessionConfig struct {
 	reconnect        ReconnectOptions
 	keepalive        time.Duration
 	keepaliveTimeout time.Duration
-	observers        []func(Observation)
 }
 
 // A config is what the options and the base URL make together.
@@ -75,6 +74,7 @@ type config struct {
 	// For a client only.
 	errorHandler        func(context.Context, error)
 	handlerInterceptors []HandlerInterceptor
+	observers           []Observer
 	eventBuffer         int
 	closeTimeout        time.Duration
 	drainFor            time.Duration

@@ -118,7 +118,7 @@ func (s *session) receive(frame Frame) bool {
 	defer s.mu.Unlock()
 	in, err := s.scan(frame.Data)
 	if err != nil {
-		s.observe(Observation{Frame: frame.Data})
+		s.observeFrame(frame.Data)
 		s.skip(frame.Data, err)
 		return true
 	}
@@ -132,7 +132,7 @@ func (s *session) receive(frame Frame) bool {
 	if s.isProbe(&in.inbound) {
 		return true
 	}
-	s.observe(Observation{Frame: frame.Data})
+	s.observeFrame(frame.Data)
 	in.receipt = receipt
 	s.scratch.ids = in.addEntities(&s.scratch.scan, s.scratch.ids[:0])
 	s.process(in)
@@ -189,16 +189,7 @@ func (s *session) reportBad(bad *FrameError) {
 func (s *session) local(kind *eventKind, ev Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.observe(Observation{Event: ev})
 	s.deliver(&arrival{inbound: inbound{session: s.id, kind: kind, ev: ev}})
-}
-
-// observe tells those who look at all that comes. Call it with mu held.
-func (s *session) observe(what Observation) {
-	what.Controller = s.ctrl
-	for _, observer := range s.cfg.observers {
-		observer(what)
-	}
 }
 
 // newLocalHeader is the header of an event that is made here.
@@ -236,6 +227,9 @@ func (s *session) process(in *arrival) {
 // deliver brings an event to its listeners and handlers. Call it with mu held.
 func (s *session) deliver(in *arrival) {
 	in.hidden = s.wanted.hides(in.app, in.kind)
+	if len(s.hub.observers) > 0 {
+		s.observeEvent(in)
+	}
 	handled := !in.hidden && s.upper.handles(in.kind)
 	hits := s.hub.index.find(&in.inbound, s.scratch.hits[:0])
 	if in.ev == nil && (handled || anyWantsEvent(hits, in.kind)) {

@@ -86,23 +86,33 @@ func NewRecorder(w io.Writer, opts ...Option) *Recorder {
 	return r
 }
 
-// Options are what a client needs to be recorded: [Recorder.Observe] and [Recorder.Intercept].
+// Options are what a client needs to be recorded: [Recorder.Observer] and [Recorder.Intercept].
 func (r *Recorder) Options() []ari.Option {
-	return []ari.Option{ari.WithObserver(r.Observe), ari.WithInterceptor(r.Intercept)}
+	return []ari.Option{ari.WithObserver(r.Observer()), ari.WithInterceptor(r.Intercept)}
 }
 
-// Observe records what comes: for [ari.WithObserver].
-func (r *Recorder) Observe(what ari.Observation) {
-	e := entry{Line: Line{At: time.Now(), Kind: KindEvent}, text: bytes.Clone(what.Frame)}
-	switch ev := what.Event.(type) {
-	case nil:
-	case *ari.Disconnected:
-		e.Kind, e.Error = KindDisconnected, ev.Err.Error()
-	case *ari.Connected:
-		e.Kind = KindConnected
-	default:
-		return
+// Observer records what comes: for [ari.WithObserver].
+func (r *Recorder) Observer() ari.Observer { return ari.Observer{Frame: r.frame, Event: r.news} }
+
+func (r *Recorder) frame(_ *ari.Controller, frame []byte) {
+	r.came(entry{Line: Line{At: time.Now(), Kind: KindEvent}, text: bytes.Clone(frame)})
+}
+
+// news records what has become of the connection.
+func (r *Recorder) news(observed ari.ObservedEvent) {
+	switch observed.Type() {
+	case "Connected":
+		r.came(entry{Line: Line{At: time.Now(), Kind: KindConnected}})
+	case "Disconnected":
+		e := entry{Line: Line{At: time.Now(), Kind: KindDisconnected}}
+		if ev, ok := observed.Event().(*ari.Disconnected); ok {
+			e.Error = ev.Err.Error()
+		}
+		r.came(e)
 	}
+}
+
+func (r *Recorder) came(e entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.add(e)

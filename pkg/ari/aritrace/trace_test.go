@@ -78,13 +78,13 @@ func TestSecretsAreHidden(t *testing.T) {
 		`not JSON, http://me:s3cret@host/`,
 		`{"type":"X","mine":"s3cret"}`,
 	} {
-		text := recorded(t, func(r *aritrace.Recorder) { r.Observe(ari.Observation{Frame: []byte(frame)}) }, aritrace.HideNames("MINE", ""))
+		text := recorded(t, func(r *aritrace.Recorder) { r.Observer().Frame(nil, []byte(frame)) }, aritrace.HideNames("MINE", ""))
 		require.NotContains(t, text, "s3cret")
 		require.Contains(t, text, aritrace.Hidden)
 	}
 	plain := `{"type":"ChannelDtmfReceived","digit":"7","channel":{"id":"<a>"}}`
-	require.Contains(t, recorded(t, func(r *aritrace.Recorder) { r.Observe(ari.Observation{Frame: []byte(plain)}) }), plain)
-	text := recorded(t, func(r *aritrace.Recorder) { r.Observe(ari.Observation{Frame: []byte(plain)}) }, aritrace.HideDigits())
+	require.Contains(t, recorded(t, func(r *aritrace.Recorder) { r.Observer().Frame(nil, []byte(plain)) }), plain)
+	text := recorded(t, func(r *aritrace.Recorder) { r.Observer().Frame(nil, []byte(plain)) }, aritrace.HideDigits())
 	require.Contains(t, text, `"digit":"***"`)
 }
 
@@ -146,7 +146,7 @@ func TestSlowDisk(t *testing.T) {
 	rec := aritrace.NewRecorder(w)
 	frame := []byte(`{"type":"X","text":"` + strings.Repeat("x", 1<<20) + `"}`)
 	for range 20 {
-		rec.Observe(ari.Observation{Frame: frame})
+		rec.Observer().Frame(nil, frame)
 	}
 	close(w.open)
 	require.NoError(t, rec.Close())
@@ -161,7 +161,7 @@ func TestSlowDisk(t *testing.T) {
 	}
 	require.Equal(t, 20, events+lost)
 	require.Positive(t, lost)
-	rec.Observe(ari.Observation{Frame: frame}) // too late, and harmless
+	rec.Observer().Frame(nil, frame) // too late, and harmless
 }
 
 type gate struct {
@@ -177,7 +177,7 @@ func (g *gate) Write(p []byte) (int, error) {
 func TestFullDisk(t *testing.T) {
 	full := errors.New("no space left")
 	rec := aritrace.NewRecorder(writerFunc(func([]byte) (int, error) { return 0, full }))
-	rec.Observe(ari.Observation{Frame: []byte(`{}`)})
+	rec.Observer().Frame(nil, []byte(`{}`))
 	require.ErrorIs(t, rec.Close(), full)
 }
 

@@ -68,20 +68,7 @@ It ends with Ctrl-C.`,
 
 func (t *tail) fromAsterisk(cmd *cobra.Command) error {
 	lines := make(chan aritrace.Line, 10000)
-	client, err := t.watch.client(t.conn, cmd.ErrOrStderr(), ari.WithObserver(func(what ari.Observation) {
-		line := aritrace.Line{At: time.Now(), Kind: aritrace.KindEvent, Event: slices.Clone(what.Frame)}
-		switch ev := what.Event.(type) {
-		case nil:
-		case *ari.Disconnected:
-			line.Kind, line.Error = aritrace.KindDisconnected, ev.Err.Error()
-		default:
-			line.Kind = aritrace.KindConnected
-		}
-		select {
-		case lines <- line:
-		default: // A terminal that stands still must not hold the connection up.
-		}
-	}))
+	client, err := t.watch.client(t.conn, cmd.ErrOrStderr(), ari.WithObserver(feeding(lines)))
 	if err != nil {
 		return err
 	}
@@ -99,6 +86,34 @@ func (t *tail) fromAsterisk(cmd *cobra.Command) error {
 		case err := <-done:
 			return err
 		}
+	}
+}
+
+// feeding passes on what comes. A terminal that stands still must not hold the connection up, so what it has no time for is left out.
+func feeding(lines chan<- aritrace.Line) ari.Observer {
+	pass := func(line aritrace.Line) {
+		line.At = time.Now()
+		select {
+		case lines <- line:
+		default:
+		}
+	}
+	return ari.Observer{
+		Frame: func(_ *ari.Controller, frame []byte) {
+			pass(aritrace.Line{Kind: aritrace.KindEvent, Event: slices.Clone(frame)})
+		},
+		Event: func(observed ari.ObservedEvent) {
+			switch observed.Type() {
+			case "Connected":
+				pass(aritrace.Line{Kind: aritrace.KindConnected})
+			case "Disconnected":
+				line := aritrace.Line{Kind: aritrace.KindDisconnected}
+				if ev, ok := observed.Event().(*ari.Disconnected); ok {
+					line.Error = ev.Err.Error()
+				}
+				pass(line)
+			}
+		},
 	}
 }
 
@@ -148,6 +163,9 @@ func (r *following) Read(p []byte) (int, error) {
 
 // show prints a line that the filters let pass.
 func (t *tail) show(l *aritrace.Line) error {
+	if l.Event != nil && !json.Valid(l.Event) {
+		l.Event, l.Raw = nil, string(l.Event)
+	}
 	text, kind, warning := describe(l)
 	if len(t.types) > 0 && !slices.ContainsFunc(t.types, func(typ string) bool { return strings.EqualFold(typ, kind) }) {
 		return nil

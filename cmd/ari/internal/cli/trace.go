@@ -143,7 +143,7 @@ recorded by the program itself, with package aritrace. Nothing is changed but th
 			if err != nil {
 				return err
 			}
-			client, err := w.client(conn, cmd.ErrOrStderr(), ari.WithObserver(rec.Observe))
+			client, err := w.client(conn, cmd.ErrOrStderr(), ari.WithObserver(rec.Observer()))
 			if err != nil {
 				_ = rec.Close()
 				return errors.Join(err, os.Remove(args[0]))

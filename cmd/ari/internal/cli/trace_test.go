@@ -173,6 +173,16 @@ func TestTailOfAnAsterisk(t *testing.T) {
 	require.NotContains(t, out, "\x1b")
 }
 
+// What can't be read is shown as it is, and what follows too.
+func TestTailOfNonsense(t *testing.T) {
+	var out bytes.Buffer
+	tl := &tail{conn: &connection{}, out: &out}
+	require.NoError(t, tl.show(&aritrace.Line{Kind: aritrace.KindEvent, Event: []byte("{nonsense")}))
+	require.NoError(t, tl.show(&aritrace.Line{Kind: aritrace.KindEvent, Event: []byte(`{"type":"New\u001b[2J","more":1}`)}))
+	require.Contains(t, out.String(), "{nonsense")
+	require.NotContains(t, out.String(), "\x1b")
+}
+
 func TestRecordAndReplay(t *testing.T) {
 	code, _, errs := tool(t, "record", filepath.Join(t.TempDir(), "x"), "--url", "http://127.0.0.1:1/ari")
 	require.Equal(t, exitFailed, code)
