@@ -82,7 +82,8 @@ everybody on the machine could read it: use ARI_PASSWORD or --password-file.`,
 	root.AddGroup(&cobra.Group{ID: "do", Title: "Commanding Asterisk:"}, &cobra.Group{ID: "see", Title: "Seeing what happens:"})
 	root.AddCommand(
 		newAPI(conn), newCall(conn),
-		newChannels(conn), newBridges(conn),
+		newChannels(conn), newBridges(conn), newTail(conn),
+		newRecord(conn), newReplay(), newSim(), newExplain(conn),
 	)
 	return root
 }

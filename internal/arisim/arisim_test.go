@@ -1,4 +1,4 @@
-package main
+package arisim
 
 import (
 	"bufio"
@@ -29,7 +29,7 @@ func open(t *testing.T, args ...string) *terminal {
 	// Not the test's context, which ends before the clean-up.
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), inR, outW)
+		err := Run(ctx, "arisim", append([]string{"-addr", "127.0.0.1:0"}, args...), inR, outW)
 		done <- err
 		_ = outW.Close()
 	}()
@@ -130,7 +130,7 @@ func TestArguments(t *testing.T) {
 		{"-phone", "PJSIP/x=refuse:x"},
 		{"-nonsense"},
 	} {
-		require.Error(t, run(t.Context(), append([]string{"-addr", "127.0.0.1:0"}, args...), strings.NewReader(""), io.Discard), "%v", args)
+		require.Error(t, Run(t.Context(), "arisim", append([]string{"-addr", "127.0.0.1:0"}, args...), strings.NewReader(""), io.Discard), "%v", args)
 	}
 	for _, how := range []string{"answer", "answer:1s", "ring", "busy", "refuse:603", "unreachable"} {
 		_, err := behaviour(how)
