@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"sync"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ari-go/ari/pkg/ari"
@@ -25,6 +27,7 @@ var _ = register(
 	scenario{name: "external-media-unreachable", run: externalMediaUnreachable, since: "18", unrecorded: true},
 	scenario{name: "asterisk-config-values", run: asteriskConfigValues, needs: []Feature{Administration}, since: "18", unrecorded: true},
 	scenario{name: "bridge-alone", run: bridgeAlone, unrecorded: true},
+	scenario{name: "bridge-plays-at-once", run: bridgePlaysAtOnce, unrecorded: true},
 	scenario{name: "bridge-native-digits", run: bridgeNativeDigits, needs: []Feature{SIP}, since: "16.27", unrecorded: true},
 )
 
@@ -200,6 +203,28 @@ func bridgeAlone(s *S) {
 		await[*ari.PlaybackStarted](s, pb)
 		s.ok(b.RemoveChannel(s.Ctx, ch.ID))
 		s.ok(gone(s.Ctx, s.ARI, made{"playback", pb.ID}))
+	}
+}
+
+// Of plays at once to a bridge where nothing plays, a client's all succeed, although Asterisk may answer 500 to all but one of them. They wait in line.
+func bridgePlaysAtOnce(s *S) {
+	b := s.bridged("bridge", s.up("a", extSilent))
+	const plays = 4
+	began := make(chan *ari.Playback, plays)
+	var wg sync.WaitGroup
+	for range plays {
+		wg.Go(func() {
+			pb, err := b.Play(s.Ctx, s.Server().Tone)
+			if assert.NoError(s, err) {
+				began <- pb
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(s, began, plays)
+	for range plays {
+		pb := <-began
+		require.Contains(s, []ari.PlaybackState{ari.PlaybackStateQueued, ari.PlaybackStatePlaying}, got(pb.Refresh(s.Ctx))(s).State)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // A KnownFault is one of real releases.
 type KnownFault int
 
-// The faults, all of them seen with 22.10.1.
+// The faults, all of them seen with 22.10.1, the last one with 16.28.0 too.
 const (
 	// BridgeVariableWithoutName crashes it when a variable of a bridge is set without a name.
 	BridgeVariableWithoutName KnownFault = iota + 1
@@ -20,6 +20,8 @@ const (
 	MoveWithoutApplication
 	// LockUpAfterDevices lets it stand still when a connection ends that hears of all device states.
 	LockUpAfterDevices
+	// PlaysCollide answers 500 to a play to a bridge that comes while another one begins.
+	PlaysCollide
 )
 
 // crashTime is how long it takes until somebody has started an Asterisk again that has crashed.

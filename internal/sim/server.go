@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ func Start(o Options) (*Server, error) {
 		}
 		s.URL = "http://" + listener.Addr().String() + "/ari"
 	}
+	o.Config.PlaysCollide = slices.Contains(o.Known, PlaysCollide)
 	s.pbx = pbx.New(o.Config)
 	for _, text := range o.Dialplan {
 		s.pbx.Dialplan.Parse(text)

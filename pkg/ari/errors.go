@@ -168,11 +168,14 @@ func (e *Error) Is(target error) bool {
 	return ok && target == want
 }
 
+// noAllocation is what Asterisk says when it could not make something.
+const noAllocation = "Allocation failed"
+
 // noEndpoint reports whether Asterisk could not call an endpoint.
 func (e *Error) noEndpoint() bool {
 	switch e.Operation {
 	case "channelsOriginate", "channelsOriginateWithId", "channelsCreate":
-		return e.StatusCode == http.StatusInternalServerError && e.Message == "Allocation failed"
+		return e.StatusCode == http.StatusInternalServerError && e.Message == noAllocation
 	}
 	return false
 }

@@ -29,7 +29,7 @@ var layers = []struct {
 		"version.go", "workers.go", "report.go",
 	}},
 	{"requests", []string{
-		"request.go", "request_answer.go", "request_config.go", "request_auth.go", "request_check.go", "request_dead.go", "request_decode.go", "request_escape.go",
+		"request.go", "request_answer.go", "request_config.go", "request_auth.go", "request_check.go", "request_collide.go", "request_dead.go", "request_decode.go", "request_escape.go",
 		"request_filter.go", "request_fit.go", "request_hint.go", "request_leave.go", "request_limit.go", "request_operation.go", "request_retry.go",
 		"request_road.go", "request_socket.go", "request_undo.go", "request_version.go", "transport.go",
 	}},

@@ -33,7 +33,8 @@ func (o *Playback) scope() scope {
 
 // Wait returns when the playback is over: nil if everything was played, or it was stopped; an error that
 // is ErrPlaybackFailed if the last medium could not be played; an [*EndError] if the channel was hung up meanwhile, the
-// channel or bridge ended first or the connection was down when it ended; ctx's error when ctx ends.
+// channel or bridge ended first or the connection was down when it ended; ctx's error when ctx ends. An EndError has no hangup
+// cause here, since Asterisk tells the end of the playback first: [Channel.WaitEnd] has it.
 //
 // For a playback that was started by this client nothing is missed, however late Wait is called. For a
 // handle made from an id it fails with ErrNotFound if the playback is over already.

@@ -48,8 +48,8 @@ func newChain(cfg *requestConfig) *chain {
 	return c
 }
 
-// links is all that is done to a request, in the order in which it comes to it: what is above sendAgain once for a
-// command, what is below for each attempt.
+// links is all that is done to a request, in the order in which it comes to it: what is above playAgain once for a
+// command, what is below sendAgain for each attempt.
 func (c *chain) links(cfg *requestConfig) []chainLink {
 	links := []chainLink{findOperation(c.basePath)}
 	links = append(links, cfg.interceptors...)
@@ -66,6 +66,7 @@ func (c *chain) links(cfg *requestConfig) []chainLink {
 		finishLeaving(c.basePath),
 		c.explain,
 		c.undoAbandoned,
+		playAgain,
 		c.sendAgain,
 	)
 	if !cfg.ownTransport || len(cfg.transports) > 0 {

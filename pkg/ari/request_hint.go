@@ -12,6 +12,7 @@ import (
 // can be concluded from the request; seen on 22.10 and 16.28.
 const (
 	hintTLS          = "it closes the connection without a word; if the port is one for TLS, the URL must begin with https://"
+	hintCollided     = "other playbacks to the bridge begin at the same time, or an option has a value that it can't have"
 	hintNoAllocation = "the technology is unknown, or the endpoint doesn't exist or isn't registered"
 )
 
@@ -19,8 +20,12 @@ const (
 func hintOn(req *http.Request, op *operation, status int, message string) string {
 	switch op {
 	case opChannelsOriginate, opChannelsOriginateWithId, opChannelsCreate:
-		if status == http.StatusInternalServerError && message == "Allocation failed" {
+		if status == http.StatusInternalServerError && message == noAllocation {
 			return hintNoAllocation
+		}
+	case opBridgesPlay, opBridgesPlayWithId:
+		if status == http.StatusInternalServerError && message == noAllocation {
+			return hintCollided
 		}
 	case opChannelsExternalMedia:
 		if status == http.StatusInternalServerError {
@@ -70,7 +75,7 @@ func mediaHint(req *http.Request, message string) string {
 			suspects = append(suspects, fmt.Sprintf("the host %q is unknown", host))
 		}
 	}
-	if message == "Allocation failed" { // An older Asterisk says so if it is something else.
+	if message == noAllocation { // An older Asterisk says so if it is something else.
 		return strings.Join(suspects, "")
 	}
 	if encapsulation == "audiosocket" {

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ari-go/ari/internal/sim/wire"
@@ -27,6 +28,8 @@ type Bridge struct {
 	announcer   func() // takes away who plays to the bridge
 
 	mix *mixing // nil unless it mixes
+
+	Announcing atomic.Bool // who will play to the bridge is being made
 
 	playing *Playback // and those that wait for it
 	queue   []*Playback

@@ -65,6 +65,8 @@ type Config struct {
 	EntityID    string
 	Name        string
 	CallPoll    time.Duration // how often is looked whether a call's connection is there; 0 is Asterisk's 500 ms
+
+	PlaysCollide bool // of two plays at once to a bridge where nothing plays, the second fails
 }
 
 // features are what the version has, as far as it isn't about whole operations.

@@ -288,6 +288,9 @@ func (p *PBX) PlayOnBridge(b *Bridge, pb *Playback) wire.JSON {
 	return answer
 }
 
+// Plays reports whether something is played to the bridge.
+func (b *Bridge) Plays() bool { return b.playing != nil }
+
 // Control does what the operation of that name says. It reports whether it could.
 func (pb *Playback) Control(operation string) bool {
 	if operation == "unpause" && pb.State == "playing" {

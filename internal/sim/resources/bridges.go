@@ -3,6 +3,7 @@ package resources
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/ari-go/ari/gen"
 	"github.com/ari-go/ari/internal/sim/media"
@@ -354,6 +355,14 @@ func (o *operations) eachChannel(w http.ResponseWriter, r *http.Request, id stri
 
 func (o *operations) playBridge(w http.ResponseWriter, r *http.Request, id string, q playing) {
 	uris := argsOf(r).lists["media"]
+	if o.p.Config.PlaysCollide {
+		announced, ok := o.announce(r, id)
+		if !ok {
+			failAllocation(w)
+			return
+		}
+		defer announced()
+	}
 	o.onBridge(w, http.StatusCreated, id, func(b *pbx.Bridge) (wire.JSON, *apiError) {
 		if q.format != "" && !media.Codecs[q.format] {
 			return nil, failed(http.StatusUnprocessableEntity, "specified announcer_format is unknown on this system")
@@ -372,4 +381,27 @@ func (o *operations) playBridge(w http.ResponseWriter, r *http.Request, id strin
 		w.Header().Set("Location", "/ari/playbacks/"+pb.ID)
 		return o.p.PlayOnBridge(b, pb), nil
 	})
+}
+
+// announcerTime is how long it takes to make who plays to a bridge, where plays collide. A real one needs about one.
+const announcerTime = 10 * time.Millisecond
+
+// announce waits until who plays to a bridge has been made, if there is none. It fails if somebody else is just making it.
+func (o *operations) announce(r *http.Request, id string) (announced func(), ok bool) {
+	o.p.Mu.Lock()
+	b := o.p.Bridges[id]
+	if b == nil || b.Plays() {
+		o.p.Mu.Unlock()
+		return func() {}, true
+	}
+	ok = b.Announcing.CompareAndSwap(false, true)
+	o.p.Mu.Unlock()
+	if !ok {
+		return nil, false
+	}
+	made := make(chan error)
+	timer := time.AfterFunc(announcerTime, func() { close(made) })
+	defer timer.Stop()
+	_ = await(r, made) // Who has gone meanwhile is played to all the same.
+	return func() { b.Announcing.Store(false) }, true
 }

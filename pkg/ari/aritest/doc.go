@@ -51,5 +51,8 @@
 //   - A telephone that is redirected after it has answered takes no notice, and one that is redirected before is refused with 302.
 //   - Dialplan functions that aren't known can be set, and nothing comes of it, as with those that Asterisk doesn't know.
 //   - Of modules, log channels and configuration objects, few are there, with their most important attributes.
+//   - Of two requests at once, one is done before the other begins. On a real one each may find what the other has half done: the second of two that
+//     destroy a bridge is answered with 409 as often as with 404, two that remove or hang up one channel may both succeed, and of two that play to
+//     a bridge where nothing plays one may fail, for which see [FailPlaysAtOnce].
 //   - The requests that crash some versions are answered, unless [WithKnownFaults] says otherwise.
 package aritest

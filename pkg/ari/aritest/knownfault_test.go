@@ -2,9 +2,12 @@ package aritest_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ari-go/ari/pkg/ari"
@@ -98,4 +101,53 @@ func TestHangupReasonsOfReleases(t *testing.T) {
 		require.Error(t, err, version)
 		require.NoError(t, srv.Controller().Channel("c").Hangup(t.Context(), ari.HangupReasonBusy), version)
 	}
+}
+
+// Of plays at once to a bridge where nothing plays, one succeeds; the others have made nothing. Package ari sends them again.
+func TestPlaysAtOnceCollide(t *testing.T) {
+	const plays = 5
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory(), aritest.WithKnownFaults(aritest.FailPlaysAtOnce))
+		ok(t, srv, "POST", "/bridges/b")
+		ok(t, srv, "POST", "/bridges/other")
+		statuses := make(chan int, plays)
+		for i := range plays {
+			go func() {
+				status, text, _ := do(t, srv, "POST", "/bridges/b/play/p"+strconv.Itoa(i)+"?media=sound:hello-world")
+				if status == 500 {
+					assert.JSONEq(t, `{"error":"Allocation failed"}`, text)
+					status, _, _ = do(t, srv, "GET", "/playbacks/p"+strconv.Itoa(i))
+				}
+				statuses <- status
+			}()
+		}
+		ok(t, srv, "POST", "/bridges/other/play?media=sound:hello-world") // Another bridge has its own.
+		count := map[int]int{}
+		for range plays {
+			count[<-statuses]++
+		}
+		require.Equal(t, map[int]int{201: 1, 404: plays - 1}, count)
+		ok(t, srv, "POST", "/bridges/b/play?media=sound:hello-world") // It waits behind the winner.
+	})
+	synctest.Test(t, func(t *testing.T) {
+		srv := aritest.NewServer(t, aritest.InMemory(), aritest.WithKnownFaults(aritest.FailPlaysAtOnce))
+		client := srv.Client()
+		require.NoError(t, client.Connect(t.Context()))
+		bridge, err := client.ARI().CreateBridge(t.Context(), ari.CreateBridgeOptions{})
+		require.NoError(t, err)
+		outcomes := make(chan error, plays)
+		for range plays {
+			go func() {
+				playback, err := bridge.Play(t.Context(), "sound:hello-world")
+				if err == nil {
+					err = playback.Wait(t.Context())
+				}
+				outcomes <- err
+			}()
+		}
+		for range plays {
+			require.NoError(t, <-outcomes)
+		}
+		require.NoError(t, client.Close(t.Context()))
+	})
 }

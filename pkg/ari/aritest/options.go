@@ -143,6 +143,9 @@ const (
 	// LockUpAfterSubscribeAll lets it stand still for good when a connection ends that was made with subscribeAll. A real one does so only if a device's
 	// state changes at that moment.
 	LockUpAfterSubscribeAll = KnownFault(sim.LockUpAfterDevices)
+	// FailPlaysAtOnce lets a play to a bridge where nothing plays take 10 ms, and answers 500 to those that come to the same bridge meanwhile.
+	// They make nothing. A real one, 16.28 as well, does so to one of two in every second or third case. Package ari sends them again.
+	FailPlaysAtOnce = KnownFault(sim.PlaysCollide)
 )
 
 // WithKnownFaults lets the server have faults of real releases, to see how a program does with them.
