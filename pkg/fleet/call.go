@@ -62,8 +62,8 @@ func (k *Call) Token() uint64 { return k.token }
 // Takeovers is how many workers have had the call before.
 func (k *Call) Takeovers() int { return k.has.Claims }
 
-// Bridges are the ids of the bridges that the call's workers had made when this one took it over; Channels those of its channels, the
-// root first, if it still was there.
+// Bridges are the ids of the bridges that the call's workers had made when this one took it over; Channels those of its
+// channels, the root first, if it still was there.
 func (k *Call) Bridges() []string { return slices.Clone(k.has.Bridges) }
 
 // Channels returns the ids of the call's channels: see Bridges.
@@ -103,8 +103,8 @@ func (k *Call) Load(v any) (bool, error) {
 	return true, nil
 }
 
-// History reads the call's events from its beginning to now, those included that other workers got. Their objects have no controller.
-// It has at least those that have been read here: it waits for them if the stream doesn't have them yet.
+// History reads the call's events from its beginning to now, those included that other workers got. Their objects have no
+// controller. It has at least those that have been read here: it waits for them if the stream doesn't have them yet.
 func (k *Call) History(ctx context.Context) ([]ari.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, fillPatience)
 	defer cancel()

@@ -125,7 +125,8 @@ func (c *Client) Stats() ClientStats {
 	n := len(c.calls)
 	c.mu.Unlock()
 	return ClientStats{
-		Calls: n, Taken: c.taken.Load(), TakenOver: c.takenOver.Load(), Lost: c.lost.Load(), Refused: c.refused.Load(), Gaps: c.gaps.Load(),
+		Calls: n, Taken: c.taken.Load(), TakenOver: c.takenOver.Load(), Lost: c.lost.Load(),
+		Refused: c.refused.Load(), Gaps: c.gaps.Load(),
 	}
 }
 

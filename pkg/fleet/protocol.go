@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Version is that of the subjects and messages: it stands in each subject and in each stream's name, so that two versions don't meet.
+// Version is that of the subjects and messages: it stands in each subject and in each stream's name, so that two versions
+// don't meet.
 const Version = "1"
 
 // Streams and buckets.
@@ -86,8 +87,8 @@ type renewed struct {
 	Refused string `json:"refused,omitempty"` // It isn't the worker's any more.
 }
 
-// token makes a fencing token: a later delivery of an offer has a greater one than an earlier, and a later offer of the same call than an
-// earlier one.
+// token makes a fencing token: a later delivery of an offer has a greater one than an earlier, and a later offer of the same
+// call than an earlier one.
 func token(streamSequence, delivered uint64) uint64 {
 	return streamSequence<<16 | min(delivered, 1<<16-1)
 }

@@ -100,7 +100,8 @@ type worker struct {
 func (r *rig) worker(register func(c *Client), opts ...nats.Option) *worker {
 	r.t.Helper()
 	l := &line{}
-	nc := r.connect(append([]nats.Option{nats.SetCustomDialer(l), nats.ReconnectWait(10 * time.Millisecond), nats.MaxReconnects(-1)}, opts...)...)
+	always := []nats.Option{nats.SetCustomDialer(l), nats.ReconnectWait(10 * time.Millisecond), nats.MaxReconnects(-1)}
+	nc := r.connect(append(always, opts...)...)
 	c, err := NewClient(soon(r.t), nc, r.asterisks[0].App, ClientConfig{Lease: testLease, Logger: quiet})
 	require.NoError(r.t, err)
 	register(c)
