@@ -114,7 +114,7 @@ run-asterisk: ## Run a real Asterisk until Ctrl-C, to try programs on (after `ma
 test-asterisk: ## Run the tests that need a real Asterisk (after `make asterisk`)
 	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m ./test/... ./conformance/... ./internal/cmd/spec
 	ARI_TEST_REQUIRE=1 go test -count=1 -short -timeout 20m ./pkg/media ./examples/...
-	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m -run Asterisk ./pkg/ivr
+	ARI_TEST_REQUIRE=1 go test -count=1 -timeout 20m -run Asterisk ./pkg/ivr ./pkg/ari/aritrace
 
 .PHONY: compare
 compare: ## Compare random sequences of commands on a real Asterisk and the simulator: [COUNT=100] or [FOR=10m], [SEED=1]

@@ -11,4 +11,5 @@ package tools
 //go:generate go run ./internal/cmd/wrapcomments gen/models.gen.go gen/client.gen.go
 //go:generate go run ./internal/cmd/pkggen
 //go:generate go run ./internal/cmd/servergen
+//go:generate go run ./internal/cmd/toolgen
 //go:generate go run ./internal/cmd/specdiff -out docs/asterisk-changes.md

@@ -242,8 +242,15 @@ func (s *S) supports(operation string) bool {
 	return ok
 }
 
-// id makes an id of the scenario's own.
-func (s *S) id(suffix string) string { return s.name + "-" + suffix }
+// id makes an id of the scenario's own. No other scenario's may begin with it: Asterisk would take it for taken.
+func (s *S) id(suffix string) string {
+	s.Helper()
+	id := s.name + "-" + suffix
+	for _, other := range scenarios {
+		require.False(s, other.name != s.name && strings.HasPrefix(other.name, id), "the ids of scenario %s begin with %s", other.name, id)
+	}
+	return id
+}
 
 // An App is an application that is connected, and what it has heard.
 type App struct {

@@ -13,7 +13,7 @@ var _ = register(
 	scenario{name: "bridge-of-another", run: bridgeOfAnother, unrecorded: true},
 	scenario{name: "bridge-video-source-leaves", run: bridgeVideoSourceLeaves, needs: []Feature{Video}, unrecorded: true},
 	scenario{name: "bridge-blind-transfer-to-application", run: bridgeBlindTransferToApplication, needs: []Feature{SIP, BlindTransfers}, unrecorded: true},
-	scenario{name: "connected-line-all", run: connectedLineAll, unrecorded: true},
+	scenario{name: "all-connected-lines", run: connectedLineAll, unrecorded: true},
 	scenario{name: "hold-intercepted", run: holdIntercepted, unrecorded: true},
 	scenario{name: "bridge-hold-of-two", run: bridgeHoldOfTwo, unrecorded: true},
 )

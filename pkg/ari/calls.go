@@ -140,11 +140,14 @@ func (s *session) contextOf(in *arrival) context.Context {
 	if in.call == nil {
 		return nil
 	}
-	if start, ok := in.ev.(*StasisStart); ok {
-		in.call.last = start.Channel
-	}
 	ctx, cancel := context.WithCancelCause(s.hub.ctx)
 	in.call.cancel = cancel
+	if start, ok := in.ev.(*StasisStart); ok {
+		in.call.last = start.Channel
+		if len(s.hub.observers) > 0 {
+			ctx = s.observeCall(ctx, start)
+		}
+	}
 	return ctx
 }
 

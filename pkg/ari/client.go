@@ -67,7 +67,7 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 func newClient(cfg *config) *Client {
 	c := newBareClient(cfg)
 	c.ctrl = c.add(cfg).ctrl
-	return c
+	return c.observed()
 }
 
 // newBareClient makes a client without any session.

@@ -11,17 +11,18 @@ import (
 
 // A hub is what the sessions of a client share: who listens, how much may wait for whom, and to whom it is reported.
 type hub struct {
-	ctx      context.Context // ends with the client; parent of all handlers' contexts
-	cancel   context.CancelCauseFunc
-	registry *eventRegistry
-	run      string // of the ids of what is made
-	index    index
-	budget   *lanes.Budget
-	counters counters
-	workers  workers // that run handlers and other code of the user's
-	calls    workers // calls that are in an application, and handlers of calls
-	reports  reporter
-	dones    dones
+	ctx       context.Context // ends with the client; parent of all handlers' contexts
+	cancel    context.CancelCauseFunc
+	registry  *eventRegistry
+	run       string // of the ids of what is made
+	index     index
+	budget    *lanes.Budget
+	counters  counters
+	workers   workers // that run handlers and other code of the user's
+	calls     workers // calls that are in an application, and handlers of calls
+	reports   reporter
+	observers []Observer
+	dones     dones
 }
 
 // dones are the ends that somebody has asked for with Done.
@@ -46,6 +47,7 @@ type counters struct {
 func newHub(cfg *config) *hub {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	h := &hub{ctx: ctx, cancel: cancel, run: newRun(), registry: registry(), index: newIndex(), budget: lanes.NewBudget(cfg.eventBuffer)}
+	h.observers = cfg.observers
 	h.dones.ctx = make(map[entityKey]context.Context)
 	h.reports = reporter{ctx: ctx, logger: cfg.log, handler: cfg.errorHandler, workers: &h.workers}
 	h.reports.w = worker{of: &h.workers, logger: cfg.log}

@@ -36,16 +36,16 @@ var layers = []struct {
 	{"events, objects, controller", []string{
 		"application.go", "application.gen.go", "bridge.go", "bridge.gen.go", "channel.go", "channel.gen.go", "controller.go", "controller.gen.go",
 		"decode.go", "decoders.gen.go", "device.go", "device.gen.go", "durations.go", "endpoint.go", "endpoint.gen.go", "event.go", "events.gen.go",
-		"interceptor.go", "life.go", "mailbox.go", "mailbox.gen.go", "models.gen.go", "object.go", "options.go", "options_client.go", "options_controller.go", "options_server.go", "options_session.go", "playback.go", "playback.gen.go", "recording.go",
-		"recording.gen.go", "registry.go", "sound.go", "sound.gen.go", "system.go", "system.gen.go", "talk.go", "call.go",
+		"interceptor.go", "issues.go", "life.go", "mailbox.go", "mailbox.gen.go", "models.gen.go", "object.go", "observer.go", "options.go", "options_client.go", "options_controller.go", "options_server.go", "options_session.go", "playback.go", "playback.gen.go", "recording.go",
+		"recording.gen.go", "registry.go", "sound.go", "sound.gen.go", "system.go", "system.gen.go", "stats.go", "talk.go", "call.go",
 	}},
 	{"followers, subscriptions, index", []string{"follow.go", "hub.go", "inbound.go", "index.go", "subscription.go"}},
 	{"session", []string{
 		"accept_conn.go", "accept_pool.go", "accept_source.go",
-		"ask.go", "calls.go", "dial_pool.go", "commands.go", "connect.go", "feed.go", "keepalive.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "traps.go", "wanted.go",
+		"ask.go", "calls.go", "dial_pool.go", "commands.go", "connect.go", "feed.go", "keepalive.go", "observe.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "traps.go", "wanted.go",
 		"websocket.go",
 	}},
-	{"client, handlers, prompts", []string{"client.go", "drain.go", "handler.go", "prompt.go", "sessions.go", "stats.go"}},
+	{"client, handlers, prompts", []string{"client.go", "drain.go", "handler.go", "health.go", "prompt.go", "sessions.go"}},
 	{"server", []string{"server.go", "server_auth.go", "server_peer.go"}},
 }
 

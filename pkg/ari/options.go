@@ -75,6 +75,7 @@ type config struct {
 	// For a client only.
 	errorHandler        func(context.Context, error)
 	handlerInterceptors []HandlerInterceptor
+	observers           []Observer
 	eventBuffer         int
 	closeTimeout        time.Duration
 	drainFor            time.Duration

@@ -56,6 +56,7 @@ type Server struct {
 	closeOnce sync.Once
 
 	mu      sync.Mutex
+	closed  bool // no other websocket for commands is taken
 	sources map[sourceKey]*acceptedSource
 	peers   map[string]*peer // by asterisk_id
 }
@@ -70,7 +71,7 @@ func NewServer(application string, opts ...ServerOption) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		Client: newBareClient(&cfg.config), cfg: cfg,
+		Client: newBareClient(&cfg.config).observed(), cfg: cfg,
 		sources: make(map[sourceKey]*acceptedSource), peers: make(map[string]*peer), closing: make(chan struct{}),
 	}, nil
 }
@@ -222,16 +223,15 @@ func (s *Server) sessionConfig(key sourceKey, conn *acceptedConn, p *peer, src S
 
 // command takes a websocket that commands go over.
 func (s *Server) command(r *http.Request, conn *acceptedConn) error {
-	s.mu.Lock()
-	p, err := s.peerOf(r, conn.asterisk)
-	s.mu.Unlock()
+	p, err := s.commandPeer(r, conn)
 	if err != nil {
 		return err
 	}
 	sock := newCommandSocket(conn)
 	p.pool.add(sock)
 	s.hub.reports.log(slog.LevelInfo, "Asterisk has opened a websocket for commands", "from", conn.from, "asterisk", conn.asterisk)
-	s.commands.Go(func() {
+	go func() {
+		defer s.commands.Done()
 		defer s.release(p)
 		stop := context.AfterFunc(s.hub.ctx, func() {
 			<-s.closing // Handlers need it to clean up.
@@ -243,8 +243,22 @@ func (s *Server) command(r *http.Request, conn *acceptedConn) error {
 		err := readAnswers(conn, sock)
 		close(alive)
 		sock.end(err)
-	})
+	}()
 	return nil
+}
+
+// commandPeer returns whose websocket for commands a connection is. It is one more that [Server.Close] waits for.
+func (s *Server) commandPeer(r *http.Request, conn *acceptedConn) (*peer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	p, err := s.peerOf(r, conn.asterisk)
+	if err == nil {
+		s.commands.Add(1)
+	}
+	return p, err
 }
 
 // testIdle pings a websocket for commands now and then while it has none: with one under way, the answer may be late.
@@ -277,7 +291,12 @@ func (s *Server) testIdle(conn *acceptedConn, sock *commandSocket, over <-chan s
 // server, or this program when it runs again, gets the calls.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.Client.Close(ctx)
-	s.closeOnce.Do(func() { close(s.closing) })
+	s.closeOnce.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		close(s.closing)
+	})
 	s.commands.Wait()
 	return err
 }

@@ -140,7 +140,7 @@ func TestServerRefusesWhatIsNoAsterisk(t *testing.T) {
 			_, _, err = conn.Read(t.Context())
 			require.Error(t, err)
 			require.Eventually(t, func() bool { return c.sockets.Load() == 0 && c.handshakes.Load() == 0 }, 5*time.Second, time.Millisecond)
-			assert.NotEmpty(t, c.book.with("a websocket was refused"))
+			require.Eventually(t, func() bool { return len(c.book.with("a websocket was refused")) == 1 }, 5*time.Second, time.Millisecond)
 			assert.Empty(t, c.events.all())
 			assert.Empty(t, c.Controllers())
 			assert.Empty(t, c.peers)

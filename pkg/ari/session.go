@@ -121,6 +121,7 @@ func (s *session) receive(frame Frame) bool {
 	defer s.mu.Unlock()
 	in, err := s.scan(frame.Data)
 	if err != nil {
+		s.observeFrame(frame.Data)
 		s.skip(frame.Data, err)
 		return true
 	}
@@ -134,6 +135,7 @@ func (s *session) receive(frame Frame) bool {
 	if s.isProbe(&in.inbound) {
 		return true
 	}
+	s.observeFrame(frame.Data)
 	in.receipt = receipt
 	s.scratch.ids = in.addEntities(&s.scratch.scan, s.scratch.ids[:0])
 	s.process(in)
@@ -228,6 +230,9 @@ func (s *session) process(in *arrival) {
 // deliver brings an event to its listeners and handlers. Call it with mu held.
 func (s *session) deliver(in *arrival) {
 	in.hidden = s.wanted.hides(in.app, in.kind)
+	if len(s.hub.observers) > 0 {
+		s.observeEvent(in)
+	}
 	handled := !in.hidden && s.upper.handles(in.kind)
 	hits := s.hub.index.find(&in.inbound, s.scratch.hits[:0])
 	if in.ev == nil && (handled || anyWantsEvent(hits, in.kind)) {

@@ -38,26 +38,3 @@ type Stats struct {
 	// Listeners is the number of live subscriptions and waits.
 	Listeners int
 }
-
-// Stats returns the client's figures, of all its Asterisks together. It may be called at any time.
-func (c *Client) Stats() Stats {
-	n := &c.hub.counters
-	stats := Stats{
-		Connected:   true,
-		Connections: n.connections.Load(),
-		Frames:      n.frames.Load(),
-		Bytes:       n.bytes.Load(),
-		BadFrames:   n.bad.Load(),
-		Decoded:     n.decoded.Load(),
-		Lost:        c.hub.budget.Lost(),
-		Failed:      n.failed.Load(),
-		Waiting:     c.hub.budget.Waiting(),
-		Running:     int(c.hub.workers.active.Load()),
-		Listeners:   c.hub.index.len(),
-	}
-	for _, s := range c.all() {
-		stats.Connected = stats.Connected && s.flowing()
-		stats.Calls += s.callCount()
-	}
-	return stats
-}

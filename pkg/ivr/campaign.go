@@ -66,19 +66,25 @@ type CampaignResult struct {
 	Calls, Answered int
 }
 
-// Daily is when calls may be made: each day between two times from midnight on, in the time's own zone.
+// Daily is when calls may be made: each day between two times of the clock, counted from midnight on, in the time's own zone. A window that
+// closes no later than it opens closes on the next day: from 22 to 6 is the night, from 8 to 8 is always.
 func Daily(opens, closes time.Duration) func(from time.Time) time.Time {
+	if closes <= opens {
+		closes += 24 * time.Hour
+	}
+	// The clock says 9 nine hours after midnight also on days that have 23 or 25 hours.
+	clock := func(from time.Time, days int, at time.Duration) time.Time {
+		return time.Date(from.Year(), from.Month(), from.Day()+days, 0, 0, 0, int(at), from.Location())
+	}
 	return func(from time.Time) time.Time {
-		for days := 0; ; days++ {
-			midnight := time.Date(from.Year(), from.Month(), from.Day()+days, 0, 0, 0, 0, from.Location())
-			at := midnight.Add(opens)
-			if at.Before(from) {
-				at = from
-			}
-			if at.Before(midnight.Add(closes)) {
-				return at
-			}
+		days := -1 // Yesterday's may still be open.
+		for !from.Before(clock(from, days, closes)) {
+			days++
 		}
+		if at := clock(from, days, opens); at.After(from) {
+			return at
+		}
+		return from
 	}
 }
 
@@ -159,6 +165,9 @@ func (c *campaign) run(ctx context.Context) error {
 			continue
 		case <-timer:
 		}
+		if c.stopped(ctx) { // Of several that are ready, select takes any.
+			continue
+		}
 		d, ok := c.take()
 		if !ok {
 			continue
@@ -168,6 +177,16 @@ func (c *campaign) run(ctx context.Context) error {
 			c.call(ctx, d)
 			freed <- struct{}{}
 		})
+	}
+}
+
+// stopped reports whether nobody else is to be called.
+func (c *campaign) stopped(ctx context.Context) bool {
+	select {
+	case <-c.opts.Stop:
+		return true
+	default:
+		return ctx.Err() != nil
 	}
 }
 

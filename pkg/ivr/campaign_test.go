@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	_ "time/tzdata" // Not every machine has time zones.
 
 	"github.com/stretchr/testify/require"
 
@@ -149,4 +150,46 @@ func TestCampaignInvalid(t *testing.T) {
 	}
 	_, err := ivr.RunCampaign(t.Context(), srv.Controller(), ivr.CampaignOptions{Numbers: []string{"PJSIP/1"}, Talk: sayHello})
 	require.True(t, errors.Is(err, ari.ErrNoEvents), "%v", err)
+}
+
+// A campaign that is stopped before it begins calls nobody, although a call may begin at the same moment.
+func TestCampaignStoppedAtOnce(t *testing.T) {
+	bubble(t, func(p *pbx) {
+		called := 0
+		p.Endpoint("PJSIP/alice", aritest.Rings()).OnCall(func(*aritest.Call) { called++ })
+		stop := make(chan struct{})
+		close(stop)
+		for range 20 {
+			res, err := ivr.RunCampaign(p.ctx, p.client.ARI(), ivr.CampaignOptions{
+				Numbers: []string{"PJSIP/alice"}, Talk: sayHello, Stop: stop, PerSecond: 1000, Dial: ivr.DialOptions{Timeout: s},
+			})
+			require.NoError(t, err)
+			require.Equal(t, ivr.Discarded, res.Outcome)
+			require.Zero(t, res.Calls)
+		}
+		require.Zero(t, called)
+	})
+}
+
+func TestDailyWindows(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	for name, tt := range map[string]struct {
+		opens, closes time.Duration
+		from, want    string
+	}{
+		"over midnight, before":    {22 * time.Hour, 6 * time.Hour, "2026-11-25 12:00", "2026-11-25 22:00"},
+		"over midnight, evening":   {22 * time.Hour, 6 * time.Hour, "2026-11-25 23:00", "2026-11-25 23:00"},
+		"over midnight, morning":   {22 * time.Hour, 6 * time.Hour, "2026-11-25 05:59", "2026-11-25 05:59"},
+		"over midnight, closed":    {22 * time.Hour, 6 * time.Hour, "2026-11-25 06:00", "2026-11-25 22:00"},
+		"always":                   {8 * time.Hour, 8 * time.Hour, "2026-11-25 03:00", "2026-11-25 03:00"},
+		"a day of 23 hours, early": {9 * time.Hour, 17 * time.Hour, "2026-03-29 01:00", "2026-03-29 09:00"},
+		"a day of 25 hours, late":  {9 * time.Hour, 17 * time.Hour, "2026-10-25 16:30", "2026-10-25 16:30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, err := time.ParseInLocation("2006-01-02 15:04", tt.from, berlin)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, ivr.Daily(tt.opens, tt.closes)(from).Format("2006-01-02 15:04"))
+		})
+	}
 }

@@ -117,6 +117,9 @@ func (c *Conference) Join(ctx context.Context, caller *ari.Channel) (*Conference
 		err = leaving(ctx, err, caller)
 		out = outcomeOf(ctx, err)
 	}
+	if m.name != "" {
+		err = errors.Join(err, undo(ctx, caller.Controller(), caller.Controller().StoredRecording(m.name).Delete))
+	}
 	return &ConferenceResult{Outcome: out, Leader: m.Leader}, err
 }
 
@@ -204,11 +207,6 @@ func (c *Conference) pin(typed string, ended bool) Verdict {
 
 // takePart puts a member into the bridge, until something takes him out.
 func (c *Conference) takePart(ctx context.Context, m *member, keypad *ari.Keypad) (out Outcome, err error) {
-	if m.name != "" {
-		defer func() {
-			err = errors.Join(err, undo(ctx, m.Channel.Controller(), m.Channel.Controller().StoredRecording(m.name).Delete))
-		}()
-	}
 	if out, err := c.await(ctx, m); out != "" || err != nil {
 		return out, err
 	}
@@ -216,6 +214,11 @@ func (c *Conference) takePart(ctx context.Context, m *member, keypad *ari.Keypad
 		return out, err
 	}
 	defer func() { err = errors.Join(err, c.leave(ctx, m)) }()
+	if m.Muted {
+		if err := m.Channel.Mute(ctx, ari.MuteDirectionIn); err != nil {
+			return "", err
+		}
+	}
 	c.announce(ctx, m, "confbridge-join", "confbridge-has-joined")
 	stop := c.watch(ctx, m, keypad)
 	defer stop()
@@ -274,11 +277,8 @@ func (c *Conference) enter(ctx context.Context, m *member) (Outcome, error) {
 			close(c.led)
 		}
 	}
-	if c.allMuted && !m.Leader {
-		m.Muted = true
-		err = m.Channel.Mute(ctx, ari.MuteDirectionIn)
-	}
-	return "", err
+	m.Muted = c.allMuted && !m.Leader // takePart does it, for a member must leave if it fails.
+	return "", nil
 }
 
 // open makes the bridge, with the lock held.

@@ -140,3 +140,38 @@ func TestConferencePIN(t *testing.T) {
 		require.NoError(t, p.WaitIdle(p.ctx))
 	})
 }
+
+// Who can't be muted as he comes is out again, and the room is as before.
+func TestConferenceMuteFails(t *testing.T) {
+	bubble(t, func(p *pbx) {
+		m := meet(p, ivr.ConferenceOptions{PIN: "11", LeaderPIN: "99"})
+		leader := m.join("9", "99")
+		leader.SendDTMF("*5")
+		time.Sleep(s)
+		p.Faults().FailRequests("POST /mute", 1, 500)
+		one := m.join("1", "11")
+		require.Equal(t, ivr.Failed, (<-m.left["1"]).Outcome)
+		require.NoError(t, one.WaitEnded(p.ctx))
+		require.Len(t, m.room.Members(), 1)
+		leader.Hangup()
+		require.Equal(t, ivr.HungUp, (<-m.left["9"]).Outcome)
+		require.NoError(t, p.WaitIdle(p.ctx))
+		require.Empty(t, p.Bridges())
+	})
+}
+
+// Of a caller who hangs up while he says his name, no recording is left.
+func TestConferenceNameHangup(t *testing.T) {
+	bubble(t, func(p *pbx) {
+		m := meet(p, ivr.ConferenceOptions{Names: true})
+		call := m.Call("1000", aritest.From("1"))
+		require.NoError(t, call.WaitRecording(p.ctx))
+		call.Speak(2 * s)
+		time.Sleep(2 * s)
+		call.Hangup()
+		require.Equal(t, ivr.HungUp, (<-m.left["1"]).Outcome)
+		stored, err := p.client.ARI().StoredRecordings(p.ctx)
+		require.NoError(t, err)
+		require.Empty(t, stored)
+	})
+}

@@ -103,13 +103,32 @@ func quickStart(readme string) (commands []string, program string, err error) {
 	return commands, found[1], nil
 }
 
+// nested returns the pathspecs that leave out the modules within this one, which are no part of it.
+func nested(ctx context.Context) (pathspecs []string, err error) {
+	files, err := output(ctx, "", nil, "git", "ls-tree", "-r", "--name-only", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	for file := range strings.Lines(string(files)) {
+		if module, ok := strings.CutSuffix(strings.TrimSpace(file), "/go.mod"); ok {
+			pathspecs = append(pathspecs, ":(exclude)"+module)
+		}
+	}
+	return pathspecs, nil
+}
+
 // serve makes a proxy of files that has the last commit as a version of the module, and returns the environment of a go command
 // that has nothing yet. What it needs besides comes from the cache of this machine, or from where it came from.
 func serve(ctx context.Context, dir string) (env []string, err error) {
 	versions := filepath.Join(dir, "proxy", module, "@v")
+	others, err := nested(ctx)
+	if err != nil {
+		return nil, err
+	}
+	archive := []string{"git", "archive", "--format=zip", "--prefix=" + module + "@" + version + "/", "HEAD", "--", "."}
 	for name, command := range map[string][]string{
 		version + ".mod": {"git", "show", "HEAD:go.mod"},
-		version + ".zip": {"git", "archive", "--format=zip", "--prefix=" + module + "@" + version + "/", "HEAD"},
+		version + ".zip": append(archive, others...),
 	} {
 		content, err := output(ctx, "", nil, command...)
 		if err != nil {

@@ -166,8 +166,8 @@ func TestReplaced(t *testing.T) {
 	second.await("StasisStart c")
 	require.Equal(t, []string{"ApplicationReplaced"}, first.labels())
 	require.NoError(t, first.ws.Ping(soon(t)))
-	// A frame that is too long ends the connection.
-	require.NoError(t, first.ws.Write(soon(t), websocket.MessageText, make([]byte, 70_000)))
+	// A frame that is too long ends the connection, maybe before all of it is written.
+	_ = first.ws.Write(soon(t), websocket.MessageText, make([]byte, 70_000))
 	first.until("the end", func() bool { return first.ended })
 }
 
