@@ -45,7 +45,7 @@ var layers = []struct {
 		"ask.go", "calls.go", "dial_pool.go", "commands.go", "connect.go", "feed.go", "keepalive.go", "observe.go", "probe.go", "reconcile.go", "session.go", "state.go", "sweep.go", "traps.go", "wanted.go",
 		"websocket.go",
 	}},
-	{"client, handlers, prompts", []string{"client.go", "drain.go", "handler.go", "health.go", "prompt.go"}},
+	{"client, handlers, prompts", []string{"client.go", "drain.go", "handler.go", "health.go", "prompt.go", "sessions.go"}},
 	{"server", []string{"server.go", "server_auth.go", "server_peer.go"}},
 }
 

@@ -59,8 +59,9 @@ type sessionConfig struct {
 	subscriptions    []string
 	adopt            bool
 	sweep            bool
-	source           Source // nil: the websocket
-	call             string // of a session about one call: its channel's name
+	source           Source          // nil: the websocket
+	call             string          // of a session about one call: its channel's name
+	channels         func() []string // nil: all that there are
 	reconnect        ReconnectOptions
 	keepalive        time.Duration
 	keepaliveTimeout time.Duration

@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -49,6 +50,19 @@ func WithSubscriptions(sources ...string) SessionOption {
 func WithAdoption() SessionOption {
 	return sessionOption(func(cfg *config) error {
 		cfg.adopt = true
+		return nil
+	})
+}
+
+// WithChannels makes a session one about these channels only, where others in its application are other programs' business: those
+// that list returns, by id, whenever the session asks Asterisk what there is. With [WithAdoption], these enter anew. The
+// events that come are the source's business: see [WithSource].
+func WithChannels(list func() []string) SessionOption {
+	return sessionOption(func(cfg *config) error {
+		if list == nil {
+			return errors.New("the list of channels is nil")
+		}
+		cfg.channels = list
 		return nil
 	})
 }

@@ -396,3 +396,27 @@ func (s *session) endAll(reason error) {
 		s.endInGap(stay)
 	}
 }
+
+// A channelsAsker asks about some channels only.
+type channelsAsker struct {
+	*Controller
+	list func() []string
+}
+
+// Channels implements asker.
+func (a *channelsAsker) Channels(ctx context.Context) ([]*Channel, error) {
+	var found []*Channel
+	for _, id := range a.list() {
+		ch, err := a.Channel(id).Refresh(ctx)
+		switch {
+		case err == nil:
+			found = append(found, ch)
+		case !errors.Is(err, ErrNotFound):
+			return nil, fmt.Errorf("channel %s: %w", id, err)
+		}
+	}
+	return found, nil
+}
+
+// foreign implements asker: what other applications have says nothing of these channels that their own doesn't.
+func (*channelsAsker) foreign(context.Context, []string) ([]map[string]bool, error) { return nil, nil }

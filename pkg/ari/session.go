@@ -92,6 +92,9 @@ func newSession(id sessionID, hub *hub, up upper, cfg *config, src Source) *sess
 		s.ctrl.chain.roads.pool = newDialledPool(dialled)
 	}
 	s.api = s.ctrl
+	if cfg.channels != nil {
+		s.api = &channelsAsker{s.ctrl, cfg.channels}
+	}
 	if len(cfg.subscriptions) > 0 {
 		s.wanted.add(s.ctrl.application, cfg.subscriptions)
 	}
