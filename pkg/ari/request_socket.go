@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,13 +49,13 @@ type commandSocket struct {
 	sender Sender
 	room   chan struct{} // has a token for each request under way
 
-	mu       sync.Mutex
-	waiting  map[uint64]*exchange
-	queue    []*exchange // not sent yet
-	writing  bool        // somebody sends the queue
-	last     uint64      // the newest request
-	answered uint64      // the newest answer
-	over     error       // why nothing is sent any more
+	mu      sync.Mutex
+	waiting map[uint64]*exchange
+	queue   []*exchange // not sent yet
+	writing bool        // somebody sends the queue
+	last    uint64      // the newest request
+	sent    []uint64    // what Asterisk has not answered, the oldest first; what was given up before it was sent isn't there
+	over    error       // why nothing is sent any more
 }
 
 // An exchange is a request on its way over a websocket.
@@ -219,6 +220,7 @@ func (c *commandSocket) next() *exchange {
 		c.queue = c.queue[1:]
 		if !x.gone {
 			x.sent = true
+			c.sent = append(c.sent, x.id)
 			return x
 		}
 		delete(c.waiting, x.id)
@@ -244,13 +246,14 @@ func (c *commandSocket) answer(frame []byte) {
 	id, err := strconv.ParseUint(r.RequestID, 10, 64)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r.RequestID == "" {
-		id, err = c.answered+1, nil
+	if r.RequestID == "" && len(c.sent) > 0 {
+		id, err = c.sent[0], nil
 	}
-	if err != nil || id > c.last {
-		return // None of ours.
+	i := slices.Index(c.sent, id)
+	if err != nil || i < 0 {
+		return // None of ours, or answered before.
 	}
-	c.answered = id
+	c.sent = c.sent[i+1:] // Asterisk keeps the order.
 	if x := c.waiting[id]; x != nil {
 		delete(c.waiting, id)
 		x.done <- socketAnswer{response: r}
@@ -288,14 +291,25 @@ func bareEnd(reason error) error {
 func (c *commandSocket) quiet() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.over == nil && c.answered == c.last
+	return c.over == nil && c.outstanding() == 0
 }
 
 // load is how many requests Asterisk has not answered, and whether more can be sent.
 func (c *commandSocket) load() (outstanding int, alive bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return int(min(c.last-c.answered, maxOutstanding)), c.over == nil
+	return min(c.outstanding(), maxOutstanding), c.over == nil
+}
+
+// outstanding is how many requests are under way, or about to be. Call it with mu held.
+func (c *commandSocket) outstanding() int {
+	n := len(c.sent)
+	for _, x := range c.queue {
+		if !x.gone {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *commandSocket) alive() bool {
