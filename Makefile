@@ -13,8 +13,9 @@ GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 # What needs more than the core does lives in a module of its own. Each must do without go.work, which only ties them together
 # for whoever develops here.
 MODULES := $(patsubst %/,%,$(sort $(dir $(shell find . -name node_modules -prune -o -name go.mod -print))))
+export GOWORK := off
 # in-modules runs a command in each module.
-in-modules = @export GOWORK=off; for module in $(MODULES); do (cd "$$module"; echo "$$module: $(strip $(1))"; $(1)); done
+in-modules = @for module in $(MODULES); do (cd "$$module"; echo "$$module: $(strip $(1))"; $(1)); done
 
 FUZZTIME  ?= 20s
 PLATFORMS ?= linux/arm64 darwin/arm64 windows/amd64
@@ -83,7 +84,7 @@ test-typescript: clients/typescript/node_modules/.package-lock.json ## Check and
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (20s)
-	@export GOWORK=off; for module in $(MODULES); do cd "$(CURDIR)/$$module"; \
+	@for module in $(MODULES); do cd "$(CURDIR)/$$module"; \
 	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, names[i]; n = 0}' | \
 	while read -r pkg name; do go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s "$$pkg"; done; done
 
