@@ -1,5 +1,8 @@
 import { setMaxListeners } from 'node:events'
 
+/** The longest time that a timer takes, in milliseconds: one that is longer fires at once. */
+export const longestTime = 2 ** 31 - 1
+
 interface Entry {
   all: Set<() => void>
   listener: () => void

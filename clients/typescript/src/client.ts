@@ -1,8 +1,8 @@
-import { Aborts, manyMayListen } from './aborts.js'
+import { Aborts, longestTime, manyMayListen } from './aborts.js'
 import { bindEvent, requesterFor } from './ari.js'
 import { Commands, type Channel, type Event, type Events, type EventType } from './api.gen.js'
 import { Calls, type Call } from './calls.js'
-import { compare } from './compare.js'
+import { compare, isHeard } from './compare.js'
 import { Connection } from './connection.js'
 import { AriError, EndedError, isGone } from './errors.js'
 import { aboutChannel, channelsOf, idOf, keyOf, vital } from './event.js'
@@ -70,6 +70,9 @@ interface Subscription {
   handler: Handler<never>
 }
 
+// How long the last event of a channel may be under way after that of its leaving.
+const underWay = 500
+
 // What may come of a channel whose id was used before.
 const births = ['StasisStart', 'ChannelCreated', 'Dial']
 
@@ -100,9 +103,9 @@ export class Client {
   constructor(options: ClientOptions) {
     const { url, username, password, cleartextCredentials = false, app, subscribeAll = false, subscriptions = [], events, keepalive = 10_000, maxBackoff = 10_000 } = options
     this.#options = { ...options }
-    this.#apps = [app].flat()
+    this.#apps = [...new Set([app].flat())] // Named twice, an application takes itself over.
     if (this.#apps.length === 0 || this.#apps.some((name) => name === '' || name.includes(','))) throw new TypeError('want the names of applications, without commas')
-    for (const [name, ms] of Object.entries({ keepalive, maxBackoff })) if (!(ms > 0)) throw new TypeError(`${name} is no time: ${ms}`)
+    for (const [name, ms] of Object.entries({ keepalive, maxBackoff })) if (!(ms > 0 && ms <= longestTime)) throw new TypeError(`${name} is no time between 0 and ${longestTime} ms: ${ms}`)
     this.done = new Promise((resolve) => (this.#finish = resolve))
     this.#wanted = new Wanted(this.#apps, subscribeAll, subscriptions, events)
     this.#requester = requesterFor(options)
@@ -213,7 +216,17 @@ export class Client {
     this.#watchers.add(watcher)
     undo.push(() => this.#watchers.delete(watcher))
     if (channel !== undefined) {
-      undo.push(this.#calls.onEnd(channel, fail))
+      const listen = () => {
+        undo.push(
+          this.#calls.onEnd(channel, (error) => {
+            if (error.end !== 'leftStasis' || !types.includes('ChannelDestroyed')) return fail(error)
+            listen()
+            this.#calls.see(channel)
+            void this.#failIfUnheard(channel, error, fail)
+          }),
+        )
+      }
+      listen()
       if (!types.some((type) => births.includes(type))) void this.#failIfOver(channel, fail)
     }
     for (const ending of [this.#life.signal, signal]) {
@@ -234,6 +247,14 @@ export class Client {
     } catch (failed) {
       if (isGone(failed)) fail(error)
     }
+  }
+
+  /** Ends a wait for the end of a channel that has left the application, unless an application hears of it for as long as it lives. */
+  async #failIfUnheard(channel: string, left: EndedError, fail: (error: unknown) => void): Promise<void> {
+    const { signal } = this.#life
+    if (await isHeard(this.ari, this.#apps, channel, { signal }).catch(() => false)) return
+    await this.#aborts.pause(underWay, signal) // It was hung up, perhaps, and its last event is still under way.
+    fail(left)
   }
 
   /**

@@ -56,6 +56,12 @@ export async function compare(
   return { channels, over, gone, entered: entered.filter(({ channel, proven }) => proven || !elsewhere!.has(`channel:${channel.id}`)) }
 }
 
+/** Whether any of the applications hears of a channel, wherever that is. */
+export async function isHeard(ari: Commands, apps: readonly string[], channel: string, init: Init): Promise<boolean> {
+  const all = await Promise.all(apps.map((app) => ari.application(app).refresh(init)))
+  return all.map(sourcesOf).some((heard) => heard.has('channel:') || heard.has(`channel:${channel}`))
+}
+
 /** Whether a channel is in an application; undefined if an old Asterisk doesn't tell. */
 function inStasis(channel: Channel): boolean | undefined {
   const name = channel.dialplan?.app_name as string | null | undefined

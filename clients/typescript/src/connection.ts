@@ -1,4 +1,4 @@
-import { Aborts, manyMayListen } from './aborts.js'
+import { Aborts, longestTime, manyMayListen } from './aborts.js'
 import type { ConnectionOptions } from './request.js'
 import { noConnection, openSocket, type Socket } from './socket.js'
 
@@ -30,7 +30,7 @@ export interface Life {
   mute(signal: AbortSignal): Promise<boolean>
   /** A loss, or an attempt to come back that failed. */
   down(reason: Error): void
-  /** Asterisk gives no sign of life. */
+  /** Asterisk gives no sign of life, or takes no connections. */
   silent(reason: Error): void
 }
 
@@ -93,7 +93,7 @@ export class Connection {
     const broken = manyMayListen()
     const unlink = this.#aborts.link(signal, () => broken.abort(signal.reason))
     // A peer may answer pings and no commands. None of these waits for anything by its nature.
-    const patience = 6 * keepalive
+    const patience = Math.min(6 * keepalive, longestTime)
     const timer = setTimeout(() => broken.abort(noConnection(`no answer to commands for ${patience} ms`)), patience)
     let socket: Socket | undefined
     try {
@@ -138,6 +138,7 @@ export class Connection {
           break
         } catch (error) {
           if (signal.aborted) return
+          if (isAway(error)) this.#life.silent(error)
           this.#life.down(error instanceof Error ? error : new Error(String(error)))
         }
       }
@@ -164,6 +165,13 @@ export class Connection {
     const longest = Math.min(this.#setup.maxBackoff, leastBackoff * 2 ** (attempt + 1))
     return Math.max(leastBackoff, longest * (0.5 + Math.random() / 2))
   }
+}
+
+// Nothing takes connections there, or there is no way to it: what still waits for an answer waits in vain.
+const away = ['ECONNREFUSED', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH']
+
+function isAway(error: unknown): error is Error {
+  return error instanceof Error && away.includes(String((error.cause as { code?: unknown } | undefined)?.code))
 }
 
 const lost = (reason: string) => noConnection(`the connection is lost: ${reason}`)

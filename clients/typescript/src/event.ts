@@ -10,7 +10,8 @@ export function idOf(value: unknown): string | undefined {
 
 /** The application that an event came to, and the channel that it is about, if it is about one. */
 export function aboutChannel(event: UnknownEvent): [application: string, channel: string | undefined] {
-  return [String(event['application'] ?? ''), channelsOf(event)[0]]
+  const { application } = event
+  return [typeof application === 'string' ? application : '', channelsOf(event)[0]]
 }
 
 /** The channels that an event is about: that of a playback or recording is one, too. */
@@ -31,7 +32,9 @@ export function keyOf(event: UnknownEvent): string {
   if (bridge !== undefined) return `bridge ${bridge}`
   for (const member of ['playback', 'recording', 'endpoint', 'device_state']) {
     const value = event[member] as Record<string, unknown> | null | undefined
-    if (value) return `${member} ${String(value['id'] ?? value['target_uri'] ?? value['name'] ?? value['resource'])}`
+    if (!value) continue
+    const name = [value['id'], value['target_uri'], value['name'], value['resource']].find((one) => typeof one === 'string')
+    return `${member} ${String(name)}`
   }
   return event.type
 }

@@ -18,7 +18,7 @@ export class Probe {
   /** Takes an event, and reports whether it is one of its own. */
   came(event: UnknownEvent): boolean {
     if (event.type !== 'ChannelUserevent' || event['eventname'] !== this.name) return false
-    this.awaited.get(String(event['application']))?.()
+    this.awaited.get(event['application'] as string)?.()
     return true
   }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import createClient from 'openapi-fetch'
-import { Aborts } from './aborts.js'
+import { Aborts, manyMayListen } from './aborts.js'
 import { baseOf } from './address.js'
 import { AriError, reasonOf, type Reason } from './errors.js'
 import { Limits } from './limits.js'
@@ -60,6 +60,9 @@ export type Bind = (requester: Requester, type: string, snapshot: object) => obj
 // Asterisk takes a request line of 4096 bytes.
 const longestQuery = 3000
 
+// No path or query can hold these: Asterisk ends what it reads at a NUL, and half a surrogate pair has no encoding.
+const unsendable = /[\0\p{Surrogate}]/u
+
 // What the list of a query gives a meaning to. In a JSON body it has none.
 const special = /[,"\\[\]()]/
 
@@ -88,6 +91,7 @@ export class Requester {
   // Nobody who prints a client sees into these.
   readonly #client
   readonly #pending = new Set<AbortController>()
+  #reading = manyMayListen() // ends the bodies that are read as they come
   readonly #aborts = new Aborts()
   readonly #limits = new Limits()
   readonly #table: Record<string, OperationInfo>
@@ -113,6 +117,8 @@ export class Requester {
   /** Ends all commands that wait for an answer, since Asterisk gives no sign of life any more. */
   abandon(reason: Error): void {
     for (const abort of [...this.#pending]) abort.abort(reason)
+    this.#reading.abort(reason)
+    this.#reading = manyMayListen()
   }
 
   async send(operation: string, own: Record<string, string>, options: object | undefined, init: Init = {}): Promise<unknown> {
@@ -146,14 +152,17 @@ export class Requester {
     const unlink = this.#aborts.link(signal, () => abort.abort(signal!.reason))
     try {
       const { data, error, response } = await this.#limits.run(operation, info.method, abort.signal, this.#aborts, () =>
-        this.#fetch(info, request, info.binary && signal ? AbortSignal.any([signal, abort.signal]) : abort.signal),
+        this.#fetch(info, request, info.binary ? AbortSignal.any([...(signal ? [signal] : []), abort.signal, this.#reading.signal]) : abort.signal),
       )
       if (!response.ok) {
         const body = typeof error === 'object' && error !== null ? error : undefined
-        const text = (body as { message?: string } | undefined)?.message ?? (body as { error?: string } | undefined)?.error ?? response.statusText
-        throw failed(reasonOf(response.status), text, { status: response.status, body })
+        const { message, error: other } = (body ?? {}) as { message?: unknown; error?: unknown }
+        const text = [message, other].find((one) => typeof one === 'string') ?? response.statusText
+        throw failed(reasonOf(response.status), text as string, { status: response.status, body })
       }
-      return info.binary ? response : this.#result(info, data)
+      if (info.binary) return response
+      if (!fits(info, data)) throw failed('protocol', 'the answer has another shape', { status: response.status })
+      return this.#result(info, data)
     } catch (error) {
       if (error instanceof AriError) throw error
       signal?.throwIfAborted()
@@ -186,8 +195,8 @@ export class Requester {
 
   #result(info: OperationInfo, data: unknown): unknown {
     const type = info.result
-    if (type === undefined || typeof data !== 'object' || data === null) return data
-    return Array.isArray(data) ? data.map((item: object) => this.bind(type, item)) : this.bind(type, data)
+    if (type === undefined) return data
+    return Array.isArray(data) ? data.map((item: object) => this.bind(type, item)) : this.bind(type, data as object)
   }
 }
 
@@ -210,14 +219,16 @@ function sort(operation: string, info: OperationInfo, all: Record<string, unknow
   for (const name of names) {
     const value = all[name]
     // An empty segment, or one of dots, makes another path.
-    if (typeof value !== 'string' || value === '' || value === '.' || value === '..') throw refuse(`${name} is ${JSON.stringify(value) ?? 'missing'}`)
+    if (typeof value !== 'string' || value === '' || value === '.' || value === '..' || unsendable.test(value)) throw refuse(`${name} is ${JSON.stringify(value) ?? 'missing'}`)
     out.path[name] = value
   }
-  for (const name of info.required ?? []) if (all[name] === undefined || all[name] === '') throw refuse(`${name} is missing`)
+  for (const name of info.required ?? []) if (isMissing(all[name])) throw refuse(`${name} is missing`)
+  if (info.id !== undefined && all[info.id] === '') throw refuse(`${info.id} is ""`)
   for (const [name, value] of Object.entries(all)) {
-    if (value === undefined || names.includes(name)) continue
+    if (value === undefined || value === null || names.includes(name)) continue
     if (info.body?.includes(name)) (out.body ??= {})[name] = value
     else if (!info.query?.includes(name)) throw refuse(`there is no option ${name}`)
+    else if (![value].flat().every(isSendable)) throw refuse(`${name} is nothing that can be sent`)
     else if (Array.isArray(value) && value.some((item) => special.test(String(item)))) {
       if (info.method !== 'GET') (out.body ??= {})[name] = value
       else if (value.some((item) => String(item).replace(/\([^()]*\)/g, '').includes(','))) throw refuse(`an item of ${name} holds a comma`)
@@ -229,7 +240,28 @@ function sort(operation: string, info: OperationInfo, all: Record<string, unknow
     out.body = { ...out.query, ...out.body }
     out.query = {}
   }
+  try {
+    JSON.stringify(out.body)
+  } catch (error) {
+    throw refuse(`the body can't be encoded: ${textOf(error)}`)
+  }
   return out
+}
+
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null || value === '' || (Array.isArray(value) && (value.length === 0 || value.includes('')))
+}
+
+/** Whether a value, or the item of a list, can go into a query. */
+function isSendable(value: unknown): boolean {
+  if (typeof value === 'string') return !unsendable.test(value)
+  return typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+}
+
+/** Whether an answer is what its operation returns: an object, or a list of them. */
+function fits(info: OperationInfo, data: unknown): boolean {
+  if (info.result === undefined) return true
+  return [data].flat().every((one) => typeof one === 'object' && one !== null)
 }
 
 function lengthOf(query: Record<string, unknown>): number {

@@ -95,6 +95,14 @@ scenario('one client may be several applications', async (s) => {
 
 // Calls and order.
 
+scenario('an application that is named twice is one', async (s) => {
+  const client = await s.client({ app: [s.app, s.app] })
+  const came = client.waitFor('ChannelUserevent', { match: (event) => event.eventname === 'twice' })
+  await say(s, 'twice')
+  await came
+  assert.equal(client.connected, true)
+})
+
 scenario('a call comes in, is answered and hung up', async (s) => {
   const client = await s.client()
   let ended: unknown
@@ -196,12 +204,31 @@ scenario('a wait for something of a channel ends with the channel', async (s) =>
   const channel = await s.channel(client)
   const wait = client.waitFor('PlaybackFinished', { channel: channel.id })
   const destroyed = client.waitFor('ChannelDestroyed', { channel: channel.id })
-  await Promise.all([assert.rejects(wait, endsBy('leftStasis', 'destroyed')), channel.hangup(), destroyed.catch(() => {})])
+  await Promise.all([assert.rejects(wait, endsBy('leftStasis', 'destroyed')), channel.hangup()])
+  assert.equal((await destroyed).channel.id, channel.id) // It is told of after it has left.
   // Also for a channel that nobody answers.
   const channelId = newId()
   const never = client.waitFor('StasisStart', { channel: channelId })
   await client.ari.channels.originate({ endpoint: 'Local/1012@default', app: s.app, channelId })
   await assert.rejects(never, endsBy('destroyed'))
+})
+
+scenario('a wait for the end of a channel that goes on elsewhere lasts while the application hears of it', async (s) => {
+  const client = await s.client()
+  const application = client.ari.application(s.app)
+  const { channel } = await s.call(client)
+  await application.subscribe({ eventSource: [`channel:${channel.id}`] })
+  const destroyed = client.waitFor('ChannelDestroyed', { channel: channel.id })
+  const left = client.waitFor('StasisEnd', { channel: channel.id })
+  await channel.continueInDialplan({ context: 'default', extension: '1011', priority: 1 })
+  await left
+  await channel.hangup()
+  assert.equal((await destroyed).channel.id, channel.id)
+  // Of this one it hears nothing more.
+  const { channel: other } = await s.call(client)
+  const never = client.waitFor('ChannelDestroyed', { channel: other.id })
+  await other.continueInDialplan({ context: 'default', extension: '1011', priority: 1 })
+  await assert.rejects(never, endsBy('leftStasis'))
 })
 
 scenario('a wait can be given up', async (s) => {
@@ -377,11 +404,14 @@ scenario('what Asterisk would take for something else is never sent', async (s) 
     return globalThis.fetch(request)
   }
   const { ari } = s.unconnected({ fetch })
-  for (const id of ['', '.', '..', undefined as unknown as string]) {
+  for (const id of ['', '.', '..', 'x\0y', '\ud800', undefined as unknown as string]) {
     await assert.rejects(ari.channel(id).refresh(), failsFor('invalid'))
     await assert.rejects(ari.bridge(id).destroy(), failsFor('invalid'))
   }
   await assert.rejects(ari.channels.originate({ endpoint: '' }), failsFor('invalid'))
+  await assert.rejects(ari.channels.originate({ endpoint: 'Local/1011@default', channelId: '' }), failsFor('invalid'))
+  await assert.rejects(ari.bridge('x').addChannel({ channel: [] }), failsFor('invalid'))
+  await assert.rejects(ari.bridge('x').addChannel({ channel: ['a', ''] }), failsFor('invalid'))
   await assert.rejects(ari.channel('x').setChannelVars({} as never), failsFor('invalid'))
   await assert.rejects(ari.bridges.create({ nonsense: 1 } as never), failsFor('invalid'))
   await assert.rejects(ari.channel('x').getChannelVars({ variables: ['A,B'] }), failsFor('invalid'))

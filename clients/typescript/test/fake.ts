@@ -15,7 +15,7 @@ export interface Asked {
   authorization: string
 }
 
-export type Answer = { status?: number; body?: unknown; headers?: Record<string, string> } | 'never'
+export type Answer = { status?: number; body?: unknown; headers?: Record<string, string> } | 'never' | 'stalls'
 
 export class Fake {
   readonly asked: Asked[] = []
@@ -86,6 +86,11 @@ export class Fake {
     const answer = this.silent ? 'never' : ((await this.answer(asked)) ?? this.usual(asked))
     this.changed()
     if (answer === 'never') return
+    if (answer === 'stalls') {
+      response.writeHead(200, { 'Content-Length': 1000 })
+      response.write('begun')
+      return
+    }
     response.writeHead(answer.status ?? 200, { 'Content-Type': 'application/json', ...answer.headers })
     response.end(answer.body === undefined ? '' : JSON.stringify(answer.body))
   }
@@ -183,6 +188,11 @@ export class Fake {
 
   count(method: string, path: string | RegExp): number {
     return this.asked.filter((a) => a.method === method && (typeof path === 'string' ? a.path === path : path.test(a.path))).length
+  }
+
+  /** Takes no connections any more; those that there are stay open. */
+  refuse(): void {
+    this.server.close()
   }
 
   async close(): Promise<void> {
