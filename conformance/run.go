@@ -247,7 +247,9 @@ func (s *S) id(suffix string) string {
 	s.Helper()
 	id := s.name + "-" + suffix
 	for _, other := range scenarios {
-		require.False(s, other.name != s.name && strings.HasPrefix(other.name, id), "the ids of scenario %s begin with %s", other.name, id)
+		if other.name != s.name && strings.HasPrefix(other.name, id) {
+			require.Fail(s, "an id that isn't the scenario's own", "those of scenario %s begin with %s", other.name, id)
+		}
 	}
 	return id
 }
