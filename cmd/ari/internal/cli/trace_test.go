@@ -143,7 +143,7 @@ func watched(t *testing.T, ready func() bool, act func(), until string, args ...
 	}()
 	go func() {
 		for !ready() && ctx.Err() == nil {
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // Nothing tells that a tail has subscribed: Asterisk has to be asked.
 		}
 		act()
 	}()
